@@ -1,0 +1,35 @@
+# make run     sets everything up and runs the queueing task; ARGS="seed=1 student.lora.r=8" overrides fields
+# make test    sets everything up and runs the tests; ARGS="-m 'not slow'" leaves out the slow ones
+# make lint    checks format, lint and types
+# make setup   only sets everything up
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+FETCHED := .venv/.fetched
+
+.PHONY: run test lint setup
+
+run: setup
+	$(BIN)/simdistill run task=queueing $(ARGS)
+
+test: setup
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest $(ARGS)
+
+lint: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+
+setup: $(INSTALLED) $(FETCHED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --constraint constraints.txt torch
+	$(BIN)/python -m pip install --constraint constraints.txt --editable . --group dev
+	touch $@
+
+$(FETCHED): $(INSTALLED)
+	$(BIN)/simdistill fetch
+	touch $@

@@ -1,0 +1,214 @@
+"""The verbs of `simdistill`. What they need is imported inside them, so that --help answers at once."""
+
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from typer.core import TyperGroup
+
+from simdistill.errors import InputError, ProcessError
+
+OVERRIDES = "task=NAME, then field=value; field=a,b,c runs each."
+
+
+class _Verbs(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        with _explained():
+            return super().invoke(ctx)
+
+
+app = typer.Typer(
+    cls=_Verbs,
+    help="From a SimPy process model to a small language model that runs the process.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+Overrides = Annotated[list[str] | None, typer.Argument(metavar="OVERRIDES", help=OVERRIDES)]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, as outputs/queueing/….")]
+
+
+def main() -> None:
+    """The console script."""
+    app(prog_name="simdistill")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"simdistill {version('simdistill')}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _simdistill(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    # Telemetry is off for whatever a verb imports.
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+
+@app.command()
+def run(overrides: Overrides = None) -> None:
+    """Simulate, teach, ask, distil, examine and report.
+
+    For example: simdistill run task=queueing seed=0,1,2
+
+    A run that was stopped goes on with: simdistill run resume=RUN
+    """
+    folder = _resumed(overrides or [])
+    if folder is None:
+        from simdistill import config
+
+        configs = config.compose(overrides or [])
+    from simdistill import pipeline
+
+    console = Console()
+    if folder is not None:
+        pipeline.resume(folder, console)
+        return
+    for one in configs:
+        pipeline.run(one, console)
+
+
+@app.command()
+def evaluate(run: Run) -> None:
+    """Examine a finished run's student again and write its metrics.json."""
+    folder = _run_folder(run)
+    from simdistill import pipeline
+
+    pipeline.evaluate(folder, Console())
+
+
+@app.command()
+def report(run: Run) -> None:
+    """Write a run's report.html again from its metrics and examination."""
+    folder = _run_folder(run)
+    from simdistill import pipeline
+
+    pipeline.report(folder, Console())
+
+
+@app.command()
+def play(overrides: Overrides = None) -> None:
+    """Decide yourself, and see what the teacher would have done.
+
+    For example: simdistill play task=queueing
+    """
+    from simdistill import config
+
+    configs = config.compose(overrides or [])
+    if len(configs) > 1:
+        raise InputError(f"play takes one task and one value for each field, not {len(configs)} runs")
+    from simdistill.play import play as play_task
+
+    play_task(configs[0], Console())
+
+
+@app.command()
+def fetch() -> None:
+    """Get the embedded student into the cache, checked, and converted once."""
+    from simdistill.students import SMOLLM2_135M
+
+    model = SMOLLM2_135M.fetch()
+    typer.echo(f"{model.name} is in {model.folder}")
+
+
+@app.command("list")
+def list_() -> None:
+    """List simulators, tasks, teachers, methods and students."""
+    from simdistill import config, registry
+
+    sections = {kind: {name: _line(kind, name) for name in registry.names(kind)} for kind in registry.KINDS}
+    tasks = {name: config.describe_task(path) for name, path in config.tasks().items()}
+    sections = {"simulators": sections.pop("simulators"), "tasks": tasks, **sections}
+    table = Table.grid(padding=(0, 2))
+    for kind, lines in sections.items():
+        table.add_row(f"[bold]{kind}[/bold]")
+        for name, line in lines.items():
+            table.add_row(f"  {_escaped(name)}", _escaped(line))
+    Console().print(table)
+
+
+def _line(kind: str, name: str) -> str:
+    """A name's description; one that can't be loaded doesn't keep the others from being listed."""
+    from simdistill import registry
+
+    try:
+        return registry.describe(kind, name)
+    except (InputError, ImportError) as error:
+        return f"can't be loaded: {error}"
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _resumed(overrides: list[str]) -> Path | None:
+    """The folder of `resume=RUN`, which stands alone: the run's own configuration holds."""
+    resumed = [override.partition("=")[2] for override in overrides if override.startswith("resume=")]
+    if not resumed:
+        return None
+    others = [override for override in overrides if not override.startswith("resume=")]
+    if others or len(resumed) > 1:
+        raise InputError(
+            f"resume={resumed[0]} goes on as its config.yaml says; leave out {' '.join(others)}".rstrip()
+        )
+    return _run_folder(Path(resumed[0]))
+
+
+def _run_folder(path: Path) -> Path:
+    if not (path / "config.yaml").is_file():
+        runs = sorted(str(found.parent) for found in Path("outputs").glob("*/*/config.yaml"))
+        raise InputError(
+            f"{path}: there is no run (no config.yaml) here; runs: {', '.join(runs) or 'none in outputs/'}"
+        )
+    return path
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turns what people can mend into one message on stderr; all else keeps its traceback."""
+    try:
+        yield
+    except InputError as error:
+        _stop(str(error), 2)
+    except ProcessError as error:
+        _stop(f"{error}{_place(error.__cause__)}", 2)
+    except KeyboardInterrupt as error:
+        # The pipeline says which folder it was writing.
+        folder = f"; go on with simdistill run resume={error.args[0]}" if error.args else ""
+        _stop(f"stopped{folder}", 130)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        place = f" for {error.filename}" if error.filename else ""
+        _stop(
+            f"the disk is full: no space left{place}; what was finished is kept, "
+            "so make room and go on with simdistill run resume=RUN",
+            1,
+        )
+
+
+def _place(cause: BaseException | None) -> str:
+    """Where in a simulator's own code an error arose."""
+    frames = traceback.extract_tb(cause.__traceback__) if cause else []
+    return f"\n  in {frames[-1].filename}, line {frames[-1].lineno}: {frames[-1].line}" if frames else ""
+
+
+def _stop(message: str, code: int) -> None:
+    print(f"simdistill: {message}", file=sys.stderr)
+    raise typer.Exit(code)

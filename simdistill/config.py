@@ -1,0 +1,520 @@
+"""One typed description of a run, composed by Hydra from a task's YAML file and overrides.
+
+    simdistill run task=queueing student.lora.r=8 seed=0,1,2
+
+A task is a YAML file that begins with `defaults: [run, _self_]`; `run` holds the defaults written here, so
+every field can be set in the file and overridden on the command line. Tasks come from the folder `tasks/` and
+the current folder of the user, then from simdistill itself.
+"""
+
+import difflib
+import itertools
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
+
+from simdistill import registry
+from simdistill.errors import InputError
+from simdistill.files import write_text
+
+Count = Annotated[int, Field(ge=1)]
+Weight = Annotated[float, Field(ge=0)]
+
+
+class _Config(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Range(_Config):
+    """Numbers from which one is drawn and then rounded, so that it can be told in words exactly."""
+
+    low: float = Field(description="lowest value, in the parameter's unit")
+    high: float = Field(description="highest value, in the parameter's unit")
+    decimals: int = Field(default=1, ge=0, le=9, description="decimals kept when rounding")
+    spacing: Literal["linear", "log"] = Field(
+        default="linear",
+        description="linear: uniform in x; log: uniform in log(1 + x), so that it may begin at zero",
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Range":
+        if self.low > self.high:
+            raise ValueError(f"low {self.low:g} is above high {self.high:g}")
+        if self.spacing == "log" and self.low < 0:
+            raise ValueError(f"low {self.low:g} is below 0, where log spacing ends")
+        return self
+
+
+class Bounds(_Config):
+    """What a number must lie between, both ends included."""
+
+    low: float | None = Field(default=None, description="lowest value allowed")
+    high: float | None = Field(default=None, description="highest value allowed")
+
+
+# The tags keep error messages to the form that was written; `_dotted` leaves them out.
+_ONE, _EACH = "(one)", "(each)"
+RangeOrRanges = Annotated[
+    Annotated[Range, Tag(_ONE)] | Annotated[list[Range], Tag(_EACH)],
+    Discriminator(lambda value: _EACH if isinstance(value, list) else _ONE),
+]
+
+
+class Ranges(_Config):
+    """A distribution over parameters: independent draws, drawn again until the requirements hold."""
+
+    values: dict[str, RangeOrRanges] = Field(
+        default_factory=dict, description="parameter -> its range, or one range per component"
+    )
+    require: dict[str, Bounds] = Field(
+        default_factory=dict,
+        description="numeric property of the simulator's Params -> bounds, as load: {high: 0.9}",
+    )
+
+
+class ParametersConfig(_Config):
+    """Which parameters the process has where."""
+
+    default: dict[str, Any] = Field(default_factory=dict, description="parameters of the headline figures")
+    train: Ranges = Field(default_factory=Ranges, description="drawn afresh for each training episode")
+    out_of_distribution: Ranges = Field(
+        default_factory=Ranges, description="for the examination only: what training never showed"
+    )
+    starts: dict[str, RangeOrRanges] = Field(
+        default_factory=dict,
+        description="further parameters, drawn for teaching episodes so that they start elsewhere",
+    )
+
+
+class LanguageConfig(_Config):
+    """How a state is put in words: Jinja templates over the observed state and the parameters."""
+
+    description: str = Field(
+        description="the process and how to answer; the same for every question of the task"
+    )
+    situation: str = Field(description="the state at one decision")
+
+
+class TaskConfig(_Config):
+    """A process, its parameters, its words, and how it is judged."""
+
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", description="the task's name and its output folder's"
+    )
+    simulator: str = Field(description="registered name, or module:attribute")
+    description: str = Field(default="", description="one line")
+    kind: Literal["steady_state", "terminating"] = Field(
+        default="steady_state",
+        description="average cost per time unit after a warm-up, or total cost of one episode",
+    )
+    time_unit: str = Field(default="minute", description="what one unit of simulated time is")
+    cost_unit: str = Field(default="cost", description="what one unit of cost is")
+    warm_up: float = Field(
+        default=0.0, ge=0, description="simulated time left out at the start of a replication"
+    )
+    horizon: float = Field(
+        default=1000.0, gt=0, description="simulated time of a replication after the warm-up"
+    )
+    parameters: ParametersConfig = Field(default_factory=ParametersConfig)
+    language: LanguageConfig
+    heuristic: str = Field(
+        description="the policy a practitioner would use; heuristic_gap_closed refers to it"
+    )
+    policies: list[str] = Field(
+        default_factory=list, description="the simulator's policies in the examination"
+    )
+    scale: float = Field(default=1.0, gt=0, description="cost units of regret that count as a loss of 1")
+
+
+class TeacherConfig(_Config):
+    """What-if search in generations over a base policy, or a policy as it is."""
+
+    name: str = Field(default="search", description="a registered teacher, or a policy of the simulator")
+    base: str = Field(default="random", description="the policy the first generation of search stands on")
+    generations: int = Field(default=3, ge=1, le=10, description="steps of policy improvement")
+    episodes: Count = Field(default=100, description="teaching episodes of each generation")
+    states_per_episode: Count = Field(default=20, description="decision epochs searched in an episode")
+    futures: int = Field(
+        default=16, ge=2, description="simulated futures of every choice in a searched state"
+    )
+    horizon: float = Field(
+        default=60.0,
+        gt=0,
+        description="simulated time of a future at first; doubled until differences stand still",
+    )
+    random_actions: float = Field(
+        default=0.15, ge=0, le=1, description="share of random decisions that spread the states"
+    )
+    folds: int = Field(
+        default=5, ge=2, description="cross-fitting folds of the regression that denoises values"
+    )
+    paired_replications: int = Field(
+        default=20,
+        ge=2,
+        description="replications on common random numbers that accept or refuse a generation",
+    )
+
+
+class LoraConfig(_Config):
+    """The trained part of the student."""
+
+    r: int = Field(default=16, ge=1, le=1024, description="rank")
+    alpha: float = Field(default=32.0, gt=0, description="the update is multiplied by alpha / r")
+    targets: str | list[str] = Field(default="all-linear", description="modules, or all-linear")
+    layers: int | None = Field(default=None, ge=1, description="only the last so many layers; null: all")
+
+
+class StudentConfig(_Config):
+    """The language model that learns the process."""
+
+    name: str = Field(default="smollm2-135m", description="a registered student")
+    lora: LoraConfig = Field(default_factory=LoraConfig)
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto", description="arithmetic of training; decisions are always made in float32"
+    )
+
+
+class DistillConfig(_Config):
+    """The loss, its optimiser and its budget.
+
+    A question's loss is `imitation * ((1 - soft) * CE(teacher's choice) + soft * CE(soft targets))
+    + regret * expected regret + validity * -log(probability of any valid answer)`.
+    """
+
+    imitation: Weight = Field(default=1.0, description="weight of imitating the teacher")
+    soft: float = Field(
+        default=1.0, ge=0, le=1, description="share of soft targets in imitation; the rest is hard labels"
+    )
+    regret: Weight = Field(
+        default=1.0, description="weight of the simulator's expected regret, in units of task.scale"
+    )
+    validity: Weight = Field(default=1.0, description="weight of answering with one of the choices")
+    temperature: float = Field(
+        default=0.1,
+        gt=0,
+        description="of the soft targets, in units of task.scale; standard errors are added to it",
+    )
+    learning_rate: float = Field(default=1e-3, gt=0, le=1, description="peak; decays to zero")
+    warmup_steps: int = Field(default=5, ge=0, description="steps until the peak")
+    batch_size: Count = Field(default=32, description="questions in a step")
+    questions: Count = Field(default=1600, description="questions on the teacher's states")
+    tune_questions: Count = Field(default=200, description="questions held out for the learning curve")
+    rounds: int = Field(default=1, ge=0, description="later rounds on states of the student's own rollouts")
+    round_questions: Count = Field(default=400, description="questions of each later round")
+    checkpoint_steps: Count = Field(
+        default=10, description="steps between checkpoints from which a stopped run goes on"
+    )
+
+
+class EvaluationConfig(_Config):
+    """How every policy is examined, all on the same parameters and random numbers."""
+
+    seed: int = Field(default=0, ge=0, description="of the test tree; training seeds don't change it")
+    parameter_sets: Count = Field(default=8, description="drawn in distribution, and as many out of it")
+    replications: int = Field(
+        default=20, ge=2, description="simulated replications of each policy and parameter set"
+    )
+    tabulated_mass: float = Field(
+        default=0.9999,
+        gt=0,
+        lt=1,
+        description="share of the stationary probability in which the student is asked itself",
+    )
+    questions_shown: int = Field(
+        default=10, ge=0, description="examples with the student's answers in the report"
+    )
+
+
+class RunConfig(_Config):
+    """All that decides the result of a run."""
+
+    task: TaskConfig
+    teacher: TeacherConfig = Field(default_factory=TeacherConfig)
+    student: StudentConfig = Field(default_factory=StudentConfig)
+    method: str = Field(default="simdistill", description="a registered method")
+    distill: DistillConfig = Field(default_factory=DistillConfig)
+    evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
+    seed: int = Field(default=0, ge=0, description="root of all training seeds")
+    output: Annotated[Path, Field(strict=False)] | None = Field(
+        default=None, description="the run's folder; null: outputs/<task>/<run>"
+    )
+    workers: int | None = Field(default=None, ge=1, description="simulating processes; null: one per core")
+    threads: int | None = Field(
+        default=None, ge=1, description="threads of the language model; null: one per core"
+    )
+
+
+def compose(overrides: list[str], check: bool = True) -> list[RunConfig]:
+    """Composes one run, or several where an override sweeps (`seed=0,1,2`), in the sweep's order.
+
+    Args:
+        overrides: Hydra overrides; `task=NAME`, or `task=folder/name.yaml`, is needed.
+        check: Whether simulator, policies, teacher, method and student must exist.
+
+    Raises:
+        InputError: When anything is unknown, of a wrong type or out of bounds; one line per error.
+    """
+    configs = []
+    for task, rest in _runs(overrides):
+        config = _validated(_composed(task, rest), f"task={task}")
+        if check:
+            check_names(config)
+        configs.append(config)
+    if len(configs) > 1 and len({config.output for config in configs} - {None}) == 1:
+        raise InputError(
+            f"output={configs[0].output}: {len(configs)} runs can't share a folder; leave it out"
+        )
+    return configs
+
+
+def save(config: RunConfig, path: Path | str) -> None:
+    """Writes a run's resolved configuration as YAML."""
+    write_text(path, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
+
+
+def load_config(path: Path | str) -> RunConfig:
+    """Reads what `save` wrote.
+
+    Raises:
+        InputError: When the file is missing, isn't YAML, or doesn't describe a run.
+    """
+    return _validated(_read_yaml(Path(path)), str(path))
+
+
+def tasks() -> dict[str, Path]:
+    """All tasks by name; the user's own go before simdistill's."""
+    found = {}
+    for folder in reversed(_folders()):
+        for path in sorted(folder.glob("*.yaml")):
+            if _is_task(path):
+                found[path.stem] = path
+    return dict(sorted(found.items()))
+
+
+def describe_task(path: Path) -> str:
+    """A task's one line."""
+    return str((_read_yaml(path).get("task") or {}).get("description", ""))
+
+
+def check_names(config: RunConfig) -> None:
+    """Checks that all that a configuration names exists, and that the simulator takes its default parameters.
+
+    Raises:
+        InputError: With what is available and what was probably meant.
+    """
+    simulator = registry.load("simulators", config.task.simulator)
+    if not hasattr(simulator, "Params"):
+        raise InputError(f"task.simulator: {config.task.simulator} isn't a process model; it has no Params")
+    policies = ["random", *registry.policies(config.task.simulator)]
+    _check_name("policy", "task.heuristic", config.task.heuristic, policies)
+    for name in config.task.policies:
+        _check_name("policy", "task.policies", name, policies)
+    _check_name("policy", "teacher.base", config.teacher.base, policies)
+    _check_name("teacher", "teacher.name", config.teacher.name, registry.names("teachers") + policies)
+    _check_name("method", "method", config.method, registry.names("methods"))
+    _check_name("student", "student.name", config.student.name, registry.names("students"))
+    try:
+        simulator.Params.model_validate(config.task.parameters.default)
+    except ValidationError as error:
+        place = ("task", "parameters", "default")
+        raise InputError(f"task={config.task.name}:{_explained(error, simulator.Params, place)}") from None
+
+
+def _check_name(noun: str, field: str, name: str, available: list[str]) -> None:
+    if name not in available and ":" not in name:
+        raise InputError(f"{field}: {registry.unknown(noun, name, dict.fromkeys(available))}")
+
+
+def _folders() -> list[Path]:
+    """Where tasks are looked for, first come first served."""
+    return [Path.cwd() / "tasks", Path.cwd(), Path(str(files("simdistill.tasks")))]
+
+
+def _is_task(path: Path) -> bool:
+    """Whether a YAML file is a task: other tools leave theirs in the current folder, too."""
+    try:
+        return {"task", "defaults"} <= _read_yaml(path).keys()
+    except InputError:
+        return False
+
+
+def _read_yaml(path: Path) -> dict:
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: can't be read as YAML: {_reason(error)}") from None
+    if not isinstance(value, dict):
+        raise InputError(
+            f"{path}: must be a mapping of fields, as in {next(iter(RunConfig.model_fields))}: …"
+        )
+    return value
+
+
+def _task_file(task: str) -> Path:
+    """The file of a task given by name or path."""
+    if task.endswith((".yaml", ".yml")):
+        path = Path(task).resolve()
+        if not path.is_file():
+            raise InputError(f"task={task}: there is no file {path}")
+        return path
+    for folder in _folders():
+        if (path := folder / f"{task}.yaml").is_file():
+            return path
+    raise InputError(registry.unknown("task", task, tasks()))
+
+
+def _runs(overrides: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """The task and the remaining overrides of each run of a sweep."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        parsed = OverridesParser.create().parse_overrides(overrides)
+        variants = [list(_variants(override)) for override in parsed]
+    except HydraException as error:
+        raise InputError(f"can't read the overrides {' '.join(overrides)}: {_reason(error)}") from None
+    for combination in itertools.product(*variants):
+        chosen = dict(combination)
+        task = chosen.pop("task", "")
+        if task[:1] in ("'", '"'):
+            task = task[1:-1]
+        if not task:
+            raise InputError(f"no task given: add task=NAME; available: {', '.join(tasks()) or 'none'}")
+        yield task, [f"{key}={value}" for key, value in chosen.items()]
+
+
+def _variants(override: Any) -> Iterator[tuple[str, str]]:
+    """The (key, value) pairs that one Hydra override stands for, as text."""
+    key = override.get_key_element()
+    if override.is_delete() or override.is_add() or override.is_force_add():
+        raise InputError(f"{override.input_line}: write field=value, without + or ~")
+    if key.split(".")[0] not in RunConfig.model_fields:
+        raise InputError(f"{override.input_line}: {_unknown_field(key, RunConfig)}")
+    if not override.is_sweep_override():
+        yield key, override.get_value_element_as_str()
+        return
+    if not override.is_discrete_sweep():
+        raise InputError(f"{override.input_line}: sweep over values, as in seed=0,1,2 or seed=range(3)")
+    for value in override.sweep_string_iterator():
+        yield key, value
+
+
+def _composed(task: str, overrides: list[str]) -> dict:
+    """What Hydra makes of a task's file, the defaults and the overrides: plain values, not yet validated."""
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+    from hydra.core.config_store import ConfigStore
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    path = _task_file(task)
+    ConfigStore.instance().store(name="run", node=_defaults(RunConfig), provider="simdistill")
+    places = [
+        _quoted(f"file://{folder}") for folder in _folders() if folder.is_dir() and folder != path.parent
+    ]
+    try:
+        with initialize_config_dir(config_dir=str(path.parent), version_base="1.3"):
+            composed = hydra_compose(
+                path.stem,
+                # "++" lets unknown keys through to pydantic, which says what was probably meant.
+                [f"hydra.searchpath=[{','.join(places)}]"] + [f"++{override}" for override in overrides],
+            )
+            return OmegaConf.to_container(composed, resolve=True)  # type: ignore[return-value]
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+        raise InputError(f"{path}: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    """What Hydra says, on one line and without its pointers to its manual."""
+    return "; ".join(line.strip() for line in str(error).splitlines() if line.strip() and "://" not in line)
+
+
+def _quoted(text: str) -> str:
+    """A string in the grammar of Hydra's overrides."""
+    escaped = text.replace("'", r"\'")
+    return f"'{escaped}'"
+
+
+def _defaults(model: type[BaseModel]) -> dict:
+    """A model's defaults as plain values; fields that must be given are left out."""
+    values = {}
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            values[name] = _defaults(field.annotation)
+        elif not field.is_required():
+            values[name] = field.get_default(call_default_factory=True)
+    return values
+
+
+def _validated(values: dict, source: str) -> RunConfig:
+    try:
+        return RunConfig.model_validate(values)
+    except ValidationError as error:
+        raise InputError(f"{source}:{_explained(error, RunConfig)}") from None
+
+
+def _explained(error: ValidationError, model: type[BaseModel], prefix: tuple[str, ...] = ()) -> str:
+    """A validation error in words: one line per error, with the field, its value and its bound."""
+    lines = [_explain(item, model, prefix) for item in error.errors()]
+    return f" {lines[0]}" if len(lines) == 1 else "".join(f"\n  {line}" for line in lines)
+
+
+def _explain(item: Any, model: type[BaseModel], prefix: tuple[str, ...]) -> str:
+    field = _dotted((*prefix, *item["loc"]))
+    if item["type"] == "extra_forbidden":
+        return _unknown_field(field, _model_at(model, item["loc"][:-1]))
+    if item["type"] == "missing":
+        return f"{field}: must be given"
+    if item["type"] in ("model_type", "model_attributes_type"):
+        fields = _model_at(model, item["loc"])
+        names = ", ".join(f"{field}.{name}" for name in fields.model_fields) if fields else "a mapping"
+        return f"{field}: {item['input']!r} isn't a group of fields; set one of {names}"
+    message = item["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return f"{field}: {item['input']!r} {message}" if item["type"] != "value_error" else f"{field}: {message}"
+
+
+def _unknown_field(field: str, model: type[BaseModel] | None) -> str:
+    """The message for a field that doesn't exist; `model` is the group that should hold it."""
+    *group, name = field.split(".")
+    available = list(model.model_fields) if model else []
+    close = difflib.get_close_matches(name, available, n=1, cutoff=0.5) or _leaves_called(name)
+    meant = (
+        f"; did you mean '{'.'.join([*group, close[0]]) if close[0] in available else close[0]}'?"
+        if close
+        else ""
+    )
+    return f"no field '{field}'; available: {', '.join(available) or 'none'}{meant}"
+
+
+def _leaves_called(name: str, model: type[BaseModel] = RunConfig, prefix: str = "") -> list[str]:
+    """Dotted names of the fields called `name` anywhere in a run's configuration."""
+    found = []
+    for field, info in model.model_fields.items():
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            found += _leaves_called(name, info.annotation, f"{prefix}{field}.")
+        elif field == name:
+            found.append(prefix + field)
+    return found
+
+
+def _model_at(model: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel] | None:
+    """The model that describes the fields at a location of an error."""
+    current: type[BaseModel] | None = model
+    for part in location:
+        if part in (_ONE, _EACH):
+            current = Range
+        elif current is not None and part in current.model_fields:
+            annotation = current.model_fields[str(part)].annotation
+            current = (
+                annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+            )
+    return current
+
+
+def _dotted(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location if part not in (_ONE, _EACH))

@@ -1,0 +1,184 @@
+"""Many token sequences as one: a trie in which every distinct prefix is computed once.
+
+All sequences of a batch (prompt, then the tokens of one choice) are merged in a trie. One node is one
+distinct prefix and one position of the packed sequence: its position id is its depth, and it attends to its
+ancestors and itself. So a task's description, an episode's parameters and the common beginnings of situations
+and choices are computed once for all questions that share them, and every probability is the one that the
+sequence alone has.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+
+
+@dataclass(frozen=True)
+class TokenizedQuestion:
+    """A question in tokens.
+
+    Attributes:
+        prompt_ids: The prompt, up to where the answer begins.
+        choice_ids: The tokens of each choice, without the end token.
+        end_id: The token that ends an answer.
+    """
+
+    prompt_ids: tuple[int, ...]
+    choice_ids: tuple[tuple[int, ...], ...]
+    end_id: int
+
+
+@dataclass(frozen=True)
+class PackedBatch:
+    """Questions packed in one sequence of T positions; Q questions of at most C choices; K kept positions.
+
+    A choice's probability is a product of token probabilities, its end token's among them; there are N such
+    factors in the batch. Factor n is the probability of token `factor_token_N[n]` at kept position
+    `factor_row_N[n]`, and belongs to slot `factor_slot_N[n]` = question * C + choice.
+
+    Attributes:
+        input_ids: (1, T).
+        position_ids: (1, T), the depth in the trie.
+        attention_mask: (1, 1, T, T), True where the row's position attends to the column's.
+        keep_K: Positions whose logits are needed, ascending.
+        factor_row_N: Index into keep_K.
+        factor_token_N: Token id.
+        factor_slot_N: Question * C + choice.
+        choice_mask_QC: False where a question has fewer than C choices.
+    """
+
+    input_ids: torch.Tensor
+    position_ids: torch.Tensor
+    attention_mask: torch.Tensor
+    keep_K: torch.Tensor
+    factor_row_N: torch.Tensor
+    factor_token_N: torch.Tensor
+    factor_slot_N: torch.Tensor
+    choice_mask_QC: torch.Tensor
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """Names of the tensors."""
+        return tuple(field.name for field in fields(cls))
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """The tensors by name; `PackedBatch(**tensors)` is the way back."""
+        return {name: getattr(self, name) for name in self.names()}
+
+    def to(self, device: torch.device | str) -> "PackedBatch":
+        """The same batch on a device."""
+        return PackedBatch(**{name: tensor.to(device) for name, tensor in self.tensors().items()})
+
+    def model_inputs(self) -> dict:
+        """Arguments of a causal language model's forward pass that gives the logits (1, K, vocabulary).
+
+        The model needs `attn_implementation="sdpa"`: the eager one misreads boolean masks.
+        """
+        return {
+            "input_ids": self.input_ids,
+            "position_ids": self.position_ids,
+            "attention_mask": self.attention_mask,
+            "logits_to_keep": self.keep_K,
+            "use_cache": False,
+        }
+
+
+class Trie:
+    """A trie of token sequences, its nodes in the order of making: a parent comes before its children."""
+
+    def __init__(self):
+        self.parents: list[int] = []
+        self.tokens: list[int] = []
+        self.depths: list[int] = []
+        self._children: dict[tuple[int, int], int] = {}
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def extend(self, node: int, tokens: Sequence[int]) -> list[int]:
+        """Nodes along `tokens` below `node` (-1: the root, which is no node), made where they are missing."""
+        path = []
+        for token in tokens:
+            child = self._children.get((node, token))
+            if child is None:
+                child = self._add(node, token)
+            path.append(child)
+            node = child
+        return path
+
+    def _add(self, parent: int, token: int) -> int:
+        node = len(self.tokens)
+        self._children[parent, token] = node
+        self.parents.append(parent)
+        self.tokens.append(token)
+        self.depths.append(self.depths[parent] + 1 if parent >= 0 else 0)
+        return node
+
+    def mask_TT(self) -> np.ndarray:
+        """(T, T), True where the column is the row's ancestor or the row itself."""
+        mask_TT = np.zeros((len(self), len(self)), dtype=bool)
+        for node, parent in enumerate(self.parents):
+            if parent >= 0:
+                mask_TT[node] = mask_TT[parent]
+            mask_TT[node, node] = True
+        return mask_TT
+
+
+def pack(questions: Sequence[TokenizedQuestion]) -> PackedBatch:
+    """Packs the prompts and choices of questions in one sequence.
+
+    Args:
+        questions: At least one; a prompt and a choice have at least one token each.
+    """
+    trie = Trie()
+    width = max(len(question.choice_ids) for question in questions)
+    nodes, tokens, slots = [], [], []
+    for index, question in enumerate(questions):
+        prompt_end = trie.extend(-1, question.prompt_ids)[-1]
+        for choice, choice_ids in enumerate(question.choice_ids):
+            nodes += [prompt_end, *trie.extend(prompt_end, choice_ids)]
+            tokens += [*choice_ids, question.end_id]
+            slots += [index * width + choice] * (len(choice_ids) + 1)
+    keep_K, row_N = np.unique(np.asarray(nodes), return_inverse=True)
+    counts_Q = torch.tensor([len(question.choice_ids) for question in questions])
+    return PackedBatch(
+        input_ids=torch.tensor([trie.tokens]),
+        position_ids=torch.tensor([trie.depths]),
+        attention_mask=torch.from_numpy(trie.mask_TT())[None, None],
+        keep_K=torch.from_numpy(keep_K),
+        factor_row_N=torch.from_numpy(row_N),
+        factor_token_N=torch.tensor(tokens),
+        factor_slot_N=torch.tensor(slots),
+        choice_mask_QC=torch.arange(width) < counts_Q[:, None],
+    )
+
+
+def packs(questions: Sequence[TokenizedQuestion], limit: int) -> list[list[int]]:
+    """Divides questions over packs of at most `limit` nodes, questions with common prefixes in the same pack.
+
+    Args:
+        questions: In any order.
+        limit: Nodes of a pack; a question that has more alone gets a pack of its own.
+
+    Returns:
+        Indices of the questions of each pack.
+    """
+    order = sorted(range(len(questions)), key=lambda index: questions[index].prompt_ids)
+    divided: list[list[int]] = []
+    trie = Trie()
+    for index in order:
+        before = len(trie)
+        _insert(trie, questions[index])
+        if not divided or (len(trie) > limit and before > 0):
+            trie = Trie()
+            _insert(trie, questions[index])
+            divided.append([])
+        divided[-1].append(index)
+    return divided
+
+
+def _insert(trie: Trie, question: TokenizedQuestion) -> None:
+    prompt_end = trie.extend(-1, question.prompt_ids)[-1]
+    for choice_ids in question.choice_ids:
+        trie.extend(prompt_end, choice_ids)

@@ -1,0 +1,355 @@
+"""The exact path on TRL: an SFTTrainer whose batches are packed questions and whose loss is the exact one."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+import numpy as np
+import torch
+from datasets import Dataset
+from huggingface_hub import constants
+from peft import PeftModel
+from safetensors import SafetensorError
+from transformers import (
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    PrinterCallback,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
+
+from simdistill.distill.losses import Targets, Terms, Weights, choice_log_probabilities, terms
+from simdistill.distill.packing import PackedBatch, TokenizedQuestion, pack
+from simdistill.errors import InputError
+from simdistill.files import read_lines, write_lines
+from simdistill.students import quiet
+
+# huggingface_hub may have been imported before the variable was set.
+constants.HF_HUB_DISABLE_TELEMETRY = True
+
+
+@dataclass(frozen=True)
+class TrainingQuestion:
+    """A tokenized question with its targets, C choices.
+
+    Attributes:
+        question: In tokens.
+        hard: Index of the teacher's choice.
+        soft_C: The teacher's probabilities.
+        regret_C: Regret of each choice divided by the task's scale.
+    """
+
+    question: TokenizedQuestion
+    hard: int
+    soft_C: tuple[float, ...]
+    regret_C: tuple[float, ...]
+
+    def row(self) -> dict:
+        """The row of the trainer's dataset."""
+        return {
+            "prompt_ids": list(self.question.prompt_ids),
+            "choice_ids": [list(ids) for ids in self.question.choice_ids],
+            "end_id": self.question.end_id,
+            "hard": self.hard,
+            "soft": list(self.soft_C),
+            "regret": list(self.regret_C),
+        }
+
+
+def collate(rows: Sequence[dict]) -> dict[str, torch.Tensor]:
+    """Packs dataset rows: the tensors of a `PackedBatch` and of `Targets` in one dictionary."""
+    batch = pack(
+        [
+            TokenizedQuestion(
+                tuple(row["prompt_ids"]), tuple(tuple(ids) for ids in row["choice_ids"]), row["end_id"]
+            )
+            for row in rows
+        ]
+    )
+    width = batch.choice_mask_QC.shape[1]
+    return {
+        **batch.tensors(),
+        "hard_Q": torch.tensor([row["hard"] for row in rows]),
+        "soft_QC": _padded([row["soft"] for row in rows], width),
+        "regret_QC": _padded([row["regret"] for row in rows], width),
+    }
+
+
+def _padded(rows: Sequence[Sequence[float]], width: int) -> torch.Tensor:
+    padded = np.zeros((len(rows), width), dtype=np.float32)
+    for index, row in enumerate(rows):
+        padded[index, : len(row)] = row
+    return torch.from_numpy(padded)
+
+
+class SimulatorTrainer(SFTTrainer):
+    """Trains on `TrainingQuestion` rows with the exact loss, averaged over an optimizer step's questions.
+
+    Metrics in the log are means over questions of the unweighted terms, and `agreement`, the share of
+    questions on which the student's best choice is the teacher's.
+
+    Args:
+        weights: Weights of the loss's terms.
+        kwargs: As for `SFTTrainer`.
+    """
+
+    loss_is_scaled_for_ga = True
+
+    def __init__(self, *, weights: Weights, **kwargs):
+        self.weights = weights
+        self._sums: dict[str, torch.Tensor] = {}
+        self._questions = 0
+        super().__init__(data_collator=collate, **kwargs)
+
+    def get_batch_samples(self, epoch_iterator: Iterator, num_batches: int, device: torch.device):
+        """The batches of one optimizer step, and how many questions they hold over all processes."""
+        batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
+        count = torch.tensor(sum(len(batch["hard_Q"]) for batch in batches), device=device)
+        counts = self.accelerator.gather(count.reshape(1))
+        return batches, torch.as_tensor(counts).sum()
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        """The exact loss, summed over questions and divided by the optimizer step's number of questions."""
+        batch = PackedBatch(**{name: inputs[name] for name in PackedBatch.names()})
+        targets = Targets(inputs["hard_Q"], inputs["soft_QC"], inputs["regret_QC"])
+        outputs = model(**batch.model_inputs())
+        found = terms(choice_log_probabilities(outputs.logits, batch), targets)
+        questions = len(targets.hard_Q) if num_items_in_batch is None else num_items_in_batch
+        # Processes average their gradients, where the loss wants their sum.
+        loss = found.loss_Q(self.weights).sum() / questions * self.accelerator.num_processes
+        self._count(found)
+        return (loss, outputs) if return_outputs else loss
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Adds the terms' means over the questions since the last log."""
+        if self._questions:
+            logs |= {name: float(total) / self._questions for name, total in self._sums.items()}
+        self._sums, self._questions = {}, 0
+        super().log(logs, start_time)
+
+    def create_model_card(self, *args, **kwargs) -> None:
+        """None: the student writes its own with the adapter."""
+
+    def _count(self, found: Terms) -> None:
+        means = {
+            "imitation": (1 - self.weights.soft) * found.hard_Q + self.weights.soft * found.soft_Q,
+            "hard": found.hard_Q,
+            "soft": found.soft_Q,
+            "regret": found.regret_Q,
+            "validity": found.validity_Q,
+            "agreement": found.agreement_Q,
+        }
+        for name, value_Q in means.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value_Q.detach().sum()
+        self._questions += len(found.hard_Q)
+
+
+class MetricsWriter(TrainerCallback):
+    """Appends each log to a file of JSON lines, with the step and the questions seen.
+
+    After an interruption, lines of steps that will be trained again are taken out.
+
+    Args:
+        path: metrics.jsonl.
+        questions_per_step: Questions of one optimizer step.
+        first_step: Optimizer steps of earlier rounds.
+        first_question: Questions of earlier rounds.
+    """
+
+    def __init__(self, path: Path, questions_per_step: int, first_step: int = 0, first_question: int = 0):
+        self.path = path
+        self.questions_per_step = questions_per_step
+        self.first_step, self.first_question = first_step, first_question
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs):
+        """Takes out what will be written again."""
+        if self.path.exists():
+            known = self.first_step + state.global_step
+            write_lines(self.path, [row for row in read_lines(self.path) if row["step"] <= known])
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs=None, **kwargs
+    ):
+        """Writes one line."""
+        if not logs or "imitation" not in logs:
+            return
+        row = {
+            "step": self.first_step + state.global_step,
+            "questions": self.first_question + state.global_step * self.questions_per_step,
+            **{name: value for name, value in logs.items() if name in MEASURES},
+        }
+        with self.path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(row) + "\n")
+
+
+MEASURES = (
+    "loss",
+    "imitation",
+    "hard",
+    "soft",
+    "regret",
+    "validity",
+    "agreement",
+    "learning_rate",
+    "grad_norm",
+)
+
+
+@dataclass(frozen=True)
+class RoundResult:
+    """What a round of training did.
+
+    Attributes:
+        steps: Optimizer steps of the round, those before an interruption too.
+        questions: Questions trained on, counted with repetition.
+        tokens: Positions computed.
+        loss: Mean loss of the steps since the last start.
+    """
+
+    steps: int
+    questions: int
+    tokens: int
+    loss: float
+
+
+def train_round(
+    model: PreTrainedModel | PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    rows: Sequence[TrainingQuestion],
+    *,
+    weights: Weights,
+    learning_rate: float,
+    end_learning_rate: float,
+    warmup_steps: int,
+    batch_size: int,
+    output_dir: Path,
+    seed: int,
+    checkpoint_steps: int,
+    accumulation: int = 1,
+    bf16: bool = True,
+    callbacks: Sequence[TrainerCallback] = (),
+    resume: bool = False,
+) -> RoundResult:
+    """Trains `model` in place, once over `rows` in their order.
+
+    After a warm-up from zero, the learning rate goes on a straight line from `learning_rate` to
+    `end_learning_rate`.
+
+    Args:
+        model: With `sdpa` attention; with PEFT, only the adapter is trained.
+        tokenizer: The model's.
+        rows: In the order of training: each `batch_size * accumulation` of them are one optimizer step.
+        weights: Weights of the loss's terms.
+        learning_rate: At the first step after the warm-up.
+        end_learning_rate: After the last step; below `learning_rate`.
+        warmup_steps: Optimizer steps; 0 in a round that goes on from another.
+        batch_size: Questions packed in one forward pass.
+        output_dir: Folder of the round's checkpoints.
+        seed: Of whatever a model draws in training.
+        checkpoint_steps: Optimizer steps between checkpoints; 0 for none.
+        accumulation: Forward passes of one optimizer step.
+        bf16: bfloat16 autocast.
+        callbacks: Of transformers, such as `MetricsWriter`.
+        resume: Go on from the last complete checkpoint in `output_dir`, if there is one. Others are removed.
+
+    Raises:
+        InputError: A checkpoint can't be written.
+    """
+    output_dir = Path(output_dir)
+    checkpoint = last_checkpoint(output_dir) if resume else None
+    _remove_checkpoints(output_dir, but=checkpoint)
+    data = [row.row() for row in rows]
+    with quiet():
+        arguments = SFTConfig(
+            output_dir=str(output_dir),
+            num_train_epochs=1,
+            per_device_train_batch_size=batch_size,
+            gradient_accumulation_steps=accumulation,
+            train_sampling_strategy="sequential",
+            learning_rate=learning_rate,
+            lr_scheduler_type="polynomial",
+            lr_scheduler_kwargs={"lr_end": end_learning_rate, "power": 1.0},
+            warmup_steps=warmup_steps,
+            optim="adamw_torch",
+            weight_decay=0.0,
+            max_grad_norm=1.0,
+            seed=seed,
+            bf16=bf16,
+            use_cpu=not torch.cuda.is_available(),
+            gradient_checkpointing=False,
+            dataloader_pin_memory=torch.cuda.is_available(),
+            remove_unused_columns=False,
+            dataset_kwargs={"skip_prepare_dataset": True},
+            max_length=None,
+            save_strategy="steps" if checkpoint_steps else "no",
+            save_steps=checkpoint_steps or 500,
+            save_total_limit=1,
+            logging_steps=1,
+            logging_first_step=True,
+            disable_tqdm=True,
+            report_to="none",
+            push_to_hub=False,
+        )
+        trainer = SimulatorTrainer(
+            weights=weights,
+            model=model,
+            processing_class=tokenizer,
+            train_dataset=Dataset.from_list(data),
+            args=arguments,
+            callbacks=list(callbacks),
+        )
+    trainer.remove_callback(PrinterCallback)
+    try:
+        with quiet():
+            result = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except (OSError, SafetensorError) as error:
+        raise InputError(
+            f"Could not write a checkpoint to {output_dir}: {error}. Make room there."
+        ) from error
+    return RoundResult(
+        steps=result.global_step,
+        questions=len(rows),
+        tokens=sum(
+            collate(data[begin : begin + batch_size])["input_ids"].shape[1]
+            for begin in range(0, len(data), batch_size)
+        ),
+        loss=result.training_loss,
+    )
+
+
+def last_checkpoint(output_dir: Path) -> Path | None:
+    """The newest checkpoint that was written to its end, or None.
+
+    The trainer's state is the last file of a checkpoint, so one without it, or with half of it, isn't used.
+    """
+    checkpoints = [folder for folder in Path(output_dir).glob("checkpoint-*") if _step(folder) is not None]
+    complete = [folder for folder in checkpoints if _is_complete(folder)]
+    return max(complete, key=lambda folder: _step(folder) or 0, default=None)
+
+
+def _step(folder: Path) -> int | None:
+    number = folder.name.removeprefix("checkpoint-")
+    return int(number) if number.isdecimal() else None
+
+
+def _is_complete(folder: Path) -> bool:
+    try:
+        state = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return state.get("global_step") == _step(folder)
+
+
+def _remove_checkpoints(output_dir: Path, but: Path | None) -> None:
+    for folder in output_dir.glob("checkpoint-*"):
+        if folder != but:
+            shutil.rmtree(folder)

@@ -1,0 +1,359 @@
+"""The examination of one run, and what it writes: `metrics.json`, `examination.json`, `rollouts.jsonl`."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from simdistill import evaluation, registry
+from simdistill.compute import Map
+from simdistill.config import RunConfig
+from simdistill.environment.language import Language
+from simdistill.evaluation import SETTINGS, Case
+from simdistill.files import read_json, write_json, write_lines
+from simdistill.process import EPISODE, PLAN, SAMPLE, TEST, Policy, Streams, numbers
+from simdistill.process.rollout import follow
+from simdistill.process.whatif import Situation, what_if
+from simdistill.scenarios import draw, examination_path
+from simdistill.students import Answer, Student
+from simdistill.teachers.fitted import FittedPolicy
+from simdistill.teachers.search import SearchTeacher, explore
+
+REFERENCE = "optimum"
+ORDER = (
+    "random",
+    "untuned",
+    "join_shortest_queue",
+    "shortest_expected_delay",
+    "teacher",
+    "student",
+    REFERENCE,
+)
+TITLES = {"untuned": "untuned student", "optimum": "exact optimum"}
+SHOWN_FUTURES = 400
+MAP_SIZE = (24, 14)
+EPISODE_MINUTES = 60.0
+
+
+@dataclass(frozen=True)
+class Posed:
+    """A question without an answer.
+
+    Attributes:
+        prompt: Chat messages.
+        choices: Labels.
+    """
+
+    prompt: list[dict[str, str]]
+    choices: list[str]
+
+
+class Asking:
+    """A student as a policy that answers many states at once, and remembers whether its answers were valid."""
+
+    def __init__(self, student: Student, language: Language, labels: Sequence[str]):
+        self.student, self.language, self.labels = student, language, list(labels)
+        self.answers: dict[str, Answer] = {}
+
+    def __call__(self, states: Sequence[dict]) -> list[str]:
+        posed = [Posed(self.language.prompt(state), self.labels) for state in states]
+        answers = self.student.score(posed)
+        for question, answer in zip(posed, answers, strict=True):
+            self.answers[question.prompt[-1]["content"]] = answer
+        return [self.labels[answer.choice] for answer in answers]
+
+    @property
+    def valid(self) -> float:
+        """Share of the states in which unconstrained greedy decoding gives a choice and nothing else."""
+        return float(np.mean([answer.greedy is not None for answer in self.answers.values()]))
+
+    @property
+    def mass(self) -> float:
+        """Mean probability of answering with a choice at all."""
+        return float(np.mean([answer.mass for answer in self.answers.values()]))
+
+
+class Examination:
+    """Examines every policy of a task.
+
+    Args:
+        config: The run.
+        language: The task's words.
+        compute: Runs simulations.
+        progress: Called with a phase, how much is done and how much there is.
+    """
+
+    def __init__(
+        self, config: RunConfig, language: Language, compute: Map, progress: Callable[[str, int, int], None]
+    ):
+        self.config, self.task, self.settings = config, config.task, config.evaluation
+        self.language, self.compute, self.progress = language, compute, progress
+        self.simulator = registry.load("simulators", self.task.simulator)
+        self.heuristic: Policy = registry.policies(self.task.simulator)[self.task.heuristic]
+        self.cases: list[Case] = []
+
+    def run(self, teacher: SearchTeacher, student: Student, untuned: Callable[[], Student]) -> None:
+        """Solves, asks and simulates.
+
+        Args:
+            teacher: The teacher.
+            student: The distilled student.
+            untuned: Loads the same student without its adapter; it is asked with the default parameters only.
+        """
+        self.cases = evaluation.prepare(self.task, self.settings)
+        labels = self.cases[0].chain.labels
+        self.asking = Asking(student, self.language, labels)
+        self._ask_untuned(untuned())
+        for number, case in enumerate(self.cases):
+            evaluation.record(case, "teacher", _table(teacher.policy, case), self.heuristic)
+            extra_S = _map_states(case) if case.setting == "default" else None
+            evaluation.ask(
+                case, "student", self.asking, self.heuristic, self.settings.tabulated_mass, extra_S
+            )
+            self.progress("ask the student", number + 1, len(self.cases))
+        evaluation.confirm(
+            self.task,
+            self.settings,
+            self.cases,
+            self.compute,
+            lambda *n: self.progress("confirm by simulation", *n),
+        )
+        self.shown = self._shown_questions(teacher.policy)
+
+    def _ask_untuned(self, student: Student) -> None:
+        case = self.cases[0]
+        asking = Asking(student, self.language, case.chain.labels)
+        evaluation.ask(case, "untuned", asking, self.heuristic, 0.99)
+        self.untuned_valid = asking.valid
+
+    def _shown_questions(self, policy: Policy) -> list[dict]:
+        """Poses a few new situations, with costs from many futures of their own."""
+        rows = []
+        for number in range(self.settings.questions_shown):
+            situation = self._situation(policy, number)
+            values = what_if(
+                self.simulator, situation, policy, SHOWN_FUTURES, self.config.teacher.horizon, salt=1
+            )
+            answer = self.asking.student.score(
+                [Posed(self.language.prompt(situation.state), list(situation.choices))]
+            )
+            rows.append(
+                _shown(self.language.situation(situation.state), situation, values, answer[0], policy)
+            )
+            self.progress("show examples", number + 1, self.settings.questions_shown)
+        return rows
+
+    def _situation(self, policy: Policy, number: int) -> Situation:
+        """Returns the last situation of a short episode in distribution."""
+        root = (self.settings.seed, TEST)
+        parameters = self.task.parameters
+        params = draw(
+            self.simulator,
+            parameters.default,
+            parameters.train,
+            (*root, SAMPLE, 9, number),
+            parameters.starts,
+        )
+        model = self.simulator(params, (*root, EPISODE, 9, number))
+        met = explore(model, policy, 0.0, Streams((*root, PLAN, 9, number)), 5)
+        return met[-1]
+
+    def write(self, folder: Path, teacher: SearchTeacher, spent: dict) -> None:
+        """Writes the run's results."""
+        write_lines(folder / "rollouts.jsonl", self._rollouts())
+        write_json(folder / "examination.json", self._examination())
+        write_json(folder / "metrics.json", self._metrics(folder, teacher) | spent)
+
+    def _rollouts(self) -> list[dict]:
+        return [
+            {
+                "setting": case.setting,
+                "parameters": case.params.model_dump(mode="json"),
+                "policy": name,
+                "seed_path": list(examination_path(self.settings.seed, number)),
+                "cost": replication.cost,
+                "halves": list(replication.halves),
+                "decisions": replication.decisions,
+            }
+            for case in self.cases
+            for name, cost in case.costs.items()
+            for number, replication in enumerate(cost.replications)
+        ]
+
+    def _metrics(self, folder: Path, teacher: SearchTeacher) -> dict:
+        distilled = read_json(folder / "distilled.json")
+        work = self.asking.student.work
+        names = [name for name in ORDER if name in self.cases[0].costs]
+        names += [name for name in self.cases[0].costs if name not in names]
+        simulated = sum(
+            r.decisions for case in self.cases for c in case.costs.values() for r in c.replications
+        )
+        return {
+            "task": self.task.name,
+            "method": self.config.method,
+            "seed": self.config.seed,
+            "reference": REFERENCE,
+            "heuristic": self.task.heuristic,
+            "policies": {name: self._policy(name) for name in names},
+            "over_reference": self._over("student"),
+            "teacher_over_reference": self._over("teacher"),
+            "heuristic_gap_closed": {
+                setting: interval.as_dict() if interval else None
+                for setting in SETTINGS
+                for interval in [
+                    evaluation.gap_closed(
+                        self.cases, setting, "student", self.task.heuristic, REFERENCE, self.settings.seed
+                    )
+                ]
+            },
+            "valid_answers": self.asking.valid,
+            "answer_mass": self.asking.mass,
+            "untuned_valid_answers": self.untuned_valid,
+            "decisions_per_second": work.decisions_per_second,
+            "questions": distilled["questions"],
+            "questions_asked": len(self.asking.answers),
+            "tokens": {"trained": distilled["tokens"], "examined": work.tokens},
+            "simulator_steps": {
+                "teach": sum(generation.decisions for generation in teacher.generations),
+                "examine": simulated,
+            },
+            "generations": [
+                {
+                    "generation": g.number,
+                    "accepted": g.accepted,
+                    "improvement": g.improvement.as_dict(),
+                    "states": g.states,
+                    "simulator_steps": g.decisions,
+                    "futures_that_met": g.met,
+                }
+                for g in teacher.generations
+            ],
+            "failed_rollouts": [failure.message for failure in teacher.failures],
+        }
+
+    def _policy(self, name: str) -> dict:
+        return {
+            "title": TITLES.get(name, name.replace("_", " ")),
+            "cost": {
+                setting: evaluation.summary(self.cases, setting, name, self.task.horizon, self.settings.seed)
+                for setting in SETTINGS
+            },
+            "over_reference": self._over(name),
+        }
+
+    def _over(self, name: str) -> dict:
+        found = {
+            setting: evaluation.over(self.cases, setting, name, REFERENCE, self.settings.seed)
+            for setting in SETTINGS
+        }
+        return {setting: interval.as_dict() if interval else None for setting, interval in found.items()}
+
+    def _examination(self) -> dict:
+        document: dict = {"sets": self._sets(), "questions": self.shown, "episode": self._episode()}
+        decision_map = self._decision_map()
+        return document | ({"decision_map": decision_map} if decision_map else {})
+
+    def _sets(self) -> dict:
+        names = ["student", "teacher", *(n for n in self.task.policies if n != "random"), REFERENCE]
+        return {
+            setting: [
+                {
+                    "parameters": case.params.model_dump(mode="json", exclude_defaults=False),
+                    "cost": {name: case.costs[name].exact for name in names},
+                }
+                for case in self.cases
+                if case.setting == setting
+            ]
+            for setting in SETTINGS[1:]
+        }
+
+    def _episode(self) -> dict:
+        """Plays the same hour with three policies; times and states are those of the decisions."""
+        case = self.cases[0]
+        names = ("student", self.task.heuristic, REFERENCE)
+        times: list[float] = []
+        policies = {}
+        for name in names:
+            model = self.simulator(case.params, examination_path(self.settings.seed, 10_000))
+            times, states = [], []
+
+            def keep(decision, state, label, times=times, states=states):
+                times.append(decision.env.now)
+                states.append(state)
+
+            follow(model, case.tables[name], EPISODE_MINUTES, keep)
+            policies[name] = _series(states, case.chain.labels)
+        return {"parameters": case.params.model_dump(mode="json"), "times": times, "policies": policies}
+
+    def _decision_map(self) -> dict | None:
+        """Returns what the policies do in every state of two numbers; None where a state has more."""
+        case = self.cases[0]
+        if _varying(case) != 2:
+            return None
+        shape = tuple(limit + 1 for limit in MAP_SIZE)
+        rows_S = np.flatnonzero(_map_states(case))
+        labels = np.array(case.chain.labels)
+        names = (REFERENCE, "teacher", "student", self.task.heuristic)
+        return {
+            "parameters": case.params.model_dump(mode="json"),
+            "axes": list(case.chain.labels),
+            "labels": list(case.chain.labels),
+            "size": list(shape),
+            "policies": {
+                name: labels[case.policies_SC[name][rows_S].argmax(axis=1)].reshape(shape).tolist()
+                for name in names
+            },
+            "stationary": case.stationary_S["student"][rows_S].reshape(shape).tolist(),
+            "stationary_policy": "student",
+        }
+
+
+def _table(policy: Policy, case: Case) -> np.ndarray:
+    """Writes a policy out (S, C); a fitted one is asked all states at once."""
+    if isinstance(policy, FittedPolicy):
+        columns_S = policy.costs(case.chain.states)[:, : len(case.chain.labels)].argmin(axis=1)
+        return np.eye(len(case.chain.labels))[columns_S]
+    return evaluation.exact.tabulate(case.chain, policy)
+
+
+def _places(case: Case) -> np.ndarray:
+    """Returns the numbers that differ between states (S, N)."""
+    place_SN = np.array([numbers(state) for state in case.chain.states])
+    return place_SN[:, place_SN.min(axis=0) < place_SN.max(axis=0)]
+
+
+def _varying(case: Case) -> int:
+    return _places(case).shape[1]
+
+
+def _map_states(case: Case) -> np.ndarray | None:
+    """Returns the states that the decision map shows (S); None where it can't be drawn."""
+    place_SN = _places(case)
+    if place_SN.shape[1] != 2:
+        return None
+    return (place_SN <= np.array(MAP_SIZE)).all(axis=1)
+
+
+def _series(states: Sequence[dict], labels: Sequence[str]) -> dict:
+    """Returns the lists in the states that change, one series per entry."""
+    return {
+        key: {label: [state[key][column] for state in states] for column, label in enumerate(labels)}
+        for key, value in states[0].items()
+        if isinstance(value, list) and any(state[key] != value for state in states)
+    }
+
+
+def _shown(situation_text: str, situation: Situation, values, answer: Answer, policy: Policy) -> dict:
+    costs_C = values.mean_C - values.mean_C.min()
+    return {
+        "situation": situation_text,
+        "choices": list(situation.choices),
+        "teacher": policy(situation.state, situation.choices),
+        "student": situation.choices[answer.choice],
+        "probabilities": answer.probabilities_C.tolist(),
+        "costs": costs_C.tolist(),
+        "standard_errors": values.standard_error_C.tolist(),
+        "valid": answer.greedy is not None,
+        "greedy": None if answer.greedy is None else situation.choices[answer.greedy],
+    }

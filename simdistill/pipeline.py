@@ -1,0 +1,269 @@
+"""A run from simulator to report: teach, distil, examine, report. Every finished stage is kept."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from simdistill import questions, registry, terminal
+from simdistill import report as reporting
+from simdistill.compute import Map, simulating
+from simdistill.config import RunConfig, TeacherConfig
+from simdistill.environment.language import Language
+from simdistill.examination import Examination
+from simdistill.files import read_json, write_json
+from simdistill.process import TRAIN, TUNE, Policy
+from simdistill.process.whatif import Situation
+from simdistill.questions import Question
+from simdistill.record import Record, environment
+from simdistill.students import Student
+from simdistill.teachers import store
+from simdistill.teachers.search import (
+    Failure,
+    SearchTeacher,
+    improve,
+    search,
+    search_states,
+    teaching_episode,
+)
+
+Progress = Callable[[str, int, int], None]
+
+
+def run(config: RunConfig, console: Console) -> Path:
+    """Runs a configuration from start to report; returns the run's folder."""
+    record = Record.new(config)
+    return _go(record, console)
+
+
+def resume(folder: Path, console: Console) -> Path:
+    """Goes on with a stopped run; finished stages and trained steps aren't done again."""
+    return _go(Record.of(folder), console)
+
+
+def evaluate(folder: Path, console: Console) -> Path:
+    """Examines a finished run's student again and writes its report anew."""
+    record = Record.of(folder)
+    with record.locked():
+        (folder / "metrics.json").unlink(missing_ok=True)
+        (folder / "examination.json").unlink(missing_ok=True)
+    return _go(record, console)
+
+
+def report(folder: Path, console: Console) -> Path:
+    """Writes the report of an examined run anew."""
+    page = reporting.write_report(folder)
+    console.print(f"report: {page}")
+    return page
+
+
+def _go(record: Record, console: Console) -> Path:
+    config = record.config
+    threads = config.threads or len(os.sched_getaffinity(0))
+    torch.set_num_threads(threads)
+    console.print(f"[bold]{config.task.name}[/]  {config.task.description}\n[dim]{record.folder}")
+    try:
+        with (
+            record.locked(),
+            simulating(config.workers) as compute,
+            terminal.Stages(console).shown() as progress,
+        ):
+            if not (record.folder / "environment.json").exists():
+                write_json(record.folder / "environment.json", environment())
+            run = Run(record, config, compute, progress)
+            run.teach()
+            run.distil()
+            run.examine()
+            with record.timed("report"):
+                page = reporting.write_report(record.folder)
+            _with_spent(record)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(str(record.folder)) from None
+    terminal.results(console, read_json(record.folder / "metrics.json"), config.task.cost_unit)
+    console.print(f"report: {page}")
+    return record.folder
+
+
+def _with_spent(record: Record) -> None:
+    """Brings times and memory in `metrics.json` up to date."""
+    path = record.folder / "metrics.json"
+    write_json(path, read_json(path) | record.spent())
+
+
+class Run:
+    """The stages of one run.
+
+    Args:
+        record: The run's folder.
+        config: Its configuration.
+        compute: Runs simulations.
+        progress: Shows how far a phase is.
+    """
+
+    def __init__(self, record: Record, config: RunConfig, compute: Map, progress: Progress):
+        self.record, self.config, self.compute, self.progress = record, config, compute, progress
+        self.folder = record.folder
+        self.training = self.folder / "training"
+        self.language = Language(config.task.language)
+
+    # Teach: search, then turn searched states into questions.
+
+    def teach(self) -> None:
+        """Finds the teacher, and writes its questions and held-out ones."""
+        if (self.training / "teacher.json").exists():
+            return
+        config = self.config
+        with self.record.timed("teach"):
+            teacher, lesson = improve(config.task, config.teacher, config.seed, self.compute, self.progress)
+            train = self._questions(lesson.searched, lesson.labels, "train", 0)
+            questions.save(train[: config.distill.questions], self.training / "questions-0.parquet")
+            failures: list[Failure] = []
+            episodes = -(-config.distill.tune_questions // config.teacher.states_per_episode)
+            held_out = search(
+                config.task,
+                config.teacher,
+                (config.seed, TUNE),
+                0,
+                episodes,
+                teacher.policy,
+                self.compute,
+                failures,
+                partial(self.progress, "hold out questions"),
+            )
+            tune = self._questions(held_out, teacher.label(held_out), "tune", 0)
+            questions.save(tune, self.folder / "tune.parquet")
+            store.save(teacher, self.training / "teacher.json", config.teacher.base)
+
+    def _questions(self, searched, labels, split: str, number: int) -> list[Question]:
+        return questions.decision_questions(
+            searched,
+            labels,
+            self.language,
+            task=self.config.task.name,
+            simulator=self.config.task.simulator,
+            split=split,
+            round=number,
+        )
+
+    # Distil.
+
+    def distil(self) -> None:
+        """Trains the student and gathers all its questions in one file."""
+        if (self.folder / "distilled.json").exists():
+            return
+        config = self.config
+        method = registry.load("methods", config.method)(config, self.folder)
+        with self.record.timed("distil"):
+            tune = questions.load(self.folder / "tune.parquet")[: config.distill.tune_questions]
+            done = method(tune, self._own_states, _card(config), self.progress)
+            rounds = sorted(self.training.glob("questions-*.parquet"))
+            asked = [question for path in rounds for question in questions.load(path)]
+            questions.save(asked, self.folder / "questions.parquet")
+            os.replace(method.adapter(config.distill.rounds), self.folder / "adapter")
+            write_json(self.folder / "distilled.json", {"questions": done.questions, "tokens": done.tokens})
+
+    def _own_states(self, number: int, student: Student) -> list[Question]:
+        """Lets the student play episodes, and searches the states that it meets."""
+        config, teacher = self.config, self._teacher()
+        with self.record.timed("own states"):
+            count = -(-config.distill.round_questions // config.teacher.states_per_episode)
+            met = self._play(number, student, count)
+            visit = partial(_search_group, config.task.simulator, config.teacher, teacher.policy)
+            searched = [item for found in self.compute(visit, met) for item in found]
+            return self._questions(searched, teacher.label(searched), "train", number)
+
+    def _play(self, number: int, student: Student, count: int) -> list[tuple[int, list[Situation]]]:
+        """Plays all episodes in step, so that the student is asked about many states at once."""
+        key = 1000 + number
+        models = [teaching_episode(self.config.task, (self.config.seed, TRAIN), key, e) for e in range(count)]
+        met: list[list[Situation]] = [[] for _ in models]
+        actions: list[tuple[str, ...]] = [() for _ in models]
+        steps = self.config.teacher.states_per_episode
+        for step in range(steps):
+            decisions = [model.advance() for model in models]
+            states = [model.state(d) if d else {} for model, d in zip(models, decisions, strict=True)]
+            open_ = [e for e, decision in enumerate(decisions) if decision is not None]
+            labels = self._asked(student)([states[e] for e in open_], [decisions[e].labels for e in open_])
+            for e, label in zip(open_, labels, strict=True):
+                model, decision = models[e], decisions[e]
+                met[e].append(
+                    Situation(
+                        model.params,
+                        model.seed_path,
+                        actions[e],
+                        model.env.now,
+                        states[e],
+                        tuple(decision.labels),
+                    )
+                )
+                actions[e] += (label,)
+                model.answer(label)
+            self.progress(f"own states, round {number}", step + 1, steps)
+        return list(enumerate(met, start=key * 1_000_000))
+
+    def _asked(self, student: Student) -> Callable[[Sequence[dict], Sequence[Sequence[str]]], list[str]]:
+        def ask(states: Sequence[dict], choices: Sequence[Sequence[str]]) -> list[str]:
+            posed = [_Posed(self.language.prompt(s), list(c)) for s, c in zip(states, choices, strict=True)]
+            answers = student.score(posed)
+            return [question.choices[answer.choice] for question, answer in zip(posed, answers, strict=True)]
+
+        return ask
+
+    def _teacher(self) -> SearchTeacher:
+        return store.load(self.training / "teacher.json", self.config.task.simulator)
+
+    # Examine.
+
+    def examine(self) -> None:
+        """Examines every policy and writes what the report needs."""
+        if (self.folder / "metrics.json").exists():
+            return
+        with self.record.timed("examine"):
+            teacher = self._teacher()
+            student = Student.load(self.config.student.name, self.folder / "adapter")
+            examination = Examination(self.config, self.language, self.compute, self.progress)
+            examination.run(teacher, student, partial(Student.load, self.config.student.name))
+            examination.write(self.folder, teacher, self.record.spent())
+
+
+@dataclass(frozen=True)
+class _Posed:
+    """A question without an answer."""
+
+    prompt: list[dict[str, str]]
+    choices: list[str]
+
+
+def _search_group(simulator: str, teacher: TeacherConfig, policy: Policy, group: tuple[int, list[Situation]]):
+    """Searches the situations of one of the student's episodes."""
+    number, situations = group
+    return search_states(simulator, teacher, policy, number, situations)
+
+
+def _card(config: RunConfig) -> str:
+    """Returns the adapter's model card."""
+    task = config.task
+    return f"""---
+library_name: peft
+license: apache-2.0
+tags: [simdistill, {task.simulator}, lora]
+---
+
+# {task.name}: a student that runs a process
+
+{task.description}
+
+A LoRA adapter (rank {config.student.lora.r}) for {config.student.name}, distilled by `simdistill run
+task={task.name}` (method {config.method}, seed {config.seed}). It answers with the label of one of the choices.
+`base.json` holds the checksum of the base weights it belongs to.
+
+The system message:
+
+> {config.task.language.description.strip()}
+
+What it costs to be run by it is in the `metrics.json` and `report.html` of the run's folder.
+"""

@@ -1,0 +1,97 @@
+"""Running a process under a policy."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from simdistill.process.model import Decision, Parameters, Policy, ProcessModel
+from simdistill.process.streams import SeedPath, Streams
+
+
+class RandomPolicy:
+    """Takes every legal choice equally often.
+
+    Its draws belong to the number of the decision in the episode, so that a replay repeats them.
+    """
+
+    def __init__(self, streams: Streams):
+        self._streams, self._count = streams, 0
+
+    def started(self, streams: Streams) -> "RandomPolicy":
+        """Returns the policy at the beginning of a run with the run's own random numbers."""
+        return RandomPolicy(streams)
+
+    def __call__(self, state: dict, choices: Sequence[str]) -> str:
+        self._count += 1
+        return choices[int(self._streams.uniform("random policy", self._count) * len(choices))]
+
+
+def started(policy: Policy, streams: Streams) -> Policy:
+    """Returns a policy for one run: one that draws random numbers draws the run's own.
+
+    A policy that decides by state and choices alone is returned as it is. Without this a policy shared by
+    runs would draw by the order in which they happen to be simulated.
+    """
+    start = getattr(policy, "started", None)
+    return policy if start is None else start(streams)
+
+
+@dataclass(frozen=True)
+class Replication:
+    """One simulated replication of a policy.
+
+    Attributes:
+        cost: Average cost per unit of time after the warm-up, or total cost of a terminating episode.
+        decisions: Number of decisions taken, warm-up included.
+        halves: Average cost of the first and of the second half after the warm-up; a difference that stays
+            over replications tells that queues keep growing.
+    """
+
+    cost: float
+    halves: tuple[float, float]
+    decisions: int
+
+
+def follow(
+    model: ProcessModel,
+    policy: Policy,
+    until: float,
+    record: Callable[[Decision, dict, str], None] | None = None,
+) -> int:
+    """Lets a policy answer every question up to a time; returns the number of decisions."""
+    decisions = 0
+    while (decision := model.advance(until)) is not None:
+        state = model.look(decision)
+        label = policy(state, decision.labels)
+        if record is not None:
+            record(decision, state, label)
+        model.answer(label)
+        decisions += 1
+    return decisions
+
+
+def replicate(
+    simulator: type[ProcessModel],
+    params: Parameters | Mapping,
+    policy: Policy,
+    path: SeedPath,
+    warm_up: float,
+    horizon: float,
+) -> Replication:
+    """Simulates one replication by replication/deletion.
+
+    Args:
+        simulator: The process.
+        params: Its parameters.
+        policy: Decides.
+        path: Seed path of the replication; equal paths give policies the same random numbers.
+        warm_up: Simulated time whose cost is left out.
+        horizon: Simulated time after the warm-up.
+    """
+    model = simulator(params, path)
+    decisions = follow(model, policy, warm_up)
+    marks = [model.cost(warm_up)]
+    for end in (warm_up + horizon / 2, warm_up + horizon):
+        decisions += follow(model, policy, end)
+        marks.append(model.cost(end))
+    halves = ((marks[1] - marks[0]) / (horizon / 2), (marks[2] - marks[1]) / (horizon / 2))
+    return Replication((marks[2] - marks[0]) / horizon, halves, decisions)

@@ -1,0 +1,163 @@
+"""Questions about a process: a situation in words, its choices, and what the simulator says about each."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from datasets import Dataset, Features, List, Value
+
+from simdistill.environment.language import Language
+from simdistill.errors import InputError
+from simdistill.files import replacing
+from simdistill.teachers.search import Labels, Searched, centred
+
+FEATURES = Features(
+    {
+        "kind": Value("string"),
+        "task": Value("string"),
+        "simulator": Value("string"),
+        "split": Value("string"),
+        "round": Value("int32"),
+        "group": Value("int64"),
+        "prompt": List({"role": Value("string"), "content": Value("string")}),
+        "choices": List(Value("string")),
+        "answer": Value("string"),
+        "values": List(Value("float64")),
+        "standard_errors": List(Value("float64")),
+        "raw_values": List(Value("float64")),
+        "raw_standard_errors": List(Value("float64")),
+        "probabilities": List(Value("float64")),
+        "params": Value("string"),
+        "state": Value("string"),
+        "seed_path": List(Value("int64")),
+        "actions": List(Value("string")),
+        "time": Value("float64"),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Question:
+    """One row of `questions.parquet`.
+
+    Attributes:
+        kind: "decision"; forecasts and facts have room in the same format.
+        task: Name of the task.
+        simulator: Name of the simulator.
+        split: "train" or "tune".
+        round: 0 for states that the teacher met, 1 and up for the student's own.
+        group: Episode; its questions share parameters and so the beginning of their prompts.
+        prompt: Chat messages.
+        choices: Labels of the legal choices.
+        answer: The teacher's choice.
+        values: Cost of each choice minus the least one, in cost units, denoised.
+        standard_errors: Standard errors of `values`.
+        raw_values: Simulated cost of each choice relative to the mean over choices.
+        raw_standard_errors: Standard errors of `raw_values`.
+        probabilities: Simulated distribution over the choices of a forecast; None for a decision.
+        params: Parameters of the process, JSON.
+        state: The observed state, JSON.
+        seed_path: Seed path of the episode.
+        actions: Answers that lead to the state, in order.
+        time: Simulated time of the decision.
+    """
+
+    kind: str
+    task: str
+    simulator: str
+    split: str
+    round: int
+    group: int
+    prompt: list[dict[str, str]]
+    choices: list[str]
+    answer: str
+    values: list[float]
+    standard_errors: list[float]
+    raw_values: list[float]
+    raw_standard_errors: list[float]
+    probabilities: list[float] | None
+    params: str
+    state: str
+    seed_path: list[int]
+    actions: list[str]
+    time: float
+
+
+def decision_questions(
+    searched: Sequence[Searched],
+    labels: Labels,
+    language: Language,
+    *,
+    task: str,
+    simulator: str,
+    split: str,
+    round: int,
+) -> list[Question]:
+    """Turns searched states into decision questions, one each.
+
+    Args:
+        searched: Situations with simulated values.
+        labels: Their denoised values.
+        language: The task's words.
+        task: Name of the task.
+        simulator: Name of the simulator.
+        split: "train" or "tune".
+        round: Whose states they are.
+    """
+    names = labels.names
+    raw_SC, variance_SC = centred(searched, names)
+    questions = []
+    for row, item in enumerate(searched):
+        situation = item.situation
+        columns = [names.index(choice) for choice in situation.choices]
+        costs_C = labels.costs_SC[row, columns]
+        questions.append(
+            Question(
+                kind="decision",
+                task=task,
+                simulator=simulator,
+                split=split,
+                round=round,
+                group=item.group,
+                prompt=language.prompt(situation.state),
+                choices=list(situation.choices),
+                answer=situation.choices[int(np.argmin(costs_C))],
+                values=costs_C.tolist(),
+                standard_errors=labels.errors_SC[row, columns].tolist(),
+                raw_values=raw_SC[row, columns].tolist(),
+                raw_standard_errors=np.sqrt(variance_SC[row, columns]).tolist(),
+                probabilities=None,
+                params=situation.params.model_dump_json(),
+                state=json.dumps(situation.state),
+                seed_path=list(situation.path),
+                actions=list(situation.actions),
+                time=situation.time,
+            )
+        )
+    return questions
+
+
+def save(questions: Sequence[Question], path: Path) -> None:
+    """Writes questions as Parquet, in one step."""
+    with replacing(path) as temporary:
+        Dataset.from_list([asdict(question) for question in questions], features=FEATURES).to_parquet(
+            str(temporary)
+        )
+
+
+def load(path: Path) -> list[Question]:
+    """Reads what `save` wrote.
+
+    Raises:
+        InputError: If the file is missing or isn't a file of questions.
+    """
+    import pyarrow.parquet
+    from pyarrow import ArrowException
+
+    try:
+        rows = pyarrow.parquet.read_table(path).to_pylist()
+        return [Question(**row) for row in rows]
+    except (OSError, ArrowException, TypeError) as error:
+        raise InputError(f"{path} can't be read as questions: {error}") from None

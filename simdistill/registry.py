@@ -1,0 +1,143 @@
+"""Names of simulators, teachers, methods and students, resolved from entry points to "module:attribute".
+
+Nothing is imported until it is loaded, so asking what exists is cheap. A package offers its simulator with
+
+    [project.entry-points."simdistill.simulators"]
+    clinic = "my_package.clinic:Clinic"
+
+and a notebook with `simdistill.register("clinic", "my_module:Clinic")`.
+"""
+
+import ast
+import difflib
+import inspect
+from collections.abc import Callable, Iterable
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+from simdistill.errors import InputError
+
+KINDS = {"simulators": "simulator", "teachers": "teacher", "methods": "method", "students": "student"}
+"""Each kind (plural, also the end of its entry-point group) and what one of it is called."""
+
+_registered: dict[tuple[str, str], str] = {}
+
+
+def register(name: str, target: str, kind: str = "simulators") -> None:
+    """Makes "module:attribute" known under a name until the program ends; it goes before entry points.
+
+    Raises:
+        InputError: When the kind is unknown or the target isn't written "module:attribute".
+    """
+    _check_kind(kind)
+    _split(target)
+    _registered[kind, name] = target
+
+
+def names(kind: str) -> list[str]:
+    """All names of one kind, sorted."""
+    return sorted(_targets(kind))
+
+
+def load(kind: str, name: str) -> Any:
+    """Imports and returns what a name stands for; "module:attribute" stands for itself.
+
+    Raises:
+        InputError: When the name is unknown (with what is available and what was probably meant), or when
+            what it points to doesn't exist.
+    """
+    target = name if ":" in name else _targets(kind).get(name)
+    if target is None:
+        raise InputError(unknown(KINDS[kind], name, names(kind)))
+    module, attribute = _split(target)
+    try:
+        return attrgetter(attribute)(import_module(module))
+    except ModuleNotFoundError as error:
+        # Only the target's own absence is the user's business; a missing dependency keeps its traceback.
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise
+        raise InputError(
+            f"{KINDS[kind]} '{name}' is {target}, and there is no module {error.name}"
+        ) from error
+    except AttributeError as error:
+        if error.name != attribute.split(".")[-1]:
+            raise
+        raise InputError(f"{KINDS[kind]} '{name}' is {target}, and {module} has no {attribute}") from error
+
+
+def describe(kind: str, name: str) -> str:
+    """One line on what a name stands for: its `description`, else the first line of its docstring.
+
+    It is read from the source where it is written there: loading a method would import torch and TRL.
+    """
+    target = name if ":" in name else _targets(kind).get(name)
+    text = _written(*_split(target)) if target else None
+    if text is None:
+        thing = load(kind, name)
+        description = getattr(thing, "description", None)
+        text = description if isinstance(description, str) else inspect.getdoc(thing)
+    return text.strip().splitlines()[0] if text and text.strip() else ""
+
+
+def policies(simulator: str) -> dict[str, Callable]:
+    """The policies that a simulator's author wrote: name -> policy."""
+    return dict(getattr(load("simulators", simulator), "policies", {}))
+
+
+def unknown(noun: str, name: str, available: Iterable[str]) -> str:
+    """The message for a name that doesn't exist: what does, and what was probably meant."""
+    available = list(available)
+    close = difflib.get_close_matches(name, available, n=1, cutoff=0.5)
+    meant = f"; did you mean '{close[0]}'?" if close else ""
+    return f"no {noun} '{name}'; available: {', '.join(available) or 'none'}{meant}"
+
+
+def _targets(kind: str) -> dict[str, str]:
+    """name -> "module:attribute" of one kind."""
+    _check_kind(kind)
+    return _installed(kind) | {name: target for (of, name), target in _registered.items() if of == kind}
+
+
+@cache
+def _installed(kind: str) -> dict[str, str]:
+    return {point.name: point.value for point in entry_points(group=f"simdistill.{kind}")}
+
+
+def _written(module: str, attribute: str) -> str | None:
+    """The docstring of a class or function, or an object's literal `description=`, as the source says."""
+    try:
+        spec = find_spec(module)
+        source = Path(spec.origin).read_text(encoding="utf-8") if spec and spec.origin else ""
+        tree = ast.parse(source)
+    except (ImportError, OSError, ValueError, SyntaxError):
+        return None
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == attribute:
+            return ast.get_docstring(node)
+        if isinstance(node, ast.Assign) and [ast.unparse(name) for name in node.targets] == [attribute]:
+            keywords = node.value.keywords if isinstance(node.value, ast.Call) else []
+            texts = [
+                k.value.value
+                for k in keywords
+                if k.arg == "description" and isinstance(k.value, ast.Constant)
+            ]
+            return str(texts[0]) if texts else None
+    return None
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in KINDS:
+        raise InputError(unknown("kind", kind, KINDS))
+
+
+def _split(target: str) -> tuple[str, str]:
+    """The module and the attribute of "module:attribute"."""
+    module, colon, attribute = target.partition(":")
+    if not (module and colon and attribute):
+        raise InputError(f"'{target}' must be written module:attribute, for example my_package.clinic:Clinic")
+    return module, attribute

@@ -1,0 +1,64 @@
+"""A teacher on disk, as JSON: no pickles, so that a run's folder can be passed on."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from simdistill.files import read_json, write_json
+from simdistill.statistics import Interval
+from simdistill.teachers.fitted import FittedPolicy
+from simdistill.teachers.search import Failure, Generation, SearchTeacher, base_policy
+
+
+def save(teacher: SearchTeacher, path: Path, base: str) -> None:
+    """Writes a teacher; `base` names the policy on which the first search stood."""
+    accepted = isinstance(teacher.policy, FittedPolicy)
+    write_json(
+        path,
+        {
+            "base": base,
+            "policy": _plain(teacher.policy) if accepted else None,
+            "network": _plain(teacher.network),
+            "spread": teacher.spread,
+            "generations": [asdict(generation) for generation in teacher.generations],
+            "failures": [asdict(failure) for failure in teacher.failures],
+        },
+    )
+
+
+def load(path: Path, simulator: str) -> SearchTeacher:
+    """Reads what `save` wrote."""
+    plain = read_json(path)
+    policy = _fitted(plain["policy"]) if plain["policy"] else base_policy(simulator, plain["base"])
+    generations = [
+        Generation(**{**generation, "improvement": Interval(**generation["improvement"])})
+        for generation in plain["generations"]
+    ]
+    return SearchTeacher(
+        policy,
+        _fitted(plain["network"]),
+        tuple(plain["spread"]),
+        tuple(generations),
+        tuple(Failure(**failure) for failure in plain["failures"]),
+    )
+
+
+def _plain(policy: FittedPolicy) -> dict:
+    return {
+        "labels": list(policy.labels),
+        "shift": policy.shift_F.tolist(),
+        "stretch": policy.stretch_F.tolist(),
+        "layers": [[weights.tolist(), biases.tolist()] for weights, biases in policy.layers],
+        "scale": policy.scale,
+    }
+
+
+def _fitted(plain: dict) -> FittedPolicy:
+    return FittedPolicy(
+        tuple(plain["labels"]),
+        np.array(plain["shift"]),
+        np.array(plain["stretch"]),
+        [(np.array(weights), np.array(biases)) for weights, biases in plain["layers"]],
+        plain["scale"],
+    )

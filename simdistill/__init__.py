@@ -1,6 +1,6 @@
 """From a SimPy process model to a small language model that runs the process.
 
-Each name is imported when it is first used; what is done at once is to make the simulators known to Gymnasium:
+Names are imported when they are first used; only Gymnasium is told of the simulators at once:
 
     import gymnasium, simdistill
     env = gymnasium.make("simdistill/Queueing-v0", arrival_rate=2.0, service_rates=(2.0, 0.5))

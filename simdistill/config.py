@@ -136,8 +136,12 @@ class TeacherConfig(_Config):
     name: str = Field(default="search", description="a registered teacher, or a policy of the simulator")
     base: str = Field(default="random", description="the policy the first generation of search stands on")
     generations: int = Field(default=3, ge=1, le=10, description="steps of policy improvement")
-    episodes: Count = Field(default=100, description="teaching episodes of each generation")
-    states_per_episode: Count = Field(default=20, description="decision epochs searched in an episode")
+    scenarios: Count = Field(default=300, description="drawn parameters of each generation")
+    episodes_per_scenario: Count = Field(
+        default=4, description="teaching episodes with the same parameters, each with a beginning of its own"
+    )
+    states_per_episode: Count = Field(default=2, description="decisions searched in an episode")
+    decisions_between: int = Field(default=1, ge=0, description="decisions that pass between searched ones")
     futures: int = Field(
         default=16, ge=2, description="simulated futures of every choice in a searched state"
     )
@@ -205,6 +209,9 @@ class DistillConfig(_Config):
     tune_questions: Count = Field(default=200, description="questions held out for the learning curve")
     rounds: int = Field(default=1, ge=0, description="later rounds on states of the student's own rollouts")
     round_questions: Count = Field(default=400, description="questions of each later round")
+    round_states_per_episode: Count = Field(
+        default=6, description="decisions searched in each of the student's own episodes"
+    )
     checkpoint_steps: Count = Field(
         default=10, description="steps between checkpoints from which a stopped run goes on"
     )

@@ -24,4 +24,5 @@ class ProcessError(RuntimeError):
 
     def __str__(self) -> str:
         episode = self.seed_path[-1] if self.seed_path else "?"
-        return f"{self.simulator}: {self.reason} (episode {episode}, seed {list(self.seed_path)}, time {self.time:g})"
+        where = f"episode {episode}, seed {list(self.seed_path)}, time {self.time:g}"
+        return f"{self.simulator}: {self.reason} ({where})"

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Protocol
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from simdistill import exact, registry
 from simdistill.compute import Map
@@ -44,12 +44,11 @@ class Table:
         elsewhere: Decides in other states.
     """
 
-    choices: Mapping[tuple[int, ...], str]
-    names: tuple[str, ...]
+    choices: Mapping[tuple[float, ...], str]
     elsewhere: Policy
 
     def __call__(self, state: dict, choices: Sequence[str]) -> str:
-        return self.choices.get(_key(state, self.names)) or self.elsewhere(state, choices)
+        return self.choices.get(_key(state)) or self.elsewhere(state, choices)
 
 
 @dataclass
@@ -174,13 +173,15 @@ def ask(
     chain = case.chain
     place_SN = np.array([numbers(state) for state in chain.states])
     column_S = np.full(len(chain.states), -1)
-    wanted_S = _core(case.stationary_S["optimum"], 0.99) | (extra_S if extra_S is not None else False)
+    wanted_S = _core(case.stationary_S["optimum"], 0.99)
+    if extra_S is not None:
+        wanted_S |= extra_S
     while True:
         rows = np.flatnonzero(wanted_S & (column_S < 0))
-        column_S[rows] = [chain.labels.index(label) for label in asked([chain.states[row] for row in rows])]
+        column_S[rows] = [chain.labels.index(label) for label in asked([chain.states[int(r)] for r in rows])]
         known = np.flatnonzero(column_S >= 0)
-        nearest_S = known[cKDTree(place_SN[known]).query(place_SN)[1]]
-        policy_SC = np.eye(len(chain.labels))[column_S[nearest_S]]
+        _, nearest_S = KDTree(place_SN[known]).query(place_SN)
+        policy_SC = np.eye(len(chain.labels))[column_S[known[nearest_S]]]
         evaluation = exact.evaluate(chain, policy_SC)
         covered = float(evaluation.stationary_S[known].sum())
         if covered >= mass or evaluation.boundary >= GROWING:
@@ -201,17 +202,12 @@ def _core(stationary_S: np.ndarray, mass: float) -> np.ndarray:
 
 
 def _table(chain: exact.MarkovProcess, policy_SC: np.ndarray, elsewhere: Policy) -> Table:
-    names = tuple(chain.states[0])
-    columns_S = policy_SC.argmax(axis=1)
-    choices = {
-        _key(state, names): chain.labels[column]
-        for state, column in zip(chain.states, columns_S, strict=True)
-    }
-    return Table(choices, names, elsewhere)
+    labels_S = [chain.labels[int(column)] for column in policy_SC.argmax(axis=1)]
+    return Table({_key(state): label for state, label in zip(chain.states, labels_S, strict=True)}, elsewhere)
 
 
-def _key(state: dict, names: tuple[str, ...]) -> tuple:
-    return tuple(tuple(value) if isinstance(value := state[name], list) else value for name in names)
+def _key(state: dict) -> tuple[float, ...]:
+    return tuple(numbers(state))
 
 
 @dataclass(frozen=True)
@@ -307,7 +303,7 @@ def gap_closed(
 
 
 def summary(cases: Sequence[Case], setting: str, name: str, horizon: float, seed: int) -> dict | None:
-    """Returns a policy's entry of `metrics.json` for one setting; an unstable one's growth is per unit of time."""
+    """Returns a policy's entry of `metrics.json` for one setting; growth is per unit of time."""
     cost_P = costs(cases, setting, name)
     if not len(cost_P):
         return None

@@ -15,7 +15,7 @@ from simdistill.files import read_json, write_json, write_lines
 from simdistill.process import EPISODE, PLAN, SAMPLE, TEST, Policy, Streams, numbers
 from simdistill.process.rollout import follow
 from simdistill.process.whatif import Situation, what_if
-from simdistill.scenarios import draw, examination_path
+from simdistill.scenarios import begin, draw, examination_path
 from simdistill.students import Answer, Student
 from simdistill.teachers.fitted import FittedPolicy
 from simdistill.teachers.search import SearchTeacher, explore
@@ -50,7 +50,7 @@ class Posed:
 
 
 class Asking:
-    """A student as a policy that answers many states at once, and remembers whether its answers were valid."""
+    """A student as a policy that answers many states at once, and remembers its answers."""
 
     def __init__(self, student: Student, language: Language, labels: Sequence[str]):
         self.student, self.language, self.labels = student, language, list(labels)
@@ -148,13 +148,9 @@ class Examination:
         """Returns the last situation of a short episode in distribution."""
         root = (self.settings.seed, TEST)
         parameters = self.task.parameters
-        params = draw(
-            self.simulator,
-            parameters.default,
-            parameters.train,
-            (*root, SAMPLE, 9, number),
-            parameters.starts,
-        )
+        sample = (*root, SAMPLE, 9, number)
+        params = draw(self.simulator, parameters.default, parameters.train, sample)
+        params = begin(self.simulator, params, parameters.starts, (*sample, 0))
         model = self.simulator(params, (*root, EPISODE, 9, number))
         met = explore(model, policy, 0.0, Streams((*root, PLAN, 9, number)), 5)
         return met[-1]
@@ -289,10 +285,11 @@ class Examination:
     def _decision_map(self) -> dict | None:
         """Returns what the policies do in every state of two numbers; None where a state has more."""
         case = self.cases[0]
-        if _varying(case) != 2:
-            return None
         shape = tuple(limit + 1 for limit in MAP_SIZE)
-        rows_S = np.flatnonzero(_map_states(case))
+        shown_S = _map_states(case)
+        if shown_S is None:
+            return None
+        rows_S = np.flatnonzero(shown_S)
         labels = np.array(case.chain.labels)
         names = (REFERENCE, "teacher", "student", self.task.heuristic)
         return {
@@ -323,16 +320,12 @@ def _places(case: Case) -> np.ndarray:
     return place_SN[:, place_SN.min(axis=0) < place_SN.max(axis=0)]
 
 
-def _varying(case: Case) -> int:
-    return _places(case).shape[1]
-
-
 def _map_states(case: Case) -> np.ndarray | None:
     """Returns the states that the decision map shows (S); None where it can't be drawn."""
     place_SN = _places(case)
     if place_SN.shape[1] != 2:
         return None
-    return (place_SN <= np.array(MAP_SIZE)).all(axis=1)
+    return np.all(place_SN <= np.array(MAP_SIZE), axis=1)
 
 
 def _series(states: Sequence[dict], labels: Sequence[str]) -> dict:

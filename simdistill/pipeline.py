@@ -23,15 +23,21 @@ from simdistill.record import Record, environment
 from simdistill.students import Student
 from simdistill.teachers import store
 from simdistill.teachers.search import (
+    GROUPS,
     Failure,
     SearchTeacher,
+    demonstrate,
     improve,
     search,
     search_states,
-    teaching_episode,
+    teaching_episodes,
 )
+from simdistill.teachers.values import Labels, Searched
 
 Progress = Callable[[str, int, int], None]
+
+OWN_STATES = 1000
+"""Numbers the searches on the student's own states, after those of the teacher's generations."""
 
 
 def run(config: RunConfig, console: Console) -> Path:
@@ -118,27 +124,31 @@ class Run:
             return
         config = self.config
         with self.record.timed("teach"):
-            teacher, lesson = improve(config.task, config.teacher, config.seed, self.compute, self.progress)
-            train = self._questions(lesson.searched, lesson.labels, "train", 0)
+            learn = improve if config.teacher.name == "search" else demonstrate
+            teacher, lesson = learn(config.task, config.teacher, config.seed, self.compute, self.progress)
+            train = self._questions(teacher, lesson.searched, lesson.labels, "train", 0)
             questions.save(train[: config.distill.questions], self.training / "questions-0.parquet")
             failures: list[Failure] = []
-            episodes = -(-config.distill.tune_questions // config.teacher.states_per_episode)
+            per_scenario = config.teacher.episodes_per_scenario * config.teacher.states_per_episode
+            scenarios = -(-config.distill.tune_questions // per_scenario)
             held_out = search(
                 config.task,
                 config.teacher,
                 (config.seed, TUNE),
                 0,
-                episodes,
+                scenarios,
                 teacher.policy,
                 self.compute,
                 failures,
                 partial(self.progress, "hold out questions"),
             )
-            tune = self._questions(held_out, teacher.label(held_out), "tune", 0)
+            tune = self._questions(teacher, held_out, teacher.label(held_out), "tune", 0)
             questions.save(tune, self.folder / "tune.parquet")
             store.save(teacher, self.training / "teacher.json", config.teacher.base)
 
-    def _questions(self, searched, labels, split: str, number: int) -> list[Question]:
+    def _questions(
+        self, teacher: SearchTeacher, searched: Sequence[Searched], labels: Labels, split: str, number: int
+    ) -> list[Question]:
         return questions.decision_questions(
             searched,
             labels,
@@ -147,6 +157,7 @@ class Run:
             simulator=self.config.task.simulator,
             split=split,
             round=number,
+            demonstrated=teacher.policy if teacher.demonstrates else None,
         )
 
     # Distil.
@@ -170,40 +181,48 @@ class Run:
         """Lets the student play episodes, and searches the states that it meets."""
         config, teacher = self.config, self._teacher()
         with self.record.timed("own states"):
-            count = -(-config.distill.round_questions // config.teacher.states_per_episode)
-            met = self._play(number, student, count)
+            met = self._play(number, student)
             visit = partial(_search_group, config.task.simulator, config.teacher, teacher.policy)
             searched = [item for found in self.compute(visit, met) for item in found]
-            return self._questions(searched, teacher.label(searched), "train", number)
+            return self._questions(teacher, searched, teacher.label(searched), "train", number)
 
-    def _play(self, number: int, student: Student, count: int) -> list[tuple[int, list[Situation]]]:
-        """Plays all episodes in step, so that the student is asked about many states at once."""
-        key = 1000 + number
-        models = [teaching_episode(self.config.task, (self.config.seed, TRAIN), key, e) for e in range(count)]
-        met: list[list[Situation]] = [[] for _ in models]
-        actions: list[tuple[str, ...]] = [() for _ in models]
-        steps = self.config.teacher.states_per_episode
+    def _play(self, number: int, student: Student) -> list[tuple[int, list[Situation]]]:
+        """Plays all episodes in step, so that the student is asked about many states at once.
+
+        Returns:
+            The number of each scenario, with the situations that its episodes met.
+        """
+        config, key = self.config, OWN_STATES + number
+        wanted, between = config.distill.round_states_per_episode, config.teacher.decisions_between
+        scenarios = -(-config.distill.round_questions // (wanted * config.teacher.episodes_per_scenario))
+        root = (config.seed, TRAIN)
+        models = [
+            (scenario, model)
+            for scenario in range(scenarios)
+            for model in teaching_episodes(config.task, config.teacher, root, key, scenario)
+        ]
+        met: dict[int, list[Situation]] = {scenario: [] for scenario in range(scenarios)}
+        actions: dict[int, tuple[str, ...]] = dict.fromkeys(range(len(models)), ())
+        steps = 1 + (wanted - 1) * (between + 1)
         for step in range(steps):
-            decisions = [model.advance() for model in models]
-            states = [model.state(d) if d else {} for model, d in zip(models, decisions, strict=True)]
-            open_ = [e for e, decision in enumerate(decisions) if decision is not None]
-            labels = self._asked(student)([states[e] for e in open_], [decisions[e].labels for e in open_])
-            for e, label in zip(open_, labels, strict=True):
-                model, decision = models[e], decisions[e]
-                met[e].append(
-                    Situation(
-                        model.params,
-                        model.seed_path,
-                        actions[e],
-                        model.env.now,
-                        states[e],
-                        tuple(decision.labels),
+            running = []
+            for episode, (scenario, model) in enumerate(models):
+                decision = model.advance()
+                if decision is None:
+                    continue
+                state, choices = model.state(decision), tuple(decision.labels)
+                running.append((episode, model, state, choices))
+                if step % (between + 1) == 0:
+                    now = model.env.now
+                    met[scenario].append(
+                        Situation(model.params, model.seed_path, actions[episode], now, state, choices)
                     )
-                )
-                actions[e] += (label,)
+            labels = self._asked(student)([item[2] for item in running], [item[3] for item in running])
+            for (episode, model, _, _), label in zip(running, labels, strict=True):
+                actions[episode] += (label,)
                 model.answer(label)
             self.progress(f"own states, round {number}", step + 1, steps)
-        return list(enumerate(met, start=key * 1_000_000))
+        return [(key * GROUPS + scenario, situations) for scenario, situations in met.items()]
 
     def _asked(self, student: Student) -> Callable[[Sequence[dict], Sequence[Sequence[str]]], list[str]]:
         def ask(states: Sequence[dict], choices: Sequence[Sequence[str]]) -> list[str]:
@@ -239,7 +258,7 @@ class _Posed:
 
 
 def _search_group(simulator: str, teacher: TeacherConfig, policy: Policy, group: tuple[int, list[Situation]]):
-    """Searches the situations of one of the student's episodes."""
+    """Searches the situations of one scenario of the student's."""
     number, situations = group
     return search_states(simulator, teacher, policy, number, situations)
 
@@ -257,9 +276,9 @@ tags: [simdistill, {task.simulator}, lora]
 
 {task.description}
 
-A LoRA adapter (rank {config.student.lora.r}) for {config.student.name}, distilled by `simdistill run
-task={task.name}` (method {config.method}, seed {config.seed}). It answers with the label of one of the choices.
-`base.json` holds the checksum of the base weights it belongs to.
+A LoRA adapter (rank {config.student.lora.r}) for {config.student.name}, distilled by
+`simdistill run task={task.name}` (method {config.method}, seed {config.seed}). It answers with the label of
+one of the choices. `base.json` holds the checksum of the base weights it belongs to.
 
 The system message:
 

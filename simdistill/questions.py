@@ -6,12 +6,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from datasets import Dataset, Features, List, Value
+from datasets import Dataset, Features, List, Value, disable_progress_bars
 
 from simdistill.environment.language import Language
 from simdistill.errors import InputError
 from simdistill.files import replacing
-from simdistill.teachers.search import Labels, Searched, centred
+from simdistill.process import Policy
+from simdistill.teachers.values import Labels, Searched, centred
 
 FEATURES = Features(
     {
@@ -48,7 +49,7 @@ class Question:
         simulator: Name of the simulator.
         split: "train" or "tune".
         round: 0 for states that the teacher met, 1 and up for the student's own.
-        group: Episode; its questions share parameters and so the beginning of their prompts.
+        group: Scenario; its questions share parameters and so the beginning of their prompts.
         prompt: Chat messages.
         choices: Labels of the legal choices.
         answer: The teacher's choice.
@@ -94,6 +95,7 @@ def decision_questions(
     simulator: str,
     split: str,
     round: int,
+    demonstrated: Policy | None = None,
 ) -> list[Question]:
     """Turns searched states into decision questions, one each.
 
@@ -105,6 +107,7 @@ def decision_questions(
         simulator: Name of the simulator.
         split: "train" or "tune".
         round: Whose states they are.
+        demonstrated: A policy whose own choices are the answers; None for the choices of least cost.
     """
     names = labels.names
     raw_SC, variance_SC = centred(searched, names)
@@ -113,6 +116,9 @@ def decision_questions(
         situation = item.situation
         columns = [names.index(choice) for choice in situation.choices]
         costs_C = labels.costs_SC[row, columns]
+        answer = situation.choices[int(np.argmin(costs_C))]
+        if demonstrated is not None:
+            answer = demonstrated(situation.state, situation.choices)
         questions.append(
             Question(
                 kind="decision",
@@ -123,7 +129,7 @@ def decision_questions(
                 group=item.group,
                 prompt=language.prompt(situation.state),
                 choices=list(situation.choices),
-                answer=situation.choices[int(np.argmin(costs_C))],
+                answer=answer,
                 values=costs_C.tolist(),
                 standard_errors=labels.errors_SC[row, columns].tolist(),
                 raw_values=raw_SC[row, columns].tolist(),
@@ -141,6 +147,7 @@ def decision_questions(
 
 def save(questions: Sequence[Question], path: Path) -> None:
     """Writes questions as Parquet, in one step."""
+    disable_progress_bars()
     with replacing(path) as temporary:
         Dataset.from_list([asdict(question) for question in questions], features=FEATURES).to_parquet(
             str(temporary)

@@ -91,7 +91,7 @@ class Record:
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
-        """Adds the block's wall time and memory to the stage's, over all starts; an inner stage's time is its own."""
+        """Adds the block's wall time, less that of inner stages, and its memory to the stage's."""
         begin = time.perf_counter()
         self._within.append(0.0)
         try:

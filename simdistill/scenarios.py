@@ -12,9 +12,7 @@ from simdistill.process.streams import SeedPath
 MAX_TRIES = 10_000
 
 
-def draw(
-    simulator: type[ProcessModel], default: dict, ranges: Ranges, path: SeedPath, starts: dict | None = None
-) -> Parameters:
+def draw(simulator: type[ProcessModel], default: dict, ranges: Ranges, path: SeedPath) -> Parameters:
     """Draws parameters until the requirements hold.
 
     Args:
@@ -22,15 +20,13 @@ def draw(
         default: Values of the parameters that aren't drawn.
         ranges: What is drawn and what must hold, e.g. a load below 0.85.
         path: Seed path of the draw.
-        starts: Further ranges, for where an episode starts.
 
     Raises:
         InputError: If no draw fulfils the requirements.
     """
     random = generator(path)
-    drawn = {**ranges.values, **(starts or {})}
     for _ in range(MAX_TRIES):
-        values = {name: _component(random, spread) for name, spread in drawn.items()}
+        values = {name: _component(random, spread) for name, spread in ranges.values.items()}
         params = simulator.parse({**default, **values})
         if all(_within(params, name, bounds) for name, bounds in ranges.require.items()):
             return params
@@ -38,6 +34,22 @@ def draw(
         f"none of {MAX_TRIES:,} drawn parameters of {simulator.__name__} fulfils {_told(ranges.require)}; "
         "widen the ranges in the task's `parameters`"
     )
+
+
+def begin(
+    simulator: type[ProcessModel], params: Parameters, starts: dict[str, Range | list[Range]], path: SeedPath
+) -> Parameters:
+    """Returns the parameters of an episode of its own beginning, e.g. with jobs already waiting.
+
+    Args:
+        simulator: Whose parameters they are.
+        params: Parameters of the scenario.
+        starts: Ranges of the parameters that say how an episode begins.
+        path: Seed path of the draw.
+    """
+    random = generator(path)
+    drawn = {name: _component(random, spread) for name, spread in starts.items()}
+    return simulator.parse({**params.model_dump(), **drawn})
 
 
 def examination_sets(

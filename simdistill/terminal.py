@@ -9,6 +9,7 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -32,7 +33,7 @@ class Stages:
             TimeRemainingColumn(),
             console=console,
         )
-        self._tasks: dict[str, int] = {}
+        self._tasks: dict[str, TaskID] = {}
 
     @contextmanager
     def shown(self) -> Iterator["Stages"]:
@@ -71,7 +72,8 @@ def results(console: Console, metrics: dict, unit: str) -> None:
     console.print(table)
     valid = metrics["valid_answers"]
     console.print(
-        f"valid answers {int(valid * 10000) / 100:g}%, {metrics['decisions_per_second']:.0f} decisions a second, "
+        f"valid answers {int(valid * 10000) / 100:g}%, "
+        f"{metrics['decisions_per_second']:.0f} decisions a second, "
         f"{sum(metrics['seconds'].values()) / 60:.1f} minutes, {metrics['peak_memory_mb'] / 1000:.1f} GB"
     )
 

@@ -103,7 +103,7 @@ class ProcessModel:
     def __init__(self, params: Parameters | Mapping | None = None, world: World | tuple[int, ...] = (0,)):
         self.params: Any = self.parse(params)
         self.world = world if isinstance(world, World) else World(Streams(world))
-        self.seed_path = self.world.streams.path
+        self.seed_path = self.world.path
         self.env = simpy.Environment()
         self.illegal_answers = 0
         self._pending: list[Decision] = []

@@ -90,10 +90,13 @@ class World:
 
     Args:
         streams: The episode's streams.
+
+    Attributes:
+        path: Seed path of the episode.
     """
 
     def __init__(self, streams: Streams):
-        self.streams = streams
+        self.streams, self.path = streams, streams.path
         self._clocks: dict[tuple[str, float], Clock] = {}
 
     def number(self, source: str, entity: int, distribution: Distribution, visit: int = 0) -> float:
@@ -132,6 +135,7 @@ class BranchedWorld(World):
 
     def __init__(self, past: World, future: Streams, time: float):
         super().__init__(future)
+        self.path = past.path
         self._past, self._time, self._branched = past, time, False
         self._known: set[tuple[str, int, int]] = set()
 

@@ -91,7 +91,7 @@ def replay(
     if decision is None:
         raise ProcessError(
             simulator.__name__,
-            world.streams.path,
+            world.path,
             model.env.now,
             f"the replay of {len(actions)} answers ended before their decision; does the process draw random "
             "numbers other than through duration(), poisson() and draw()?",

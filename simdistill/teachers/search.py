@@ -5,7 +5,7 @@ current policy went on from there, and fits a fast policy to the answers. It sta
 that it is better. This is approximate policy iteration on simulated values (Temizöz, Imdahl, Dijkman,
 Lamghari-Idrissi, van Jaarsveld: Deep Controlled Learning for Inventory Control, EJOR 2025).
 
-Axes: S states, C choices, K futures, M networks.
+Axes: R replications, P policies.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,37 +13,22 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from scipy.optimize import nnls
 
 from simdistill import registry
 from simdistill.compute import Map
 from simdistill.config import TaskConfig, TeacherConfig
 from simdistill.errors import ProcessError
-from simdistill.process import EPISODE, PLAN, SAMPLE, TRAIN, TUNE, Parameters, Policy, ProcessModel, generator
+from simdistill.process import EPISODE, PLAN, SAMPLE, TRAIN, TUNE, Parameters, Policy, ProcessModel
 from simdistill.process.rollout import RandomPolicy, replicate, started
 from simdistill.process.streams import SeedPath, Streams
-from simdistill.process.whatif import Situation, Values, what_if
-from simdistill.scenarios import draw
+from simdistill.process.whatif import Situation, what_if
+from simdistill.scenarios import begin, draw
 from simdistill.statistics import Interval, mean_interval
-from simdistill.teachers.fitted import FittedPolicy, fit
+from simdistill.teachers.fitted import FittedPolicy
+from simdistill.teachers.values import Labels, Searched, centred, combine, denoise
 
 GROUPS = 1_000_000
 """Room for the episodes of one search in the numbers of groups."""
-
-
-@dataclass(frozen=True)
-class Searched:
-    """A situation with what the simulator says about its choices.
-
-    Attributes:
-        situation: Where the choice is made.
-        values: Simulated cost differences under fresh futures.
-        group: Number of the episode; its situations share their parameters.
-    """
-
-    situation: Situation
-    values: Values
-    group: int
 
 
 @dataclass(frozen=True)
@@ -75,21 +60,6 @@ class Generation:
     met: float
 
 
-@dataclass
-class Labels:
-    """Denoised values of searched states.
-
-    Attributes:
-        names: Labels of the choices, in the order of the columns.
-        costs_SC: Cost of each choice minus the least one; NaN where it isn't legal.
-        errors_SC: Standard error of each choice's cost difference to the least one.
-    """
-
-    names: tuple[str, ...]
-    costs_SC: np.ndarray
-    errors_SC: np.ndarray
-
-
 @dataclass(frozen=True)
 class SearchTeacher:
     """What-if search in generations over a base policy.
@@ -100,6 +70,7 @@ class SearchTeacher:
         spread: The fit's own error variance as (constant, share of cost²).
         generations: What every generation brought.
         failures: Episodes that the process didn't survive.
+        demonstrates: Whether its answers are the policy's own and not the best simulated choices.
     """
 
     policy: Policy
@@ -107,6 +78,7 @@ class SearchTeacher:
     spread: tuple[float, float]
     generations: tuple[Generation, ...]
     failures: tuple[Failure, ...]
+    demonstrates: bool = False
 
     def label(self, searched: Sequence[Searched]) -> Labels:
         """Mends the values of states that the fit hasn't seen."""
@@ -154,7 +126,7 @@ def improve(
             teacher,
             (seed, TRAIN),
             number,
-            teacher.episodes,
+            teacher.scenarios,
             policy,
             compute,
             failures,
@@ -177,12 +149,37 @@ def improve(
     return teacher_found, Lesson(searched, labels)
 
 
+def demonstrate(
+    task: TaskConfig,
+    teacher: TeacherConfig,
+    seed: int,
+    compute: Map,
+    progress: Callable[[str, int, int], None],
+) -> tuple[SearchTeacher, Lesson]:
+    """Lets a policy teach by its own choices; the simulator still says what each choice costs under it.
+
+    Args:
+        task: The task.
+        teacher: Names the policy, and the budget of one search.
+        seed: Root seed.
+        compute: Runs simulations.
+        progress: Called with a phase, how much of it is done, and how much there is.
+    """
+    policy = base_policy(task.simulator, teacher.name)
+    failures: list[Failure] = []
+    met = partial(progress, f"demonstrate {teacher.name}")
+    searched = search(task, teacher, (seed, TRAIN), 1, teacher.scenarios, policy, compute, failures, met)
+    network, labels, spread = denoise(searched, seed, 1, teacher.folds)
+    found = SearchTeacher(policy, network, spread, (), tuple(failures), demonstrates=True)
+    return found, Lesson(searched, labels)
+
+
 def search(
     task: TaskConfig,
     teacher: TeacherConfig,
     root: SeedPath,
     number: int,
-    episodes: int,
+    scenarios: int,
     policy: Policy,
     compute: Map,
     failures: list[Failure],
@@ -195,23 +192,21 @@ def search(
         teacher: Budgets of the search.
         root: Root seed and split.
         number: Distinguishes several searches of one split: the generation, the tuning states.
-        episodes: How many to play.
+        scenarios: How many parameters to draw.
         policy: Plays, and continues the branches.
         compute: Runs simulations.
         failures: Episodes that the process doesn't survive are added here.
-        progress: Called with the episodes done and to be done.
+        progress: Called with the scenarios done and to be done.
 
     Raises:
         ProcessError: If every episode failed.
     """
-    visit = partial(_search_episode, task, teacher, root, number, policy)
+    visit = partial(_search_scenario, task, teacher, root, number, policy)
     searched: list[Searched] = []
-    for episode, outcome in enumerate(compute(visit, range(episodes))):
-        if isinstance(outcome, Failure):
-            failures.append(outcome)
-        else:
-            searched.extend(outcome)
-        progress(episode + 1, episodes)
+    for scenario, found in enumerate(compute(visit, range(scenarios))):
+        failures.extend(item for item in found if isinstance(item, Failure))
+        searched.extend(item for item in found if isinstance(item, Searched))
+        progress(scenario + 1, scenarios)
     if not searched:
         reason = failures[-1].message if failures else "no decision was met"
         raise ProcessError(
@@ -228,137 +223,85 @@ def base_policy(simulator: str, name: str) -> Policy:
 
 
 def explore(
-    model: ProcessModel, policy: Policy, share: float, streams: Streams, states: int
+    model: ProcessModel, policy: Policy, share: float, streams: Streams, states: int, between: int = 0
 ) -> list[Situation]:
-    """Runs an episode with some random decisions and returns the situations met."""
+    """Runs an episode with some random decisions and returns situations that it meets.
+
+    Args:
+        model: At its beginning.
+        policy: Decides.
+        share: Share of random decisions.
+        streams: Where randomness of the deciding comes from.
+        states: How many situations to return.
+        between: Decisions that pass between them.
+    """
     met: list[Situation] = []
     actions: list[str] = []
     policy = started(policy, streams)
-    while len(met) < states and (decision := model.advance()) is not None:
-        state = model.state(decision)
-        met.append(
-            Situation(
-                model.params, model.seed_path, tuple(actions), model.env.now, state, tuple(decision.labels)
+    while (decision := model.advance()) is not None:
+        state, choices = model.state(decision), tuple(decision.labels)
+        if len(actions) % (between + 1) == 0:
+            met.append(
+                Situation(model.params, model.seed_path, tuple(actions), model.env.now, state, choices)
             )
-        )
-        label = policy(state, decision.labels)
+        if len(met) == states:
+            break
+        label = policy(state, choices)
         if streams.uniform("explore", len(actions)) < share:
-            label = decision.labels[
-                int(streams.uniform("explore which", len(actions)) * len(decision.labels))
-            ]
+            label = choices[int(streams.uniform("explore which", len(actions)) * len(choices))]
         actions.append(label)
         model.answer(label)
     return met
 
 
-def teaching_episode(task: TaskConfig, root: SeedPath, number: int, episode: int) -> ProcessModel:
-    """Starts an episode with drawn parameters, and drawn beginnings that lead to rarer states."""
+def teaching_episodes(
+    task: TaskConfig, teacher: TeacherConfig, root: SeedPath, number: int, scenario: int
+) -> list[ProcessModel]:
+    """Starts episodes with the same drawn parameters, and drawn beginnings that lead to rarer states."""
     simulator = registry.load("simulators", task.simulator)
     parameters = task.parameters
-    sample = (*root, SAMPLE, number, episode)
-    params = draw(simulator, parameters.default, parameters.train, sample, parameters.starts)
-    return simulator(params, (*root, EPISODE, number, episode))
+    sample = (*root, SAMPLE, number, scenario)
+    params = draw(simulator, parameters.default, parameters.train, sample)
+    return [
+        simulator(
+            begin(simulator, params, parameters.starts, (*sample, episode)),
+            (*root, EPISODE, number, scenario, episode),
+        )
+        for episode in range(teacher.episodes_per_scenario)
+    ]
 
 
-def _search_episode(
-    task: TaskConfig, teacher: TeacherConfig, root: SeedPath, number: int, policy: Policy, episode: int
-) -> list[Searched] | Failure:
-    """Plays one teaching episode and searches the situations that it meets."""
-    try:
-        model = teaching_episode(task, root, number, episode)
-        streams = Streams((*root, PLAN, number, episode))
-        met = explore(model, policy, teacher.random_actions, streams, teacher.states_per_episode)
-        return search_states(task.simulator, teacher, policy, number * GROUPS + episode, met)
-    except ProcessError as error:
-        return Failure(list(error.seed_path), str(error))
+def _search_scenario(
+    task: TaskConfig, teacher: TeacherConfig, root: SeedPath, number: int, policy: Policy, scenario: int
+) -> list[Searched | Failure]:
+    """Plays the episodes of one scenario and searches the situations that they meet."""
+    found: list[Searched | Failure] = []
+    for model in teaching_episodes(task, teacher, root, number, scenario):
+        streams = Streams((*model.seed_path, PLAN))
+        try:
+            met = explore(
+                model,
+                policy,
+                teacher.random_actions,
+                streams,
+                teacher.states_per_episode,
+                teacher.decisions_between,
+            )
+            found += search_states(task.simulator, teacher, policy, number * GROUPS + scenario, met)
+        except ProcessError as error:
+            found.append(Failure(list(error.seed_path), str(error)))
+    return found
 
 
 def search_states(
     simulator: str, teacher: TeacherConfig, policy: Policy, group: int, situations: Sequence[Situation]
 ) -> list[Searched]:
-    """Searches situations of one episode."""
+    """Searches situations that share their parameters."""
     process = registry.load("simulators", simulator)
     return [
         Searched(situation, what_if(process, situation, policy, teacher.futures, teacher.horizon), group)
         for situation in situations
     ]
-
-
-def denoise(
-    searched: Sequence[Searched], seed: int, number: int, folds: int
-) -> tuple[FittedPolicy, Labels, tuple[float, float]]:
-    """Fits the values on the numbers of the state, and mends each state's own mean with the fit.
-
-    The fit for a state comes from networks that haven't seen its episode, or where there is one episode only,
-    the state (cross-fitting); both are weighted by their precision.
-
-    Returns:
-        The fitted policy, the mended values, and the fit's own error variance as (constant, share of cost²).
-    """
-    labels = tuple(dict.fromkeys(choice for s in searched for choice in s.situation.choices))
-    costs_SC, variances_SC = centred(searched, labels)
-    groups_S = np.array([s.group for s in searched])
-    if len(set(groups_S.tolist())) == 1:
-        groups_S = np.arange(len(searched))
-    fold_of_group = {group: i % folds for i, group in enumerate(dict.fromkeys(groups_S.tolist()))}
-    fold_S = np.array([fold_of_group[group] for group in groups_S.tolist()])
-    train_MS = np.arange(folds)[:, None] != fold_S[None]
-    first = int(generator((seed, TRAIN, PLAN, number)).integers(2**31))
-    states = [s.situation.state for s in searched]
-    network = fit(states, labels, costs_SC, variances_SC, train_MS, first)
-    fitted_SC = network.costs_of_each(states)[fold_S, np.arange(len(states))]
-    spread = _fit_error(costs_SC - fitted_SC, fitted_SC, variances_SC)
-    return network, combine(labels, costs_SC, variances_SC, fitted_SC, spread), spread
-
-
-def centred(searched: Sequence[Searched], labels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Returns cost relative to the mean over the legal choices (S, C), and its sampling variance (S, C)."""
-    costs_SC = np.full((len(searched), len(labels)), np.nan)
-    variances_SC = np.full_like(costs_SC, np.nan)
-    for row, state in enumerate(searched):
-        columns = [labels.index(choice) for choice in state.situation.choices]
-        difference_CK = state.values.differences_CK
-        centred_CK = difference_CK - difference_CK.mean(axis=0)
-        costs_SC[row, columns] = centred_CK.mean(axis=1)
-        variances_SC[row, columns] = centred_CK.var(axis=1, ddof=1) / centred_CK.shape[1]
-    # A handful of futures can agree by luck; half the typical variance is borrowed from the other states.
-    typical = np.nanmedian(variances_SC)
-    return costs_SC, 0.5 * (variances_SC + typical)
-
-
-def combine(
-    names: Sequence[str],
-    costs_SC: np.ndarray,
-    variances_SC: np.ndarray,
-    fitted_SC: np.ndarray,
-    spread: tuple[float, float],
-) -> Labels:
-    """Weights simulated and fitted costs by their precision; returns costs relative to the best choice."""
-    error_SC = spread[0] + spread[1] * fitted_SC**2
-    weight_SC = error_SC / (error_SC + variances_SC)
-    mended_SC = weight_SC * costs_SC + (1 - weight_SC) * fitted_SC
-    variance_SC = error_SC * variances_SC / (error_SC + variances_SC)
-    best_S = np.nanargmin(mended_SC, axis=1)
-    rows = np.arange(len(best_S))
-    # Of two centred costs the errors are opposite (C = 2) or nearly independent; the sum of the standard
-    # deviations covers both.
-    errors_SC = np.sqrt(variance_SC) + np.sqrt(variance_SC[rows, best_S])[:, None]
-    errors_SC[rows, best_S] = 0.0
-    return Labels(tuple(names), mended_SC - mended_SC[rows, best_S][:, None], errors_SC)
-
-
-def _fit_error(
-    residual_SC: np.ndarray, fitted_SC: np.ndarray, variances_SC: np.ndarray
-) -> tuple[float, float]:
-    """Estimates the fit's error variance as a + b cost², from what noise alone doesn't explain."""
-    legal = np.isfinite(residual_SC)
-    excess = residual_SC[legal] ** 2 - variances_SC[legal]
-    size = fitted_SC[legal] ** 2
-    weights = 1.0 / (variances_SC[legal] + 0.05 * size)
-    design = np.stack([np.ones_like(size), size], axis=1)
-    solution, _ = nnls(design * weights[:, None], excess * weights)
-    floor = 0.02 * float(np.median(variances_SC[legal]))
-    return max(float(solution[0]), floor), float(solution[1])
 
 
 def _paired(

@@ -13,14 +13,15 @@ from simdistill.teachers.search import Failure, Generation, SearchTeacher, base_
 
 def save(teacher: SearchTeacher, path: Path, base: str) -> None:
     """Writes a teacher; `base` names the policy on which the first search stood."""
-    accepted = isinstance(teacher.policy, FittedPolicy)
+    policy = teacher.policy
     write_json(
         path,
         {
             "base": base,
-            "policy": _plain(teacher.policy) if accepted else None,
+            "policy": _plain(policy) if isinstance(policy, FittedPolicy) else None,
             "network": _plain(teacher.network),
             "spread": teacher.spread,
+            "demonstrates": teacher.demonstrates,
             "generations": [asdict(generation) for generation in teacher.generations],
             "failures": [asdict(failure) for failure in teacher.failures],
         },
@@ -41,6 +42,7 @@ def load(path: Path, simulator: str) -> SearchTeacher:
         tuple(plain["spread"]),
         tuple(generations),
         tuple(Failure(**failure) for failure in plain["failures"]),
+        plain["demonstrates"],
     )
 
 

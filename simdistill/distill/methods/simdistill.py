@@ -1,7 +1,7 @@
-"""Ours: imitation, exact expected regret and validity, on states that move from the teacher's to the student's.
+"""Ours: imitation, exact expected regret and validity; states move from the teacher's to the student's.
 
-Later rounds learn from states that the student itself visits, labelled by the simulator (Ross, Gordon, Bagnell:
-DAgger, AISTATS 2011; with costs of choices in place of labels: Ross and Bagnell, AggreVaTe, arXiv 1406.5979).
+Later rounds learn from states that the student itself visits, labelled by the simulator (Ross, Gordon and
+Bagnell: DAgger, AISTATS 2011; with costs in place of labels: Ross and Bagnell, AggreVaTe, arXiv 1406.5979).
 """
 
 import json
@@ -35,7 +35,6 @@ class Distilled:
     Attributes:
         questions: Questions trained on.
         tokens: Positions computed in training.
-        seconds_collecting: Seconds spent on the student's own states.
     """
 
     questions: int

@@ -1,0 +1,121 @@
+"""Values of searched states: what the simulator said, mended by a fit on the numbers of the state.
+
+Axes: S states, C choices, K futures, M networks.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import nnls
+
+from simdistill.process import PLAN, TRAIN, generator
+from simdistill.process.whatif import Situation, Values
+from simdistill.teachers.fitted import FittedPolicy, fit
+
+
+@dataclass(frozen=True)
+class Searched:
+    """A situation with what the simulator says about its choices.
+
+    Attributes:
+        situation: Where the choice is made.
+        values: Simulated cost differences under fresh futures.
+        group: Number of the scenario; its situations share their parameters.
+    """
+
+    situation: Situation
+    values: Values
+    group: int
+
+
+@dataclass
+class Labels:
+    """Denoised values of searched states.
+
+    Attributes:
+        names: Labels of the choices, in the order of the columns.
+        costs_SC: Cost of each choice minus the least one; NaN where it isn't legal.
+        errors_SC: Standard error of each choice's cost difference to the least one.
+    """
+
+    names: tuple[str, ...]
+    costs_SC: np.ndarray
+    errors_SC: np.ndarray
+
+
+def denoise(
+    searched: Sequence[Searched], seed: int, number: int, folds: int
+) -> tuple[FittedPolicy, Labels, tuple[float, float]]:
+    """Fits the values on the numbers of the state, and mends each state's own mean with the fit.
+
+    The fit for a state comes from networks that haven't seen its scenario, or where there is one scenario only,
+    the state (cross-fitting); both are weighted by their precision.
+
+    Returns:
+        The fitted policy, the mended values, and the fit's own error variance as (constant, share of cost²).
+    """
+    labels = tuple(dict.fromkeys(choice for s in searched for choice in s.situation.choices))
+    costs_SC, variances_SC = centred(searched, labels)
+    groups_S = np.array([s.group for s in searched])
+    if len(set(groups_S.tolist())) == 1:
+        groups_S = np.arange(len(searched))
+    fold_of_group = {group: i % folds for i, group in enumerate(dict.fromkeys(groups_S.tolist()))}
+    fold_S = np.array([fold_of_group[group] for group in groups_S.tolist()])
+    train_MS = np.arange(folds)[:, None] != fold_S[None]
+    first = int(generator((seed, TRAIN, PLAN, number)).integers(2**31))
+    states = [s.situation.state for s in searched]
+    network = fit(states, labels, costs_SC, variances_SC, train_MS, first)
+    fitted_SC = network.costs_of_each(states)[fold_S, np.arange(len(states))]
+    spread = _fit_error(costs_SC - fitted_SC, fitted_SC, variances_SC)
+    return network, combine(labels, costs_SC, variances_SC, fitted_SC, spread), spread
+
+
+def centred(searched: Sequence[Searched], labels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Returns cost relative to the mean over the legal choices (S, C), and its sampling variance (S, C)."""
+    costs_SC = np.full((len(searched), len(labels)), np.nan)
+    variances_SC = np.full_like(costs_SC, np.nan)
+    for row, state in enumerate(searched):
+        columns = [labels.index(choice) for choice in state.situation.choices]
+        difference_CK = state.values.differences_CK
+        centred_CK = difference_CK - difference_CK.mean(axis=0)
+        costs_SC[row, columns] = centred_CK.mean(axis=1)
+        variances_SC[row, columns] = centred_CK.var(axis=1, ddof=1) / centred_CK.shape[1]
+    # A handful of futures can agree by luck: a small variance is drawn half-way to the typical one.
+    typical = np.nanmedian(variances_SC)
+    return costs_SC, np.fmax(variances_SC, 0.5 * (variances_SC + typical))
+
+
+def combine(
+    names: Sequence[str],
+    costs_SC: np.ndarray,
+    variances_SC: np.ndarray,
+    fitted_SC: np.ndarray,
+    spread: tuple[float, float],
+) -> Labels:
+    """Weights simulated and fitted costs by their precision; returns costs relative to the best choice."""
+    error_SC = spread[0] + spread[1] * fitted_SC**2
+    weight_SC = error_SC / (error_SC + variances_SC)
+    mended_SC = weight_SC * costs_SC + (1 - weight_SC) * fitted_SC
+    variance_SC = error_SC * variances_SC / (error_SC + variances_SC)
+    best_S = np.nanargmin(mended_SC, axis=1)
+    rows = np.arange(len(best_S))
+    # Of two centred costs the errors are opposite (C = 2) or nearly independent; the sum of the standard
+    # deviations covers both.
+    errors_SC = np.sqrt(variance_SC) + np.sqrt(variance_SC[rows, best_S])[:, None]
+    errors_SC[rows, best_S] = 0.0
+    return Labels(tuple(names), mended_SC - mended_SC[rows, best_S][:, None], errors_SC)
+
+
+def _fit_error(
+    residual_SC: np.ndarray, fitted_SC: np.ndarray, variances_SC: np.ndarray
+) -> tuple[float, float]:
+    """Estimates the fit's error variance as a + b cost², from what noise alone doesn't explain."""
+    legal = np.isfinite(residual_SC)
+    excess = residual_SC[legal] ** 2 - variances_SC[legal]
+    size = fitted_SC[legal] ** 2
+    weights = 1.0 / (variances_SC[legal] + 0.05 * size)
+    design = np.stack([np.ones_like(size), size], axis=1)
+    solution, _ = nnls(design * weights[:, None], excess * weights)
+    floor = 0.02 * float(np.median(variances_SC[legal]))
+    return max(float(solution[0]), floor), float(solution[1])

@@ -1,0 +1,190 @@
+"""Routing to parallel servers against known answers: exactly by the chain, and by simulation."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize_scalar
+
+from simdistill.exact import evaluate, fitting_size, optimum, tabulate, uniform_policy
+from simdistill.process import TEST, World
+from simdistill.process.rollout import follow, replicate
+from simdistill.process.streams import Streams
+from simdistill.simulators.queueing import Queueing, join_shortest_queue, shortest_expected_delay
+from simdistill.statistics import mean_interval
+
+CASES = json.loads((Path(__file__).parents[1] / "known_answers" / "routing.json").read_text())
+
+
+def static_split(process):
+    """The best split that doesn't look at the queues."""
+
+    def table(share):
+        return np.tile([share, 1.0 - share], (len(process.states), 1))
+
+    found = minimize_scalar(
+        lambda share: evaluate(process, table(share)).cost, bounds=(0.05, 0.95), method="bounded"
+    )
+    return table(found.x)
+
+
+def shortest_queue_table(process):
+    """Join the shortest queue, with ties at random."""
+    jobs_SN = np.array([state["jobs"] for state in process.states])
+    shortest_SN = jobs_SN == jobs_SN.min(axis=1, keepdims=True)
+    return shortest_SN / shortest_SN.sum(axis=1, keepdims=True)
+
+
+def table(process, policy):
+    match policy:
+        case {"name": "optimal"}:
+            return optimum(process, tabulate(process, shortest_expected_delay))[0]
+        case {"name": "jsq", "tie": "fastest"}:
+            return tabulate(process, join_shortest_queue)
+        case {"name": "jsq", "tie": "random"}:
+            return shortest_queue_table(process)
+        case {"name": "sed", "tie": "fastest"}:
+            return tabulate(process, shortest_expected_delay)
+        case {"name": "static", "split": "best"}:
+            return static_split(process)
+    raise AssertionError(policy)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
+def test_exact_costs_agree_with_known_answers(case):
+    process = Queueing.markov(case["parameters"], 80)
+    evaluation = evaluate(process, table(process, case["policy"]))
+    assert evaluation.boundary < 1e-7
+    assert [e["measure"] for e in case["expected"]] == ["mean_in_system"]
+    for expected in case["expected"]:
+        assert evaluation.cost == pytest.approx(expected["value"], abs=expected["tolerance"])
+
+
+def known(policy):
+    return next(
+        case["expected"][0]["value"]
+        for case in CASES
+        if case["parameters"] == {"arrival_rate": 2.0, "service_rates": [2, 0.5]}
+        and case["policy"]["name"] == policy
+    )
+
+
+def test_simulation_confirms_the_default_policies():
+    costs = {
+        name: np.array(
+            [replicate(Queueing, {}, policy, (0, TEST, 0, n), 200.0, 2000.0).cost for n in range(20)]
+        )
+        for name, policy in {"sed": shortest_expected_delay, "jsq": join_shortest_queue}.items()
+    }
+    for name, costs_R in costs.items():
+        interval = mean_interval(costs_R)
+        assert interval.low < known(name) < interval.high
+        assert interval.high - interval.low < 0.25 * interval.mean
+    # On common random numbers the difference is known much better than either cost.
+    difference = mean_interval(costs["jsq"] - costs["sed"])
+    assert 0 < difference.low < known("jsq") - known("sed") < difference.high
+
+
+@pytest.mark.parametrize("load", [0.3, 0.8])
+def test_one_server_is_an_m_m_1_queue(load):
+    parameters = {"arrival_rate": load, "service_rates": (1.0,)}
+    fit = fitting_size(lambda size: Queueing.markov(parameters, size), uniform_policy)
+    assert fit is not None
+    process, evaluation = fit
+    assert evaluation.cost == pytest.approx(load / (1 - load), abs=1e-4)
+    size = len(process.states)
+    np.testing.assert_allclose(evaluation.stationary_S, (1 - load) * load ** np.arange(size), atol=1e-6)
+
+
+def test_one_server_needs_no_decisions():
+    model = Queueing({"arrival_rate": 0.5, "service_rates": (1.0,)}, (1, 2))
+    model.max_silent_events = 10**6
+    assert follow(model, shortest_expected_delay, 4000.0) == 0
+    assert model.cost(4000.0) / 4000.0 == pytest.approx(1.0, abs=0.15)
+
+
+def test_three_servers():
+    parameters = {"arrival_rate": 2.0, "service_rates": (2.0, 1.0, 0.5)}
+    process = Queueing.markov(parameters, 14)
+    assert process.labels == ["A", "B", "C"]
+    sed = evaluate(process, tabulate(process, shortest_expected_delay))
+    best = optimum(process, tabulate(process, shortest_expected_delay))[1]
+    assert sed.boundary < 1e-4
+    assert best.cost < min(sed.cost, evaluate(process, tabulate(process, join_shortest_queue)).cost)
+    simulated = mean_interval(
+        [
+            replicate(Queueing, parameters, shortest_expected_delay, (0, TEST, 3, n), 50.0, 1000.0).cost
+            for n in range(8)
+        ]
+    )
+    assert simulated.low < sed.cost < simulated.high
+    model = Queueing(parameters, (1, 2))
+    decision = model.advance()
+    assert (decision.labels, model.max_choices) == (["A", "B", "C"], 3)
+
+
+def test_two_equal_halves_of_a_pooled_server_cost_more():
+    process = Queueing.markov({"arrival_rate": 1.4, "service_rates": (1.0, 1.0)}, 60)
+    assert evaluate(process, tabulate(process, join_shortest_queue)).cost > 0.7 / 0.3
+
+
+class Sojourns(Queueing):
+    """Notes when each job comes and goes."""
+
+    def build(self):
+        self.came, self.gone = [[], []], [[], []]
+        super().build()
+
+    def change(self, server, jobs):
+        (self.came if jobs > 0 else self.gone)[server].append(self.env.now)
+        super().change(server, jobs)
+
+
+def test_littles_law_holds_on_every_path():
+    until = 500.0
+    model = Sojourns({"initial_jobs": (2, 1)}, (1, 2))
+    follow(model, shortest_expected_delay, until)
+    time_in_system = 0.0
+    for came, gone in zip(model.came, model.gone, strict=True):
+        gone = gone + [until] * (len(came) - len(gone))
+        time_in_system += sum(gone) - sum(came)
+    assert sum(len(came) for came in model.came) > 800
+    # Number in system, averaged over time, times the time = jobs times the mean time of each in the system.
+    assert model.cost(until) == pytest.approx(time_in_system)
+
+
+def test_each_server_works_one_job_at_a_time_at_its_rate():
+    model = Sojourns({"arrival_rate": 5.0}, (1, 2))  # overloaded: both servers are always busy in the end
+    follow(model, join_shortest_queue, 1000.0)
+    for gone, rate in zip(model.gone, model.params.service_rates, strict=True):
+        assert len(gone) == pytest.approx(1000.0 * rate, abs=4 * np.sqrt(1000.0 * rate))
+
+
+def test_initial_jobs_are_there_from_the_start():
+    model = Queueing({"arrival_rate": 1000.0, "initial_jobs": (3, 1)}, World(Streams((1, 2))))
+    decision = model.advance()
+    state = model.state(decision)
+    assert state == {"arrival_rate": 1000.0, "service_rates": [2.0, 0.5], "jobs": [3, 1]}
+    assert model.cost() == pytest.approx(4 * model.env.now)
+
+
+@pytest.mark.parametrize(
+    ("jobs", "rates", "shortest", "expected"),
+    [
+        ([3, 1], [2.0, 0.5], "B", "A"),
+        ([3, 0], [2.0, 0.5], "B", "A"),  # 4 / 2.0 = 1 / 0.5: the tie goes to the faster
+        ([4, 0], [2.0, 0.5], "B", "B"),
+        ([1, 1], [0.5, 2.0], "B", "B"),
+        ([2, 2, 1], [1.0, 3.0, 1.0], "C", "B"),
+    ],
+)
+def test_the_authors_policies(jobs, rates, shortest, expected):
+    state = {"arrival_rate": 2.0, "service_rates": rates, "jobs": jobs}
+    choices = ["A", "B", "C"][: len(jobs)]
+    assert join_shortest_queue(state, choices) == shortest
+    assert shortest_expected_delay(state, choices) == expected
+
+
+def test_load():
+    assert Queueing.parse({}).load == pytest.approx(0.8)

@@ -1,0 +1,288 @@
+"""What-if search in generations on small budgets, judged by exact costs."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from simdistill.compute import simulating
+from simdistill.errors import ProcessError
+from simdistill.exact import choice_values, evaluate, tabulate
+from simdistill.process import EPISODE, TRAIN, TUNE, Streams
+from simdistill.process.whatif import Situation, Values
+from simdistill.simulators.queueing import Queueing, join_shortest_queue, shortest_expected_delay
+from simdistill.teachers import search as module
+from simdistill.teachers.search import (
+    Failure,
+    Labels,
+    Searched,
+    base_policy,
+    centred,
+    combine,
+    compare,
+    denoise,
+    explore,
+    improve,
+    search,
+    teaching_episode,
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+class Fragile(Queueing):
+    """Breaks in every third episode, at its fifth decision."""
+
+    def observe(self, decision):
+        if self.seed_path[-1] % 3 == 2 and sum(self.jobs) > 1 and self.env.now > 1.0:
+            raise RuntimeError("router down")
+        return super().observe(decision)
+
+
+class Broken(Queueing):
+    def observe(self, decision):
+        raise RuntimeError("router down")
+
+
+def silent(*_):
+    """No progress bar."""
+
+
+def exact_cost(policy):
+    process = Queueing.markov({}, 40)
+    return evaluate(process, tabulate(process, policy)).cost
+
+
+@pytest.fixture(scope="module")
+def improved(small):
+    return improve(small.task, small.teacher, 0, map, silent)
+
+
+# A generation.
+
+
+def test_a_generation_improves_on_its_base(improved):
+    teacher, _ = improved
+    (generation,) = teacher.generations
+    assert generation.accepted
+    assert generation.improvement.high < 0
+    # 5.413 for the base, 4.787 for an exact step of improvement.
+    assert exact_cost(teacher.policy) < 5.2
+    assert teacher.policy is teacher.network
+    assert generation.number == 1
+    assert generation.states == 40 * 15
+    assert generation.decisions > 40 * 15 * 8
+    assert 0.5 < generation.met <= 1.0
+    assert teacher.failures == ()
+
+
+def test_even_a_random_base_is_improved(small):
+    config = small.teacher.model_copy(update={"base": "random", "episodes": 25})
+    teacher, _ = improve(small.task, config, 0, map, silent)
+    assert teacher.generations[0].accepted
+    # Under the random policy the queues grow without bound.
+    assert exact_cost(teacher.policy) < 10.0
+
+
+def test_labels_come_closer_to_the_exact_values(improved):
+    _, lesson = improved
+    raw_SC, _ = centred(lesson.searched, lesson.labels.names)
+    raw_SC = raw_SC - raw_SC.min(axis=1, keepdims=True)
+    exact_SC = np.array([exact_values(item.situation) for item in lesson.searched[::10]])
+    errors = {
+        name: np.abs(costs_SC[::10] - exact_SC).mean()
+        for name, costs_SC in {"raw": raw_SC, "mended": lesson.labels.costs_SC}.items()
+    }
+    assert errors["mended"] < 0.8 * errors["raw"]
+
+
+def exact_values(situation: Situation):
+    jobs = situation.state["jobs"]
+    process = Queueing.markov(situation.params.model_dump(), max(30, *jobs))
+    state = next(s for s, seen in enumerate(process.states) if seen["jobs"] == jobs)
+    return choice_values(process, evaluate(process, tabulate(process, join_shortest_queue)))[state]
+
+
+def test_a_worse_policy_is_refused(small, monkeypatch):
+    def perverse(searched, seed, number, folds):
+        network, labels, spread = denoise(searched, seed, number, folds)
+        weights, biases = network.layers[-1]
+        return replace(network, layers=[*network.layers[:-1], (-weights, -biases)]), labels, spread
+
+    monkeypatch.setattr(module, "denoise", perverse)
+    config = small.teacher.model_copy(update={"episodes": 10})
+    teacher, _ = improve(small.task, config, 0, map, silent)
+    assert not teacher.generations[0].accepted
+    assert teacher.generations[0].improvement.low > 0
+    assert teacher.policy is join_shortest_queue
+    assert teacher.policy is not teacher.network
+
+
+def test_comparison_is_paired(small):
+    arguments = (small.task, small.teacher, 0, 1)
+    better = compare(*arguments, join_shortest_queue, shortest_expected_delay, map)
+    worse = compare(*arguments, shortest_expected_delay, join_shortest_queue, map)
+    same = compare(*arguments, shortest_expected_delay, shortest_expected_delay, map)
+    assert better.low < better.high < 0 < worse.low < worse.high
+    assert (same.mean, same.low, same.high) == (0.0, 0.0, 0.0)
+
+
+# Reproducible.
+
+
+def tiny(small, **changes):
+    return small.teacher.model_copy(update={"episodes": 4, "states_per_episode": 3, "futures": 4, **changes})
+
+
+def differences(task, teacher, policy, compute, root=(0, TRAIN)):
+    searched = search(task, teacher, root, 1, teacher.episodes, policy, compute, [], silent)
+    return np.concatenate([item.values.differences_CK.ravel() for item in searched])
+
+
+@pytest.mark.parametrize("base", ["join_shortest_queue", "random"])
+def test_results_do_not_depend_on_the_number_of_workers(small, base):
+    teacher, policy = tiny(small), base_policy("queueing", base)
+    alone = differences(small.task, teacher, policy, map)
+    with simulating(2) as compute:
+        together = differences(small.task, teacher, policy, compute)
+    np.testing.assert_array_equal(alone, together)
+    assert np.abs(alone).max() > 0
+
+
+def test_a_seed_decides_the_search(small):
+    teacher = tiny(small)
+    first = differences(small.task, teacher, join_shortest_queue, map)
+    np.testing.assert_array_equal(first, differences(small.task, teacher, join_shortest_queue, map))
+    for root in ((1, TRAIN), (0, TUNE)):
+        other = differences(small.task, teacher, join_shortest_queue, map, root)
+        assert other.shape != first.shape or not np.array_equal(first, other)
+
+
+def test_exploration_meets_other_states_and_can_be_replayed(small):
+    def met(share):
+        model = teaching_episode(small.task, (0, TRAIN), 1, 2)
+        return explore(model, shortest_expected_delay, share, Streams((0, TRAIN, 3, 1, 2)), 30)
+
+    plain, random = met(0.0), met(0.5)
+    assert len(plain) == len(random) == 30
+    assert plain[0].state == random[0].state
+    assert plain[-1].state["jobs"] != random[-1].state["jobs"]
+    for situation, following in zip(plain, plain[1:], strict=False):
+        answer = shortest_expected_delay(situation.state, situation.choices)
+        assert following.actions == (*situation.actions, answer)
+    strayed = [
+        following.actions[-1] != shortest_expected_delay(situation.state, situation.choices)
+        for situation, following in zip(random, random[1:], strict=False)
+    ]
+    assert 3 < sum(strayed) < 15  # half of the half that is random
+    assert met(0.5) == random
+
+
+# Episodes that fail.
+
+
+def test_failed_episodes_are_listed_and_others_go_on(small):
+    task = small.task.model_copy(update={"simulator": f"{__name__}:Fragile"})
+    failures, progress = [], []
+    searched = search(
+        task,
+        tiny(small, episodes=6),
+        (0, TRAIN),
+        1,
+        6,
+        join_shortest_queue,
+        map,
+        failures,
+        lambda *done: progress.append(done),
+    )
+    assert [failure.seed_path for failure in failures] == [[0, TRAIN, EPISODE, 1, n] for n in (2, 5)]
+    assert failures[0].message.startswith(
+        "Fragile: RuntimeError: router down (episode 2, seed [0, 0, 0, 1, 2], time "
+    )
+    assert {item.situation.path[-1] for item in searched} == {0, 1, 3, 4}
+    assert progress == [(n, 6) for n in range(1, 7)]
+
+
+def test_a_search_whose_episodes_all_fail(small):
+    task = small.task.model_copy(update={"simulator": f"{__name__}:Broken"})
+    failures: list[Failure] = []
+    with pytest.raises(ProcessError, match=r"every teaching episode failed; .*router down \(episode 1"):
+        search(task, tiny(small), (0, TRAIN), 1, 2, join_shortest_queue, map, failures, silent)
+    assert len(failures) == 2
+
+
+# Mending.
+
+
+def searched(differences_CK, choices=("A", "B"), group=0, jobs=(1, 2)):
+    difference_CK = np.array(differences_CK, dtype=float)
+    situation = Situation(
+        Queueing.parse({}), (0, TRAIN, EPISODE, group), (), 0.0, {"jobs": list(jobs)}, choices
+    )
+    return Searched(
+        situation, Values(0, difference_CK, np.ones_like(difference_CK, dtype=bool), 1.0, 1), group
+    )
+
+
+def test_costs_are_centred_over_the_legal_choices():
+    items = [searched([[0, 0], [2, 4]]), searched([[0, 0], [1, 3]], choices=("C", "A"))]
+    costs_SC, variances_SC = centred(items, ("A", "B", "C"))
+    np.testing.assert_allclose(costs_SC, [[-1.5, 1.5, np.nan], [1.0, np.nan, -1.0]])
+    # Halves of the differences: variance 0.5 over two futures, for every state alike.
+    np.testing.assert_allclose(variances_SC[np.isfinite(costs_SC)], 0.25)
+    assert np.isnan(variances_SC[0, 2])
+
+
+def test_simulated_and_fitted_costs_are_weighted_by_precision():
+    costs_SC, fitted_SC = np.array([[-1.0, 1.0]]), np.array([[-3.0, 3.0]])
+    mended = combine(("A", "B"), costs_SC, np.array([[1.0, 1.0]]), fitted_SC, (3.0, 0.0))
+    np.testing.assert_allclose(mended.costs_SC, [[0.0, 3.0]])  # (3 * 1 + 1 * 3) / 4, twice
+    np.testing.assert_allclose(mended.errors_SC, [[0.0, 2 * np.sqrt(3.0 / 4.0)]])
+    sure = combine(("A", "B"), costs_SC, np.array([[1e-12, 1e-12]]), fitted_SC, (3.0, 0.0))
+    np.testing.assert_allclose(sure.costs_SC, [[0.0, 2.0]])
+
+
+def test_choices_that_are_not_legal_stay_out_of_the_labels():
+    costs_SC = np.array([[1.0, -1.0, np.nan]])
+    mended = combine(("A", "B", "C"), costs_SC, np.abs(costs_SC), np.array([[1.0, -1.0, -9.0]]), (1.0, 0.0))
+    np.testing.assert_allclose(mended.costs_SC, [[2.0, 0.0, np.nan]])
+
+
+def test_decisions_with_different_choices_are_fitted_together():
+    random = np.random.default_rng(0)
+    items = [
+        searched(
+            [[0.0] * 4, random.normal(2.0, 1.0, 4)], choices=("AB", "BC", "CA")[n % 3], group=n // 4, jobs=(n, 1)
+        )
+        for n in range(24)
+    ]
+    network, labels, spread = denoise(items, 0, 1, 3)
+    assert set(network.labels) == set(labels.names) == {"A", "B", "C"}
+    assert (np.isfinite(labels.costs_SC).sum(axis=1) == 2).all()
+    assert min(spread) >= 0
+
+
+def test_one_surviving_episode_is_enough():
+    random = np.random.default_rng(0)
+    items = [searched([[0.0] * 4, random.normal(2.0, 1.0, 4)], jobs=(n, 1)) for n in range(12)]
+    network, labels, _ = denoise(items, 0, 1, 5)
+    assert np.isfinite(network.costs([{"jobs": [1, 1]}])).all()
+    assert np.isfinite(labels.costs_SC).all()
+
+
+def test_a_teacher_labels_states_it_has_not_seen(small, improved):
+    teacher, _ = improved
+    items = search(small.task, tiny(small), (0, TUNE), 9, 4, teacher.policy, map, [], silent)
+    labels = teacher.label(items)
+    assert isinstance(labels, Labels)
+    assert labels.costs_SC.shape == (12, 2)
+    assert (labels.costs_SC.min(axis=1) == 0).all()
+    assert (labels.errors_SC[labels.costs_SC > 0] > 0).all()

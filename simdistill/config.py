@@ -175,7 +175,9 @@ class LoraConfig(_Config):
 class StudentConfig(_Config):
     """The language model that learns the process."""
 
-    name: str = Field(default="smollm2-135m", description="a registered student")
+    name: str = Field(
+        default="smollm2-135m", description="registered student, model folder, or owner/name on the hub"
+    )
     lora: LoraConfig = Field(default_factory=LoraConfig)
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto", description="arithmetic of training; decisions are always made in float32"
@@ -323,7 +325,8 @@ def check_names(config: RunConfig) -> None:
     _check_name("policy", "teacher.base", config.teacher.base, policies)
     _check_name("teacher", "teacher.name", config.teacher.name, registry.names("teachers") + policies)
     _check_name("method", "method", config.method, registry.names("methods"))
-    _check_name("student", "student.name", config.student.name, registry.names("students"))
+    if not Path(config.student.name).is_dir() and "/" not in config.student.name:
+        _check_name("student", "student.name", config.student.name, registry.names("students"))
     try:
         simulator.Params.model_validate(config.task.parameters.default)
     except ValidationError as error:

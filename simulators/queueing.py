@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-import simpy
 from pydantic import Field, PositiveFloat, model_validator
 from scipy import sparse
 
@@ -69,11 +68,11 @@ class Queueing(ProcessModel):
     def build(self):
         count = len(self.params.service_rates)
         self.names = letters(count)
-        self.jobs = [0] * count
-        self.servers = [simpy.Resource(self.env) for _ in range(count)]
-        for server, waiting in enumerate(self.params.initial_jobs):
-            for _ in range(waiting):
-                self.enter(server)
+        self.jobs = list(self.params.initial_jobs) or [0] * count
+        self.woken = [self.env.event() for _ in range(count)]
+        self.cost_rate("jobs in system", sum(self.jobs))
+        for server in range(count):
+            self.env.process(self.serve(server))
         self.env.process(self.arrivals())
 
     def arrivals(self):
@@ -82,17 +81,17 @@ class Queueing(ProcessModel):
         for job in itertools.count():
             yield self.duration("arrival", job, between)
             server = yield self.decide("Which server gets the next job?", choices)
-            self.enter(server)
-
-    def enter(self, server: int):
-        self.change(server, +1)
-        self.env.process(self.serve(server))
+            self.change(server, +1)
+            if self.jobs[server] == 1:
+                self.woken[server].succeed()
 
     def serve(self, server: int):
-        with self.servers[server].request() as turn:
-            yield turn
+        while True:
+            if self.jobs[server] == 0:
+                self.woken[server] = self.env.event()
+                yield self.woken[server]
             yield self.poisson(f"service at {self.names[server]}", self.params.service_rates[server])
-        self.change(server, -1)
+            self.change(server, -1)
 
     def change(self, server: int, jobs: int):
         self.jobs[server] += jobs

@@ -15,13 +15,21 @@ from simdistill.process.streams import Streams
 from simdistill.process.whatif import replay
 from simdistill.questions import FEATURES, Question, decision_questions, load, save
 from simdistill.simulators.queueing import Queueing, shortest_expected_delay
-from simdistill.teachers.search import Labels, centred, search
+from simdistill.teachers.search import search
+from simdistill.teachers.values import Labels, centred
 
 
 @pytest.fixture(scope="module")
 def config():
     return compose(
-        ["task=queueing", "teacher.states_per_episode=6", "teacher.futures=4", "teacher.horizon=20"]
+        [
+            "task=queueing",
+            "teacher.episodes_per_scenario=2",
+            "teacher.states_per_episode=3",
+            "teacher.decisions_between=1",
+            "teacher.futures=4",
+            "teacher.horizon=20",
+        ]
     )[0]
 
 
@@ -61,6 +69,23 @@ def test_a_searched_state_is_asked_about(questions, searched):
         assert question.group == item.group
     assert len({question.group for question in questions}) == 5
     assert {question.answer for question in questions} == {"A", "B"}
+
+
+def test_a_policy_may_demonstrate_instead(config, searched):
+    labels = Labels(("A", "B"), np.zeros((len(searched), 2)), np.zeros((len(searched), 2)))
+    asked = decision_questions(
+        searched,
+        labels,
+        Language(config.task.language),
+        task="t",
+        simulator="queueing",
+        split="train",
+        round=0,
+        demonstrated=shortest_expected_delay,
+    )
+    for question, item in zip(asked, searched, strict=True):
+        assert question.answer == shortest_expected_delay(item.situation.state, item.situation.choices)
+    assert {question.answer for question in asked} == {"A", "B"}
 
 
 def test_choices_that_are_not_legal_are_left_out(config, searched):
@@ -108,8 +133,8 @@ def test_a_row_reproduces_its_state(questions, tmp_path):
         assert model.state(decision) == json.loads(question.state)
         assert model.env.now == question.time
         assert decision.labels == question.choices
-    assert len({question.params for question in questions}) == 5
-    assert max(len(question.actions) for question in questions) == 5
+    assert len({tuple(question.seed_path) for question in questions}) == 10
+    assert {len(question.actions) for question in questions} == {0, 2, 4}
 
 
 def test_a_file_that_is_missing_or_no_file_of_questions(tmp_path, questions):

@@ -6,7 +6,7 @@ import pytest
 from simdistill.config import ParametersConfig, Ranges
 from simdistill.errors import InputError
 from simdistill.process import TEST, TRAIN
-from simdistill.scenarios import draw, examination_path, examination_sets
+from simdistill.scenarios import begin, draw, examination_path, examination_sets
 from simdistill.simulators.queueing import Queueing
 
 RATES = {
@@ -22,8 +22,8 @@ def ranges(values=RATES, **require) -> Ranges:
     return Ranges.model_validate({"values": values, "require": require})
 
 
-def drawn(spread, count=100, path=(0, TRAIN, 2), **options):
-    return [draw(Queueing, {}, spread, (*path, number), **options) for number in range(count)]
+def drawn(spread, count=100, path=(0, TRAIN, 2)):
+    return [draw(Queueing, {}, spread, (*path, number)) for number in range(count)]
 
 
 def test_draws_lie_within_their_ranges_and_requirements():
@@ -64,7 +64,10 @@ def test_starts_spread_over_scales():
     starts = Ranges.model_validate(
         {"values": {"initial_jobs": [{"low": 0, "high": 40, "decimals": 0, "spacing": "log"}] * 2}}
     ).values
-    jobs = np.array([p.initial_jobs for p in drawn(ranges(), 300, starts=starts)])
+    params = Queueing.parse({"arrival_rate": 1.3})
+    begun = [begin(Queueing, params, starts, (0, TRAIN, number)) for number in range(300)]
+    assert {p.arrival_rate for p in begun} == {1.3}
+    jobs = np.array([p.initial_jobs for p in begun])
     assert jobs.min() == 0
     assert 30 < jobs.max() <= 40
     # Half of log(1 + x) up to log(41) is below 5.4.

@@ -258,17 +258,24 @@ def teaching_episodes(
     task: TaskConfig, teacher: TeacherConfig, root: SeedPath, number: int, scenario: int
 ) -> list[ProcessModel]:
     """Starts episodes with the same drawn parameters, and drawn beginnings that lead to rarer states."""
+    episodes = range(teacher.episodes_per_scenario)
+    return [teaching_episode(task, root, number, scenario, episode) for episode in episodes]
+
+
+def teaching_episode(
+    task: TaskConfig, root: SeedPath, number: int, scenario: int, episode: int
+) -> ProcessModel:
+    """Starts one episode of a scenario.
+
+    Raises:
+        ProcessError: If the process can't even be built.
+    """
     simulator = registry.load("simulators", task.simulator)
     parameters = task.parameters
     sample = (*root, SAMPLE, number, scenario)
     params = draw(simulator, parameters.default, parameters.train, sample)
-    return [
-        simulator(
-            begin(simulator, params, parameters.starts, (*sample, episode)),
-            (*root, EPISODE, number, scenario, episode),
-        )
-        for episode in range(teacher.episodes_per_scenario)
-    ]
+    begun = begin(simulator, params, parameters.starts, (*sample, episode))
+    return simulator(begun, (*root, EPISODE, number, scenario, episode))
 
 
 def _search_scenario(
@@ -276,14 +283,14 @@ def _search_scenario(
 ) -> list[Searched | Failure]:
     """Plays the episodes of one scenario and searches the situations that they meet."""
     found: list[Searched | Failure] = []
-    for model in teaching_episodes(task, teacher, root, number, scenario):
-        streams = Streams((*model.seed_path, PLAN))
+    for episode in range(teacher.episodes_per_scenario):
         try:
+            model = teaching_episode(task, root, number, scenario, episode)
             met = explore(
                 model,
                 policy,
                 teacher.random_actions,
-                streams,
+                Streams((*model.seed_path, PLAN)),
                 teacher.states_per_episode,
                 teacher.decisions_between,
             )

@@ -14,18 +14,15 @@ from simdistill.simulators.queueing import Queueing, join_shortest_queue, shorte
 from simdistill.teachers import search as module
 from simdistill.teachers.search import (
     Failure,
-    Labels,
-    Searched,
     base_policy,
-    centred,
-    combine,
     compare,
-    denoise,
+    demonstrate,
     explore,
     improve,
     search,
-    teaching_episode,
+    teaching_episodes,
 )
+from simdistill.teachers.values import Labels, Searched, centred, combine, denoise
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -39,16 +36,18 @@ def one_thread():
 
 
 class Fragile(Queueing):
-    """Breaks in every third episode, at its fifth decision."""
+    """Breaks in every third scenario, after a while."""
 
     def observe(self, decision):
-        if self.seed_path[-1] % 3 == 2 and sum(self.jobs) > 1 and self.env.now > 1.0:
+        if self.seed_path[-2] % 3 == 2 and self.env.now > 1.0:
             raise RuntimeError("router down")
         return super().observe(decision)
 
 
 class Broken(Queueing):
-    def observe(self, decision):
+    """Doesn't even begin."""
+
+    def build(self):
         raise RuntimeError("router down")
 
 
@@ -78,14 +77,14 @@ def test_a_generation_improves_on_its_base(improved):
     assert exact_cost(teacher.policy) < 5.2
     assert teacher.policy is teacher.network
     assert generation.number == 1
-    assert generation.states == 40 * 15
-    assert generation.decisions > 40 * 15 * 8
+    assert generation.states == 60 * 2 * 5
+    assert generation.decisions > 600 * 8
     assert 0.5 < generation.met <= 1.0
     assert teacher.failures == ()
 
 
 def test_even_a_random_base_is_improved(small):
-    config = small.teacher.model_copy(update={"base": "random", "episodes": 25})
+    config = small.teacher.model_copy(update={"base": "random", "scenarios": 40})
     teacher, _ = improve(small.task, config, 0, map, silent)
     assert teacher.generations[0].accepted
     # Under the random policy the queues grow without bound.
@@ -118,7 +117,7 @@ def test_a_worse_policy_is_refused(small, monkeypatch):
         return replace(network, layers=[*network.layers[:-1], (-weights, -biases)]), labels, spread
 
     monkeypatch.setattr(module, "denoise", perverse)
-    config = small.teacher.model_copy(update={"episodes": 10})
+    config = small.teacher.model_copy(update={"scenarios": 15})
     teacher, _ = improve(small.task, config, 0, map, silent)
     assert not teacher.generations[0].accepted
     assert teacher.generations[0].improvement.low > 0
@@ -139,11 +138,12 @@ def test_comparison_is_paired(small):
 
 
 def tiny(small, **changes):
-    return small.teacher.model_copy(update={"episodes": 4, "states_per_episode": 3, "futures": 4, **changes})
+    budget = {"scenarios": 4, "episodes_per_scenario": 1, "states_per_episode": 3, "futures": 4}
+    return small.teacher.model_copy(update={**budget, **changes})
 
 
 def differences(task, teacher, policy, compute, root=(0, TRAIN)):
-    searched = search(task, teacher, root, 1, teacher.episodes, policy, compute, [], silent)
+    searched = search(task, teacher, root, 1, teacher.scenarios, policy, compute, [], silent)
     return np.concatenate([item.values.differences_CK.ravel() for item in searched])
 
 
@@ -167,9 +167,11 @@ def test_a_seed_decides_the_search(small):
 
 
 def test_exploration_meets_other_states_and_can_be_replayed(small):
-    def met(share):
-        model = teaching_episode(small.task, (0, TRAIN), 1, 2)
-        return explore(model, shortest_expected_delay, share, Streams((0, TRAIN, 3, 1, 2)), 30)
+    def met(share, states=30, between=0):
+        model = teaching_episodes(small.task, small.teacher, (0, TRAIN), 1, 2)[0]
+        return explore(
+            model, shortest_expected_delay, share, Streams((0, TRAIN, 3, 1, 2)), states, between
+        )
 
     plain, random = met(0.0), met(0.5)
     assert len(plain) == len(random) == 30
@@ -184,6 +186,27 @@ def test_exploration_meets_other_states_and_can_be_replayed(small):
     ]
     assert 3 < sum(strayed) < 15  # half of the half that is random
     assert met(0.5) == random
+    assert met(0.5, 10, 2) == random[::3]
+
+
+def test_episodes_of_a_scenario_share_their_rates_but_not_their_beginnings(small):
+    one, two = teaching_episodes(small.task, small.teacher, (0, TRAIN), 1, 2)
+    (other, _) = teaching_episodes(small.task, small.teacher, (0, TRAIN), 1, 3)
+    rates = [(m.params.arrival_rate, m.params.service_rates) for m in (one, two, other)]
+    assert rates[0] == rates[1] != rates[2]
+    assert one.params.initial_jobs != two.params.initial_jobs
+    assert one.seed_path != two.seed_path
+    assert one.seed_path[:3] == (0, TRAIN, EPISODE)
+
+
+def test_a_policy_can_teach_by_its_own_choices(small):
+    config = tiny(small, name="shortest_expected_delay", scenarios=6)
+    teacher, lesson = demonstrate(small.task, config, 0, map, silent)
+    assert teacher.demonstrates
+    assert teacher.policy is shortest_expected_delay
+    assert teacher.generations == ()
+    assert len(lesson.searched) == 18
+    assert lesson.labels.costs_SC.shape == (18, 2)
 
 
 # Episodes that fail.
@@ -194,7 +217,7 @@ def test_failed_episodes_are_listed_and_others_go_on(small):
     failures, progress = [], []
     searched = search(
         task,
-        tiny(small, episodes=6),
+        tiny(small),
         (0, TRAIN),
         1,
         6,
@@ -203,18 +226,18 @@ def test_failed_episodes_are_listed_and_others_go_on(small):
         failures,
         lambda *done: progress.append(done),
     )
-    assert [failure.seed_path for failure in failures] == [[0, TRAIN, EPISODE, 1, n] for n in (2, 5)]
+    assert [failure.seed_path for failure in failures] == [[0, TRAIN, EPISODE, 1, n, 0] for n in (2, 5)]
     assert failures[0].message.startswith(
-        "Fragile: RuntimeError: router down (episode 2, seed [0, 0, 0, 1, 2], time "
+        "Fragile: RuntimeError: router down (episode 0, seed [0, 0, 0, 1, 2, 0], time "
     )
-    assert {item.situation.path[-1] for item in searched} == {0, 1, 3, 4}
+    assert {item.situation.path[-2] for item in searched} == {0, 1, 3, 4}
     assert progress == [(n, 6) for n in range(1, 7)]
 
 
 def test_a_search_whose_episodes_all_fail(small):
     task = small.task.model_copy(update={"simulator": f"{__name__}:Broken"})
     failures: list[Failure] = []
-    with pytest.raises(ProcessError, match=r"every teaching episode failed; .*router down \(episode 1"):
+    with pytest.raises(ProcessError, match=r"every teaching episode failed; .*router down \(episode 0"):
         search(task, tiny(small), (0, TRAIN), 1, 2, join_shortest_queue, map, failures, silent)
     assert len(failures) == 2
 
@@ -280,7 +303,7 @@ def test_one_surviving_episode_is_enough():
 
 def test_a_teacher_labels_states_it_has_not_seen(small, improved):
     teacher, _ = improved
-    items = search(small.task, tiny(small), (0, TUNE), 9, 4, teacher.policy, map, [], silent)
+    items = search(small.task, tiny(small), (0, TUNE), 0, 4, teacher.policy, map, [], silent)
     labels = teacher.label(items)
     assert isinstance(labels, Labels)
     assert labels.costs_SC.shape == (12, 2)

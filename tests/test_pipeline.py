@@ -1,0 +1,181 @@
+"""The whole job with a tiny student: every file, resuming, and what is said when something is wrong."""
+
+import json
+from pathlib import Path
+
+import pytest
+from datasets import load_dataset
+from filelock import FileLock
+from rich.console import Console
+
+from simdistill import pipeline
+from simdistill.config import compose
+from simdistill.distill.methods.simdistill import SimDistill
+from simdistill.errors import InputError
+from simdistill.files import read_json, read_lines
+from simdistill.students import Student
+
+FILES = (
+    "config.yaml",
+    "questions.parquet",
+    "adapter/adapter_model.safetensors",
+    "adapter/README.md",
+    "metrics.json",
+    "metrics.jsonl",
+    "rollouts.jsonl",
+    "environment.json",
+    "report.html",
+)
+
+SMALL = [
+    "task=queueing",
+    "teacher.generations=1",
+    "teacher.scenarios=8",
+    "teacher.futures=4",
+    "teacher.paired_replications=2",
+    "task.horizon=100",
+    "task.warm_up=20",
+    "distill.questions=48",
+    "distill.rounds=1",
+    "distill.round_questions=16",
+    "distill.round_states_per_episode=2",
+    "distill.tune_questions=8",
+    "distill.batch_size=8",
+    "distill.checkpoint_steps=2",
+    "student.lora.r=2",
+    "student.dtype=float32",
+    "evaluation.parameter_sets=1",
+    "evaluation.replications=2",
+    "evaluation.tabulated_mass=0.5",
+    "evaluation.questions_shown=2",
+    "workers=1",
+    "threads=1",
+]
+
+
+def small(tiny_folder: Path, output: Path, *overrides: str):
+    return compose([*SMALL, f"student.name={tiny_folder}", f"output={output}", *overrides])[0]
+
+
+def quiet() -> Console:
+    return Console(file=open("/dev/null", "w"), force_terminal=False)  # noqa: SIM115
+
+
+@pytest.fixture(scope="module")
+def finished(tiny_folder, tmp_path_factory) -> Path:
+    return pipeline.run(small(tiny_folder, tmp_path_factory.mktemp("runs") / "run"), quiet())
+
+
+def test_a_run_leaves_every_file(finished):
+    assert [name for name in FILES if not (finished / name).is_file()] == []
+
+
+def test_metrics_hold_what_is_promised(finished):
+    metrics = read_json(finished / "metrics.json")
+    settings = {"default", "in_distribution", "out_of_distribution"}
+    assert {"task", "method", "seed", "valid_answers", "decisions_per_second", "peak_memory_mb"} <= metrics.keys()
+    assert set(metrics["over_reference"]) == set(metrics["heuristic_gap_closed"]) == settings
+    assert {"random", "untuned", "teacher", "student", "optimum"} <= metrics["policies"].keys()
+    for policy in metrics["policies"].values():
+        assert set(policy["cost"]) == settings
+    assert metrics["policies"]["untuned"]["cost"]["in_distribution"] is None
+    assert {"teach", "distil", "own states", "examine", "report"} <= metrics["seconds"].keys()
+    assert metrics["questions"] == 64 and metrics["tokens"]["trained"] > 64
+    assert metrics["simulator_steps"]["teach"] > 0
+
+
+def test_questions_are_a_dataset_and_tell_whose_states_they_are(finished):
+    rows = load_dataset("parquet", data_files=str(finished / "questions.parquet"), split="train")
+    assert len(rows) == 64
+    assert set(rows["round"]) == {0, 1}
+    assert all(row["answer"] in row["choices"] and min(row["values"]) == 0 for row in rows)
+
+
+def test_every_term_is_logged(finished):
+    rows = [row for row in read_lines(finished / "metrics.jsonl") if "loss" in row]
+    assert [row["questions"] for row in rows] == list(range(8, 65, 8))
+    assert {"imitation", "regret", "validity", "learning_rate", "grad_norm"} <= rows[0].keys()
+    assert rows[-1]["learning_rate"] < rows[2]["learning_rate"]
+
+
+def test_the_adapter_loads_with_peft(finished):
+    from peft import AutoPeftModelForCausalLM
+
+    model = AutoPeftModelForCausalLM.from_pretrained(finished / "adapter")
+    assert model.active_adapter == "default"
+
+
+def test_a_finished_run_is_not_done_again(finished, monkeypatch):
+    monkeypatch.setattr(SimDistill, "__call__", lambda *a: pytest.fail("trained again"))
+    monkeypatch.setattr(Student, "load", lambda *a: pytest.fail("asked again"))
+    before = (finished / "questions.parquet").stat().st_mtime_ns
+    pipeline.resume(finished, quiet())
+    assert (finished / "questions.parquet").stat().st_mtime_ns == before
+
+
+class Stop(Exception):
+    """Something kills the run."""
+
+
+def test_a_run_stopped_in_training_ends_with_the_same_student(finished, tiny_folder, tmp_path, monkeypatch):
+    from simdistill.distill.methods import simdistill as method
+
+    config = small(tiny_folder, tmp_path / "run")
+    with monkeypatch.context() as patch:
+        shown = method.Watch.on_step_end
+
+        def stop(self, args, state, control, **kwargs):
+            if state.global_step == 5:
+                raise Stop
+            shown(self, args, state, control, **kwargs)
+
+        patch.setattr(method.Watch, "on_step_end", stop)
+        with pytest.raises(Stop):
+            pipeline.run(config, quiet())
+    assert not (tmp_path / "run" / "adapter").exists()
+    pipeline.resume(tmp_path / "run", quiet())
+    for name in ("adapter/adapter_model.safetensors", "metrics.jsonl", "rollouts.jsonl", "examination.json"):
+        assert (tmp_path / "run" / name).read_bytes() == (finished / name).read_bytes(), name
+
+
+def test_another_seed_gives_another_run(finished, tiny_folder, tmp_path):
+    other = pipeline.run(small(tiny_folder, tmp_path / "run", "seed=1"), quiet())
+    name = "adapter/adapter_model.safetensors"
+    assert (other / name).read_bytes() != (finished / name).read_bytes()
+    # The examination's parameters and random numbers don't depend on the training seed.
+    sets = [read_json(run / "examination.json")["sets"] for run in (finished, other)]
+    optimum = [[entry["cost"]["optimum"] for entry in found["in_distribution"]] for found in sets]
+    assert optimum[0] == optimum[1]
+
+
+def test_a_policy_can_be_the_teacher(tiny_folder, tmp_path):
+    config = small(tiny_folder, tmp_path / "run", "teacher.name=join_shortest_queue", "distill.rounds=0")
+    run = pipeline.run(config, quiet())
+    for row in load_dataset("parquet", data_files=str(run / "questions.parquet"), split="train"):
+        jobs = json.loads(row["state"])["jobs"]
+        if jobs[0] != jobs[1]:
+            assert row["answer"] == "AB"[jobs.index(min(jobs))]
+
+
+def test_a_folder_in_use_is_refused(finished):
+    with FileLock(finished / ".lock"), pytest.raises(InputError, match="in use by another run"):
+        pipeline.resume(finished, quiet())
+
+
+def test_a_folder_with_a_run_is_not_overwritten(finished, tiny_folder):
+    with pytest.raises(InputError, match="already holds a run"):
+        pipeline.run(small(tiny_folder, finished), quiet())
+
+
+def test_a_folder_without_a_run_is_told(tmp_path):
+    with pytest.raises(InputError, match=r"no config\.yaml"):
+        pipeline.resume(tmp_path, quiet())
+
+
+def test_an_interrupted_run_says_where_it_was(tiny_folder, tmp_path, monkeypatch):
+    def interrupt(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline.Run, "teach", interrupt)
+    with pytest.raises(KeyboardInterrupt, match=str(tmp_path / "run")):
+        pipeline.run(small(tiny_folder, tmp_path / "run"), quiet())

@@ -27,6 +27,8 @@ NEGLIGIBLE = 1e-6
 """Probability of a truncation's boundary below which it doesn't matter."""
 GROWING = 1e-3
 """Probability of the boundary from which on the queues are taken to grow without bound."""
+UNSEEN = 1e-10
+"""Probability below which no simulation of ours meets a state."""
 
 
 class Asked(Protocol):
@@ -97,21 +99,30 @@ class Case:
     policies_SC: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-def prepare(task: TaskConfig, evaluation: EvaluationConfig) -> list[Case]:
+def prepare(
+    task: TaskConfig,
+    evaluation: EvaluationConfig,
+    compute: Map = map,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Case]:
     """Draws the parameter sets and solves each for its optimum and the simulator's own policies."""
     simulator = registry.load("simulators", task.simulator)
     sets = {
         "default": [simulator.parse(task.parameters.default)],
         **examination_sets(simulator, task.parameters, evaluation.seed, evaluation.parameter_sets),
     }
-    return [
-        _case(task, setting, number, params)
-        for setting in SETTINGS
-        for number, params in enumerate(sets[setting])
+    plans = [
+        (task, setting, number, params) for setting in SETTINGS for number, params in enumerate(sets[setting])
     ]
+    cases = []
+    for case in compute(_case, plans):
+        cases.append(case)
+        progress(len(cases), len(plans))
+    return cases
 
 
-def _case(task: TaskConfig, setting: str, number: int, params: Parameters) -> Case:
+def _case(plan: tuple[TaskConfig, str, int, Parameters]) -> Case:
+    task, setting, number, params = plan
     simulator = registry.load("simulators", task.simulator)
     policies = registry.policies(task.simulator)
     heuristic = policies[task.heuristic]
@@ -143,7 +154,7 @@ def record(case: Case, name: str, policy_SC: np.ndarray, elsewhere: Policy | Non
     case.stationary_S[name] = evaluation.stationary_S
     case.policies_SC[name] = policy_SC
     if elsewhere is not None:
-        case.tables[name] = _table(case.chain, policy_SC, elsewhere)
+        case.tables[name] = _table(case.chain, policy_SC, evaluation.stationary_S, elsewhere)
     return evaluation
 
 
@@ -201,9 +212,15 @@ def _core(stationary_S: np.ndarray, mass: float) -> np.ndarray:
     return core_S
 
 
-def _table(chain: exact.MarkovProcess, policy_SC: np.ndarray, elsewhere: Policy) -> Table:
-    labels_S = [chain.labels[int(column)] for column in policy_SC.argmax(axis=1)]
-    return Table({_key(state): label for state, label in zip(chain.states, labels_S, strict=True)}, elsewhere)
+def _table(
+    process: exact.MarkovProcess, policy_SC: np.ndarray, stationary_S: np.ndarray, elsewhere: Policy
+) -> Table:
+    """Writes out the states that a simulation can come across; a table travels to every worker."""
+    rows = np.flatnonzero(stationary_S > UNSEEN).tolist()
+    labels = [process.labels[int(column)] for column in policy_SC[rows].argmax(axis=1)]
+    return Table(
+        {_key(process.states[row]): label for row, label in zip(rows, labels, strict=True)}, elsewhere
+    )
 
 
 def _key(state: dict) -> tuple[float, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -101,7 +102,9 @@ class Examination:
             student: The distilled student.
             untuned: Loads the same student without its adapter; it is asked with the default parameters only.
         """
-        self.cases = evaluation.prepare(self.task, self.settings)
+        self.cases = evaluation.prepare(
+            self.task, self.settings, self.compute, partial(self.progress, "solve exactly")
+        )
         labels = self.cases[0].chain.labels
         self.asking = Asking(student, self.language, labels)
         self._ask_untuned(untuned())
@@ -117,7 +120,7 @@ class Examination:
             self.settings,
             self.cases,
             self.compute,
-            lambda *n: self.progress("confirm by simulation", *n),
+            partial(self.progress, "confirm by simulation"),
         )
         self.shown = self._shown_questions(teacher.policy)
 

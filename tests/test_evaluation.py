@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+from simdistill.simulators.queueing import Queueing, join_shortest_queue, shortest_expected_delay
 
 from simdistill import evaluation
 from simdistill.config import compose
 from simdistill.evaluation import Case, Cost
 from simdistill.process import ProcessModel, Streams
 from simdistill.process.rollout import RandomPolicy
-from simdistill.simulators.queueing import Queueing, join_shortest_queue, shortest_expected_delay
 
 OPTIMUM, SED, JSQ = 4.624576, 5.02927, 5.413187
 """Default parameters, exact by value iteration; the same figures as in known_answers/routing.json."""
@@ -38,7 +38,10 @@ def test_random_routing_is_unstable_and_has_no_mean(cases, config):
 
 
 def test_settings_hold_disjoint_parameters(cases):
-    loads = {setting: [c.params.load for c in cases if c.setting == setting] for setting in evaluation.SETTINGS}
+    loads = {
+        setting: [case.params.load for case in cases if case.setting == setting]
+        for setting in evaluation.SETTINGS
+    }
     assert len(loads["in_distribution"]) == len(loads["out_of_distribution"]) == 2
     assert max(loads["in_distribution"]) < min(loads["out_of_distribution"]) <= 0.92
 

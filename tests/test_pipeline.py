@@ -58,7 +58,7 @@ def small(tiny_folder: Path, output: Path, *overrides: str):
 
 
 def quiet() -> Console:
-    return Console(file=open("/dev/null", "w"), force_terminal=False)  # noqa: SIM115
+    return Console(quiet=True)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,8 @@ def test_a_run_leaves_every_file(finished):
 def test_metrics_hold_what_is_promised(finished):
     metrics = read_json(finished / "metrics.json")
     settings = {"default", "in_distribution", "out_of_distribution"}
-    assert {"task", "method", "seed", "valid_answers", "decisions_per_second", "peak_memory_mb"} <= metrics.keys()
+    assert {"task", "method", "seed"} <= metrics.keys()
+    assert {"valid_answers", "decisions_per_second", "peak_memory_mb"} <= metrics.keys()
     assert set(metrics["over_reference"]) == set(metrics["heuristic_gap_closed"]) == settings
     assert {"random", "untuned", "teacher", "student", "optimum"} <= metrics["policies"].keys()
     for policy in metrics["policies"].values():

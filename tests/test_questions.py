@@ -101,7 +101,11 @@ def test_choices_that_are_not_legal_are_left_out(config, searched):
         split="tune",
         round=1,
     )
-    assert (question.choices, question.values, question.standard_errors) == (["A", "B"], [0.0, 2.0], [0.0, 1.0])
+    assert (question.choices, question.values, question.standard_errors) == (
+        ["A", "B"],
+        [0.0, 2.0],
+        [0.0, 1.0],
+    )
     assert (question.answer, question.split, question.round) == ("A", "tune", 1)
 
 

@@ -49,8 +49,8 @@ def denoise(
 ) -> tuple[FittedPolicy, Labels, tuple[float, float]]:
     """Fits the values on the numbers of the state, and mends each state's own mean with the fit.
 
-    The fit for a state comes from networks that haven't seen its scenario, or where there is one scenario only,
-    the state (cross-fitting); both are weighted by their precision.
+    The fit for a state comes from networks that haven't seen its scenario, or where there is one scenario
+    only, the state (cross-fitting); both are weighted by their precision.
 
     Returns:
         The fitted policy, the mended values, and the fit's own error variance as (constant, share of cost²).

@@ -502,4 +502,3 @@ def test_a_process_error_can_be_sent_between_processes():
     error = ProcessError("Example", (4, 0, 7), 2.5, "broken")
     again = pickle.loads(pickle.dumps(error))
     assert str(again) == str(error) == "Example: broken (episode 7, seed [4, 0, 7], time 2.5)"
-

@@ -29,7 +29,7 @@ class Machine(ProcessModel):
     def work(self):
         for _ in range(10**9):
             yield self.poisson("work", 3.0)
-            self.parts += (yield self.decide("How many?", {"none": 0, "one": 1}))
+            self.parts += yield self.decide("How many?", {"none": 0, "one": 1})
             self.cost_rate("parts", self.parts)
 
     def observe(self, decision):

@@ -1,5 +1,6 @@
 """A run from simulator to report: teach, distil, examine, report. Every finished stage is kept."""
 
+import gc
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -53,11 +54,7 @@ def resume(folder: Path, console: Console) -> Path:
 
 def evaluate(folder: Path, console: Console) -> Path:
     """Examines a finished run's student again and writes its report anew."""
-    record = Record.of(folder)
-    with record.locked():
-        (folder / "metrics.json").unlink(missing_ok=True)
-        (folder / "examination.json").unlink(missing_ok=True)
-    return _go(record, console)
+    return _go(Record.of(folder), console, again=True)
 
 
 def report(folder: Path, console: Console) -> Path:
@@ -67,7 +64,7 @@ def report(folder: Path, console: Console) -> Path:
     return page
 
 
-def _go(record: Record, console: Console) -> Path:
+def _go(record: Record, console: Console, again: bool = False) -> Path:
     config = record.config
     threads = config.threads or len(os.sched_getaffinity(0))
     torch.set_num_threads(threads)
@@ -83,7 +80,7 @@ def _go(record: Record, console: Console) -> Path:
             run = Run(record, config, compute, progress)
             run.teach()
             run.distil()
-            run.examine()
+            run.examine(again)
             with record.timed("report"):
                 page = reporting.write_report(record.folder)
             _with_spent(record)
@@ -237,12 +234,13 @@ class Run:
 
     # Examine.
 
-    def examine(self) -> None:
-        """Examines every policy and writes what the report needs."""
-        if (self.folder / "metrics.json").exists():
+    def examine(self, again: bool) -> None:
+        """Examines every policy and writes what the report needs; a finished examination only if `again`."""
+        if (self.folder / "metrics.json").exists() and not again:
             return
         with self.record.timed("examine"):
             teacher = self._teacher()
+            gc.collect()
             student = Student.load(self.config.student.name, self.folder / "adapter")
             examination = Examination(self.config, self.language, self.compute, self.progress)
             examination.run(teacher, student, partial(Student.load, self.config.student.name))

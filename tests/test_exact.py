@@ -24,7 +24,7 @@ def routing():
 
 @pytest.fixture
 def switch():
-    """Two states; a decision at rate 3 says where to go, state 1 leaves by itself at rate 2; costs 1 and 5."""
+    """Two states; a decision at rate 3 says where to go, state 1 is left at rate 2; costs 1 and 5."""
     return MarkovProcess(
         states=[{"at": 0}, {"at": 1}],
         labels=["first", "second"],
@@ -111,7 +111,7 @@ def test_a_value_is_what_one_other_choice_costs(routing):
 
 def test_tables(switch):
     np.testing.assert_array_equal(uniform_policy(switch), np.full((2, 2), 0.5))
-    table = tabulate(switch, lambda state, choices: choices[state["at"]])
+    table = tabulate(switch, lambda state, choices: str(choices[state["at"]]))
     np.testing.assert_array_equal(table, np.eye(2))
     with pytest.raises(KeyError):
         tabulate(switch, lambda state, choices: "third")

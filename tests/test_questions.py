@@ -123,7 +123,7 @@ def test_datasets_reads_the_file(questions, tmp_path):
     dataset = load_dataset("parquet", data_files=str(path), split="train", cache_dir=str(tmp_path / "cache"))
     assert dataset.num_rows == len(questions)
     assert dataset.features == FEATURES
-    assert [Question(**row) for row in dataset] == questions
+    assert [Question(**row) for row in dataset.to_list()] == questions
 
 
 def test_a_row_reproduces_its_state(questions, tmp_path):

@@ -1,5 +1,7 @@
 """Drawn parameters: within their ranges, as required, and a function of the seed path."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -22,7 +24,7 @@ def ranges(values=RATES, **require) -> Ranges:
     return Ranges.model_validate({"values": values, "require": require})
 
 
-def drawn(spread, count=100, path=(0, TRAIN, 2)):
+def drawn(spread, count=100, path=(0, TRAIN, 2)) -> list[Any]:
     return [draw(Queueing, {}, spread, (*path, number)) for number in range(count)]
 
 
@@ -54,10 +56,11 @@ def test_a_seed_path_decides_the_draw():
 
 def test_what_is_not_drawn_keeps_its_default():
     only = ranges({"arrival_rate": {"low": 1.0, "high": 1.5}})
-    params = draw(Queueing, {"service_rates": [3.0, 1.0], "arrival_rate": 9.0}, only, (0,))
+    params: Any = draw(Queueing, {"service_rates": [3.0, 1.0], "arrival_rate": 9.0}, only, (0,))
     assert params.service_rates == (3.0, 1.0)
     assert params.arrival_rate <= 1.5
-    assert draw(Queueing, {"arrival_rate": 9.0}, Ranges(), (0,)).arrival_rate == 9.0
+    params = draw(Queueing, {"arrival_rate": 9.0}, Ranges(), (0,))
+    assert params.arrival_rate == 9.0
 
 
 def test_starts_spread_over_scales():
@@ -65,7 +68,7 @@ def test_starts_spread_over_scales():
         {"values": {"initial_jobs": [{"low": 0, "high": 40, "decimals": 0, "spacing": "log"}] * 2}}
     ).values
     params = Queueing.parse({"arrival_rate": 1.3})
-    begun = [begin(Queueing, params, starts, (0, TRAIN, number)) for number in range(300)]
+    begun: list[Any] = [begin(Queueing, params, starts, (0, TRAIN, number)) for number in range(300)]
     assert {p.arrival_rate for p in begun} == {1.3}
     jobs = np.array([p.initial_jobs for p in begun])
     assert jobs.min() == 0
@@ -89,7 +92,7 @@ def test_a_requirement_must_name_a_number():
 
 
 def test_a_drawn_parameter_must_exist():
-    with pytest.raises(InputError, match="Queueing.arrivals"):
+    with pytest.raises(InputError, match=r"Queueing\.arrivals"):
         draw(Queueing, {}, ranges({"arrivals": {"low": 1.0, "high": 2.0}}), (0,))
 
 
@@ -100,7 +103,7 @@ def test_an_examination_draws_from_the_test_tree():
             "out_of_distribution": {"values": RATES, "require": {"load": {"low": 0.86, "high": 0.92}}},
         }
     )
-    sets = examination_sets(Queueing, config, seed=0, count=8)
+    sets: dict[str, Any] = {**examination_sets(Queueing, config, seed=0, count=8)}
     assert {name: len(params) for name, params in sets.items()} == {
         "in_distribution": 8,
         "out_of_distribution": 8,

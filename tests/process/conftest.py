@@ -28,7 +28,7 @@ def process_of():
 
 
 class Repairs(ProcessModel):
-    """A machine breaks down again and again; a job that arrives meanwhile may be held or be sent away at a price.
+    """A machine breaks down again and again; a job that comes meanwhile may be held, or sent away at a price.
 
     Repair times aren't exponential: how long one has lasted matters, and isn't observed.
     """

@@ -438,16 +438,22 @@ class Noted(World):
 class KeyedService(Queueing):
     """Service times that belong to the job."""
 
-    def enter(self, server):
-        self.change(server, +1)
-        self.entered = getattr(self, "entered", -1) + 1
-        self.env.process(self.serve_job(server, self.entered))
+    def build(self):
+        self.waiting = [simpy.Store(self.env) for _ in self.params.service_rates]
+        super().build()
 
-    def serve_job(self, server, job):
-        with self.servers[server].request() as turn:
-            yield turn
+    def arrivals(self):
+        for job in range(10**9):
+            yield self.duration("arrival", job, exponential(1 / self.params.arrival_rate))
+            server = yield self.decide("Which server gets the next job?", {"A": 0, "B": 1})
+            self.change(server, +1)
+            self.waiting[server].put(job)
+
+    def serve(self, server):
+        while True:
+            job = yield self.waiting[server].get()
             yield self.duration("service", job, exponential(1 / self.params.service_rates[server]))
-        self.change(server, -1)
+            self.change(server, -1)
 
 
 def test_equal_keys_give_equal_draws_under_different_actions():

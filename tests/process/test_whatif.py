@@ -44,7 +44,7 @@ class Unkeyed(Queueing):
     def arrivals(self):
         while True:
             yield self.env.timeout(self.random.exponential())
-            self.enter((yield self.decide("Which?", {"A": 0, "B": 1})))
+            self.change((yield self.decide("Which?", {"A": 0, "B": 1})), +1)
 
 
 class Cure(ProcessModel):
@@ -81,25 +81,24 @@ class Cure(ProcessModel):
 def situations(simulator, params, policy, path, count):
     """The first decisions of an episode, and the cost accrued at each."""
     model = simulator(params, path)
-    met, costs = [], []
+    met, costs, actions = [], [], []
     while len(met) < count and (decision := model.advance()) is not None:
-        actions = (*met[-1].actions, label) if met else ()
-        state = model.state(decision)
-        met.append(Situation(model.params, path, actions, model.env.now, state, tuple(decision.labels)))
+        state, choices = model.state(decision), tuple(decision.labels)
+        met.append(Situation(model.params, path, tuple(actions), model.env.now, state, choices))
         costs.append(model.cost())
-        label = policy(state, decision.labels)
-        model.answer(label)
+        actions.append(policy(state, choices))
+        model.answer(actions[-1])
     return met, costs
 
 
-def queue_situation(params, jobs, seed=0):
-    """The first decision of an episode that starts with the given jobs."""
-    path = (seed, TRAIN, EPISODE, 0)
-    for number in itertools.count():
-        path = (seed, TRAIN, EPISODE, number)
+def queue_situation(params, jobs) -> Situation:
+    """The first decision of an episode that meets the jobs with which it started."""
+    for number in range(10_000):
+        path = (0, TRAIN, EPISODE, number)
         situation = situations(Queueing, {**params, "initial_jobs": jobs}, join_shortest_queue, path, 1)[0][0]
         if situation.state["jobs"] == list(jobs):
             return situation
+    raise AssertionError(f"no episode meets {jobs}")
 
 
 def exact_difference(params, jobs, policy):
@@ -271,6 +270,32 @@ def test_stopping_where_branches_meet_is_exact():
     assert not run_out.met_CK[1 - run_out.base].any()
     np.testing.assert_allclose(coupled.differences_CK, run_out.differences_CK, atol=1e-9)
     assert coupled.decisions < run_out.decisions / 2
+
+
+class Stroll(ProcessModel):
+    """Steps of two or three units that all look alike."""
+
+    def build(self):
+        self.env.process(self.walk())
+
+    def walk(self):
+        yield self.env.timeout(1.0)
+        while True:
+            yield self.env.timeout((yield self.decide("How far?", {"two": 2.0, "three": 3.0})))
+            self.charge("step", 1.0)
+
+    def observe(self, decision):
+        return {}
+
+    def fingerprint(self):
+        return ()
+
+
+def test_branches_meet_only_at_equal_times():
+    situation = situations(Stroll, {}, lambda state, choices: "two", (0, 1), 1)[0][0]
+    values = what_if(Stroll, situation, lambda state, choices: "two", futures=2, horizon=50.5)
+    # After the branch one steps at 2, 4, 6… and the other at 3, 5, 7…
+    assert not values.met_CK[1].any()
 
 
 def test_a_short_horizon_is_doubled_until_differences_stand_still(monkeypatch):

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,13 +18,13 @@ from simdistill.statistics import mean_interval
 CASES = json.loads((Path(__file__).parents[1] / "known_answers" / "routing.json").read_text())
 
 
-def static_split(process):
+def static_split(process) -> np.ndarray:
     """The best split that doesn't look at the queues."""
 
     def table(share):
         return np.tile([share, 1.0 - share], (len(process.states), 1))
 
-    found = minimize_scalar(
+    found: Any = minimize_scalar(
         lambda share: evaluate(process, table(share)).cost, bounds=(0.05, 0.95), method="bounded"
     )
     return table(found.x)
@@ -133,7 +134,8 @@ class Sojourns(Queueing):
     """Notes when each job comes and goes."""
 
     def build(self):
-        self.came, self.gone = [[], []], [[], []]
+        self.came = [[0.0] * waiting for waiting in self.params.initial_jobs or (0, 0)]
+        self.gone = [[], []]
         super().build()
 
     def change(self, server, jobs):

@@ -8,7 +8,7 @@ from simdistill.config import RunConfig, compose
 @pytest.fixture(scope="session")
 def even() -> RunConfig:
     """Nearly equal servers at a low load, so that even a random policy keeps the queues finite."""
-    rate = "{low: 1.0, high: 1.4, decimals: 1}"
+    rate, jobs = "{low: 1.0, high: 1.4, decimals: 1}", "{low: 0, high: 6, decimals: 0}"
     return compose(
         [
             "task=queueing",
@@ -17,7 +17,7 @@ def even() -> RunConfig:
             "task.parameters.train.values.arrival_rate={low: 0.9, high: 1.2, decimals: 1}",
             f"task.parameters.train.values.service_rates=[{rate}, {rate}]",
             "task.parameters.train.require.load={low: 0.3, high: 0.55}",
-            "task.parameters.starts.initial_jobs=[{low: 0, high: 6, decimals: 0}, {low: 0, high: 6, decimals: 0}]",
+            f"task.parameters.starts.initial_jobs=[{jobs}, {jobs}]",
             "teacher.base=random",
             "teacher.generations=1",
             "teacher.scenarios=30",
@@ -32,11 +32,17 @@ def even() -> RunConfig:
 
 @pytest.fixture(scope="session")
 def small() -> RunConfig:
+    fast, slow = "{low: 1.6, high: 2.6, decimals: 1}", "{low: 0.3, high: 1.0, decimals: 1}"
+    jobs = "{low: 0, high: 30, decimals: 0, spacing: log}"
     return compose(
         [
             "task=queueing",
             "task.warm_up=20",
             "task.horizon=300",
+            "task.parameters.train.values.arrival_rate={low: 1.0, high: 2.4, decimals: 1}",
+            f"task.parameters.train.values.service_rates=[{fast}, {slow}]",
+            "task.parameters.train.require.load={low: 0.5, high: 0.85}",
+            f"task.parameters.starts.initial_jobs=[{jobs}, {jobs}]",
             "teacher.base=join_shortest_queue",
             "teacher.generations=1",
             "teacher.scenarios=45",

@@ -60,12 +60,13 @@ def test_a_fit_sees_through_noise(policy):
 
 def test_noisy_states_weigh_little():
     states, costs_SC, variances_SC = lessons(noise=0.1)
-    wrong = np.arange(len(states)) % 2 == 0
+    wrong = np.arange(len(states)) % 5 < 2
     costs_SC[wrong] *= -1.0
     variances_SC[wrong] = 400.0
     policy = learn(states, costs_SC, variances_SC)
-    assert policy({"jobs": [9, 1]}, ["A", "B"]) == "B"
-    assert policy({"jobs": [1, 9]}, ["A", "B"]) == "A"
+    # Equal weights would find a fifth of the difference, which is 8.
+    at_a, at_b = policy.costs([{"jobs": [9, 1]}])[0]
+    assert 6.0 < at_a - at_b < 10.0
 
 
 def test_each_network_learns_from_its_own_states():
@@ -81,11 +82,14 @@ def test_each_network_learns_from_its_own_states():
 def test_illegal_choices_are_left_out():
     states, costs_SC, variances_SC = lessons()
     states, costs_SC, variances_SC = states[:200], costs_SC[:200], variances_SC[:200]
-    columns = [np.c_[array, np.full(len(states), np.nan)] for array in (costs_SC, variances_SC)]
+    costs_SC, variances_SC = (
+        np.c_[array, np.full(len(states), np.nan)] for array in (costs_SC, variances_SC)
+    )
     legal = np.arange(len(states)) % 4 == 0
-    for column in columns:
-        column[legal, 2] = 1.0
-    policy = fit(states, ("A", "B", "C"), *columns, np.ones((1, len(states)), dtype=bool), 0, steps=100)
+    costs_SC[legal, 2] = variances_SC[legal, 2] = 1.0
+    policy = fit(
+        states, ("A", "B", "C"), costs_SC, variances_SC, np.ones((1, len(states)), dtype=bool), 0, steps=100
+    )
     assert np.isfinite(policy.costs(states)).all()
     assert policy({"jobs": [9, 1]}, ["A", "B"]) == "B"
     assert policy({"jobs": [9, 1]}, ["A"]) == "A"

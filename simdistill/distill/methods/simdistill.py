@@ -4,6 +4,7 @@ Later rounds learn from states that the student itself visits, labelled by the s
 Bagnell: DAgger, AISTATS 2011; with costs in place of labels: Ross and Bagnell, AggreVaTe, arXiv 1406.5979).
 """
 
+import gc
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -103,6 +104,7 @@ class SimDistill:
         done = self.training / f"round-{number}.json"
         if done.exists():
             return RoundResult(**read_json(done))
+        gc.collect()  # a trainer and its model refer to each other, and would stay until memory is short
         questions = self._questions(number, collect)
         settings, student_config = self.config.distill, self.config.student
         before = sum(self._sizes()[:number])

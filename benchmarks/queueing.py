@@ -1,0 +1,107 @@
+"""Runs the queueing task with several training seeds and gathers what README shows.
+
+    python benchmarks/queueing.py --seeds 0 1 2 --folder outputs/benchmark
+
+Finished runs in the folder aren't done again. Writes `benchmarks/results/queueing.json`: a list of `measure`,
+`value`, `ci95`, `target`, `bound` (`at_least` or `at_most`), `seed` and `command`.
+"""
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from simdistill import pipeline
+from simdistill.config import compose
+from simdistill.files import read_json, write_json
+
+RESULTS = Path(__file__).parent / "results" / "queueing.json"
+
+TARGETS = [
+    ("student over the optimum, default", "over_reference", "default", 0.015),
+    ("teacher over the optimum, default", "teacher_over_reference", "default", 0.007),
+    ("student over the optimum, in distribution", "over_reference", "in_distribution", 0.02),
+    ("student over the optimum, out of distribution", "over_reference", "out_of_distribution", 0.05),
+]
+
+
+def finished(seed: int, folder: Path, console: Console) -> dict:
+    """Returns a run's metrics; the run is made or finished first if need be."""
+    run = folder / f"seed{seed}"
+    if not (run / "config.yaml").exists():
+        (config,) = compose(["task=queueing", f"seed={seed}", f"output={run}"])
+        pipeline.run(config, console)
+    elif not (run / "report.html").exists():
+        pipeline.resume(run, console)
+    return read_json(run / "metrics.json")
+
+
+def rows(seed: int, metrics: dict) -> list[dict]:
+    """Returns the figures of one seed beside their targets."""
+    command = f"simdistill run task=queueing seed={seed}"
+    heuristic = metrics["policies"][metrics["heuristic"]]["over_reference"]
+    found = [(measure, metrics[key][setting], target, "at_most") for measure, key, setting, target in TARGETS]
+    found += [
+        (f"heuristic's gap closed, {setting.replace('_', ' ')}", closed, 0.0, "at_least")
+        for setting, closed in metrics["heuristic_gap_closed"].items()
+    ]
+    found += [
+        (f"heuristic over the optimum, {setting.replace('_', ' ')}", over, None, None)
+        for setting, over in heuristic.items()
+    ]
+    entries = [
+        {"measure": measure, **(value or {"mean": None, "ci95": None}), "target": target, "bound": bound}
+        for measure, value, target, bound in found
+    ]
+    plain = [
+        ("valid answers", metrics["valid_answers"], 0.999, "at_least"),
+        ("minutes", sum(metrics["seconds"].values()) / 60, 10, "at_most"),
+        ("peak memory, GB", metrics["peak_memory_mb"] / 1000, 4, "at_most"),
+        ("decisions a second", metrics["decisions_per_second"], None, None),
+        ("questions", metrics["questions"], None, None),
+    ]
+    entries += [
+        {"measure": measure, "mean": value, "ci95": None, "target": target, "bound": bound}
+        for measure, value, target, bound in plain
+    ]
+    return [
+        {
+            "measure": e["measure"],
+            "value": e["mean"],
+            "ci95": e["ci95"],
+            "target": e["target"],
+            "bound": e["bound"],
+        }
+        | {"seed": seed, "command": command}
+        for e in entries
+    ]
+
+
+def main() -> None:
+    """Runs, gathers, prints."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="training seeds")
+    parser.add_argument(
+        "--folder", type=Path, default=Path("outputs/benchmark"), help="where the runs are kept"
+    )
+    arguments = parser.parse_args()
+    console = Console()
+    gathered = []
+    for seed in arguments.seeds:
+        gathered += rows(seed, finished(seed, arguments.folder, console))
+        write_json(RESULTS, gathered)
+    table = Table("measure", *(f"seed {seed}" for seed in arguments.seeds), "target")
+    for measure in dict.fromkeys(row["measure"] for row in gathered):
+        of_measure = [row for row in gathered if row["measure"] == measure]
+        cells = ["—" if row["value"] is None else f"{row['value']:.4g}" for row in of_measure]
+        target = of_measure[0]["target"]
+        bound = "" if target is None else f"{of_measure[0]['bound'].replace('_', ' ')} {target:g}"
+        table.add_row(measure, *cells, bound)
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()

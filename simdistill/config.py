@@ -214,6 +214,9 @@ class DistillConfig(_Config):
     round_states_per_episode: Count = Field(
         default=6, description="decisions searched in each of the student's own episodes"
     )
+    round_decisions_between: int = Field(
+        default=1, ge=0, description="decisions that pass between searched ones in these episodes"
+    )
     checkpoint_steps: Count = Field(
         default=10, description="steps between checkpoints from which a stopped run goes on"
     )

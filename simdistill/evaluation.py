@@ -27,6 +27,8 @@ NEGLIGIBLE = 1e-6
 """Probability of a truncation's boundary below which it doesn't matter."""
 GROWING = 1e-3
 """Probability of the boundary from which on the queues are taken to grow without bound."""
+MOST_ASKED = 1500
+"""States in which a model is asked per parameter set at most; under an unstable policy all of them matter."""
 UNSEEN = 1e-10
 """Probability below which no simulation of ours meets a state."""
 
@@ -184,7 +186,7 @@ def ask(
     chain = case.chain
     place_SN = np.array([numbers(state) for state in chain.states])
     column_S = np.full(len(chain.states), -1)
-    wanted_S = _core(case.stationary_S["optimum"], 0.99)
+    wanted_S = _core(case.stationary_S["optimum"], 0.99) | _scattered(place_SN)
     if extra_S is not None:
         wanted_S |= extra_S
     while True:
@@ -195,12 +197,21 @@ def ask(
         policy_SC = np.eye(len(chain.labels))[column_S[known[nearest_S]]]
         evaluation = exact.evaluate(chain, policy_SC)
         covered = float(evaluation.stationary_S[known].sum())
-        if covered >= mass or evaluation.boundary >= GROWING:
+        if covered >= mass or len(known) >= MOST_ASKED:
             break
         wanted_S = _core(evaluation.stationary_S, mass + 0.3 * (1 - mass))
     record(case, name, policy_SC, elsewhere)
     case.costs[name].tabulated = covered
     return len(known)
+
+
+def _scattered(place_SN: np.ndarray) -> np.ndarray:
+    """Returns a few states from everywhere, so that no choice is carried far beyond where it was made."""
+    rounded_SN = np.round(2 * np.log1p(np.abs(place_SN)))
+    _, rows = np.unique(rounded_SN, axis=0, return_index=True)
+    scattered_S = np.zeros(len(place_SN), dtype=bool)
+    scattered_S[rows] = True
+    return scattered_S
 
 
 def _core(stationary_S: np.ndarray, mass: float) -> np.ndarray:

@@ -32,8 +32,8 @@ ORDER = (
     REFERENCE,
 )
 TITLES = {"untuned": "untuned student", "optimum": "exact optimum"}
-SHOWN_FUTURES = 400
-MAP_SIZE = (24, 14)
+SHOWN_FUTURES = 100
+MAP_SIZE = (20, 12)
 EPISODE_MINUTES = 60.0
 
 
@@ -183,6 +183,11 @@ class Examination:
     def _metrics(self, folder: Path, teacher: SearchTeacher) -> dict:
         distilled = read_json(folder / "distilled.json")
         work = self.asking.student.work
+        own = [
+            f["message"]
+            for path in sorted((folder / "training").glob("failures-*.json"))
+            for f in read_json(path)
+        ]
         names = [name for name in ORDER if name in self.cases[0].costs]
         names += [name for name in self.cases[0].costs if name not in names]
         simulated = sum(
@@ -228,7 +233,7 @@ class Examination:
                 }
                 for g in teacher.generations
             ],
-            "failed_rollouts": [failure.message for failure in teacher.failures],
+            "failed_rollouts": [failure.message for failure in teacher.failures] + own,
         }
 
     def _policy(self, name: str) -> dict:

@@ -3,7 +3,7 @@
 import gc
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from simdistill.config import RunConfig, TeacherConfig
 from simdistill.environment.language import Language
 from simdistill.examination import Examination
 from simdistill.files import read_json, write_json
+from simdistill.own_states import Decide, visit
 from simdistill.process import TRAIN, TUNE, Policy
 from simdistill.process.whatif import Situation
 from simdistill.questions import Question
@@ -31,7 +32,6 @@ from simdistill.teachers.search import (
     improve,
     search,
     search_states,
-    teaching_episodes,
 )
 from simdistill.teachers.values import Labels, Searched
 
@@ -121,11 +121,11 @@ class Run:
             return
         config = self.config
         with self.record.timed("teach"):
+            failures: list[Failure] = []
             learn = improve if config.teacher.name == "search" else demonstrate
             teacher, lesson = learn(config.task, config.teacher, config.seed, self.compute, self.progress)
             train = self._questions(teacher, lesson.searched, lesson.labels, "train", 0)
             questions.save(train[: config.distill.questions], self.training / "questions-0.parquet")
-            failures: list[Failure] = []
             per_scenario = config.teacher.episodes_per_scenario * config.teacher.states_per_episode
             scenarios = -(-config.distill.tune_questions // per_scenario)
             held_out = search(
@@ -141,6 +141,7 @@ class Run:
             )
             tune = self._questions(teacher, held_out, teacher.label(held_out), "tune", 0)
             questions.save(tune, self.folder / "tune.parquet")
+            teacher = replace(teacher, failures=(*teacher.failures, *failures))
             store.save(teacher, self.training / "teacher.json", config.teacher.base)
 
     def _questions(
@@ -178,50 +179,25 @@ class Run:
         """Lets the student play episodes, and searches the states that it meets."""
         config, teacher = self.config, self._teacher()
         with self.record.timed("own states"):
-            met = self._play(number, student)
-            visit = partial(_search_group, config.task.simulator, config.teacher, teacher.policy)
-            searched = [item for found in self.compute(visit, met) for item in found]
+            failures: list[Failure] = []
+            key = OWN_STATES + number
+            met = visit(
+                config.task,
+                config.teacher,
+                config.distill,
+                (config.seed, TRAIN),
+                key,
+                self._asked(student),
+                failures,
+                partial(self.progress, f"own states, round {number}"),
+            )
+            groups = [(key * GROUPS + scenario, situations) for scenario, situations in met.items()]
+            search_group = partial(_search_group, config.task.simulator, config.teacher, teacher.policy)
+            searched = [item for found in self.compute(search_group, groups) for item in found]
+            write_json(self.training / f"failures-{number}.json", [asdict(failure) for failure in failures])
             return self._questions(teacher, searched, teacher.label(searched), "train", number)
 
-    def _play(self, number: int, student: Student) -> list[tuple[int, list[Situation]]]:
-        """Plays all episodes in step, so that the student is asked about many states at once.
-
-        Returns:
-            The number of each scenario, with the situations that its episodes met.
-        """
-        config, key = self.config, OWN_STATES + number
-        wanted, between = config.distill.round_states_per_episode, config.teacher.decisions_between
-        scenarios = -(-config.distill.round_questions // (wanted * config.teacher.episodes_per_scenario))
-        root = (config.seed, TRAIN)
-        models = [
-            (scenario, model)
-            for scenario in range(scenarios)
-            for model in teaching_episodes(config.task, config.teacher, root, key, scenario)
-        ]
-        met: dict[int, list[Situation]] = {scenario: [] for scenario in range(scenarios)}
-        actions: dict[int, tuple[str, ...]] = dict.fromkeys(range(len(models)), ())
-        steps = 1 + (wanted - 1) * (between + 1)
-        for step in range(steps):
-            running = []
-            for episode, (scenario, model) in enumerate(models):
-                decision = model.advance()
-                if decision is None:
-                    continue
-                state, choices = model.state(decision), tuple(decision.labels)
-                running.append((episode, model, state, choices))
-                if step % (between + 1) == 0:
-                    now = model.env.now
-                    met[scenario].append(
-                        Situation(model.params, model.seed_path, actions[episode], now, state, choices)
-                    )
-            labels = self._asked(student)([item[2] for item in running], [item[3] for item in running])
-            for (episode, model, _, _), label in zip(running, labels, strict=True):
-                actions[episode] += (label,)
-                model.answer(label)
-            self.progress(f"own states, round {number}", step + 1, steps)
-        return [(key * GROUPS + scenario, situations) for scenario, situations in met.items()]
-
-    def _asked(self, student: Student) -> Callable[[Sequence[dict], Sequence[Sequence[str]]], list[str]]:
+    def _asked(self, student: Student) -> Decide:
         def ask(states: Sequence[dict], choices: Sequence[Sequence[str]]) -> list[str]:
             posed = [_Posed(self.language.prompt(s), list(c)) for s, c in zip(states, choices, strict=True)]
             answers = student.score(posed)

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from simdistill.simulators.queueing import Queueing, join_shortest_queue, shortest_expected_delay
 
 from simdistill import evaluation
 from simdistill.config import compose
 from simdistill.evaluation import Case, Cost
 from simdistill.process import ProcessModel, Streams
 from simdistill.process.rollout import RandomPolicy
+from simdistill.simulators.queueing import Queueing, join_shortest_queue, shortest_expected_delay
 
 OPTIMUM, SED, JSQ = 4.624576, 5.02927, 5.413187
 """Default parameters, exact by value iteration; the same figures as in known_answers/routing.json."""

@@ -43,6 +43,7 @@ SMALL = [
     "distill.batch_size=8",
     "distill.checkpoint_steps=2",
     "student.lora.r=2",
+    "student.lora.layers=2",
     "student.dtype=float32",
     "evaluation.parameter_sets=1",
     "evaluation.replications=2",
@@ -99,6 +100,7 @@ def test_every_term_is_logged(finished):
     assert rows[-1]["learning_rate"] < rows[2]["learning_rate"]
 
 
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")  # PEFT's own
 def test_the_adapter_loads_with_peft(finished):
     from peft import AutoPeftModelForCausalLM
 

@@ -254,14 +254,6 @@ def explore(
     return met
 
 
-def teaching_episodes(
-    task: TaskConfig, teacher: TeacherConfig, root: SeedPath, number: int, scenario: int
-) -> list[ProcessModel]:
-    """Starts episodes with the same drawn parameters, and drawn beginnings that lead to rarer states."""
-    episodes = range(teacher.episodes_per_scenario)
-    return [teaching_episode(task, root, number, scenario, episode) for episode in episodes]
-
-
 def teaching_episode(
     task: TaskConfig, root: SeedPath, number: int, scenario: int, episode: int
 ) -> ProcessModel:

@@ -26,7 +26,7 @@ Collect = Callable[[int, Student], list[Question]]
 
 Progress = Callable[[str, int, int], None]
 
-TUNE_EVERY = 20
+TUNE_EVERY = 25
 
 
 @dataclass(frozen=True)

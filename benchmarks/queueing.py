@@ -7,13 +7,13 @@ Finished runs in the folder aren't done again. Writes `benchmarks/results/queuei
 """
 
 import argparse
+import subprocess
+import sys
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from simdistill import pipeline
-from simdistill.config import compose
 from simdistill.files import read_json, write_json
 
 RESULTS = Path(__file__).parent / "results" / "queueing.json"
@@ -26,14 +26,16 @@ TARGETS = [
 ]
 
 
-def finished(seed: int, folder: Path, console: Console) -> dict:
+def finished(seed: int, folder: Path) -> dict:
     """Returns a run's metrics; the run is made or finished first if need be."""
     run = folder / f"seed{seed}"
-    if not (run / "config.yaml").exists():
-        (config,) = compose(["task=queueing", f"seed={seed}", f"output={run}"])
-        pipeline.run(config, console)
-    elif not (run / "report.html").exists():
-        pipeline.resume(run, console)
+    if not (run / "report.html").exists():
+        what = (
+            [f"resume={run}"]
+            if (run / "config.yaml").exists()
+            else ["task=queueing", f"seed={seed}", f"output={run}"]
+        )
+        subprocess.run([sys.executable, "-m", "simdistill", "run", *what], check=True)
     return read_json(run / "metrics.json")
 
 
@@ -91,7 +93,7 @@ def main() -> None:
     console = Console()
     gathered = []
     for seed in arguments.seeds:
-        gathered += rows(seed, finished(seed, arguments.folder, console))
+        gathered += rows(seed, finished(seed, arguments.folder))
         write_json(RESULTS, gathered)
     table = Table("measure", *(f"seed {seed}" for seed in arguments.seeds), "target")
     for measure in dict.fromkeys(row["measure"] for row in gathered):

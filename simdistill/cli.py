@@ -2,6 +2,7 @@
 
 import errno
 import os
+import subprocess
 import sys
 import traceback
 from collections.abc import Iterator
@@ -78,8 +79,14 @@ def run(overrides: Overrides = None) -> None:
     if folder is not None:
         pipeline.resume(folder, console)
         return
-    for one in configs:
-        pipeline.run(one, console)
+    if len(configs) == 1:
+        pipeline.run(configs[0], console)
+        return
+    # Each in a process of its own, so that none holds another's memory.
+    for started in [pipeline.start(config) for config in configs]:
+        code = subprocess.run([sys.executable, "-m", "simdistill", "run", f"resume={started}"]).returncode
+        if code:
+            raise typer.Exit(code)
 
 
 @app.command()

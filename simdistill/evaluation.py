@@ -41,18 +41,24 @@ class Asked(Protocol):
 
 @dataclass(frozen=True)
 class Table:
-    """A policy written out: choices in the states in which it was asked, another policy elsewhere.
+    """A policy written out.
 
     Attributes:
         choices: Choice by the numbers of the state.
-        elsewhere: Decides in other states.
+        limits: Largest value of each number; beyond, a state is taken for the one at the limit.
+        elsewhere: Decides in states that are left out because they hardly ever occur.
     """
 
     choices: Mapping[tuple[float, ...], str]
+    limits: tuple[float, ...]
     elsewhere: Policy
 
     def __call__(self, state: dict, choices: Sequence[str]) -> str:
-        return self.choices.get(_key(state)) or self.elsewhere(state, choices)
+        key = _key(state)
+        choice = self.choices.get(key)
+        if choice is None:
+            choice = self.choices.get(tuple(map(min, key, self.limits)))
+        return choice or self.elsewhere(state, choices)
 
 
 @dataclass
@@ -229,9 +235,8 @@ def _table(
     """Writes out the states that a simulation can come across; a table travels to every worker."""
     rows = np.flatnonzero(stationary_S > UNSEEN).tolist()
     labels = [process.labels[int(column)] for column in policy_SC[rows].argmax(axis=1)]
-    return Table(
-        {_key(process.states[row]): label for row, label in zip(rows, labels, strict=True)}, elsewhere
-    )
+    choices = {_key(process.states[row]): label for row, label in zip(rows, labels, strict=True)}
+    return Table(choices, tuple(map(max, zip(*map(_key, process.states), strict=True))), elsewhere)
 
 
 def _key(state: dict) -> tuple[float, ...]:

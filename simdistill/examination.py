@@ -13,7 +13,7 @@ from simdistill.config import RunConfig
 from simdistill.environment.language import Language
 from simdistill.evaluation import SETTINGS, Case
 from simdistill.files import read_json, write_json, write_lines
-from simdistill.process import EPISODE, PLAN, SAMPLE, TEST, Policy, Streams, numbers
+from simdistill.process import EPISODE, PLAN, SAMPLE, TEST, Parameters, Policy, Streams, numbers
 from simdistill.process.rollout import follow
 from simdistill.process.whatif import Situation, what_if
 from simdistill.scenarios import begin, draw, examination_path
@@ -168,7 +168,7 @@ class Examination:
         return [
             {
                 "setting": case.setting,
-                "parameters": case.params.model_dump(mode="json"),
+                "parameters": _told(case.params),
                 "policy": name,
                 "seed_path": list(examination_path(self.settings.seed, number)),
                 "cost": replication.cost,
@@ -226,7 +226,10 @@ class Examination:
                 {
                     "generation": g.number,
                     "accepted": g.accepted,
-                    "improvement": g.improvement.as_dict(),
+                    "improvement": {
+                        "mean": -g.improvement.mean,
+                        "ci95": [-g.improvement.high, -g.improvement.low],
+                    },
                     "states": g.states,
                     "simulator_steps": g.decisions,
                     "futures_that_met": g.met,
@@ -263,7 +266,7 @@ class Examination:
         return {
             setting: [
                 {
-                    "parameters": case.params.model_dump(mode="json", exclude_defaults=False),
+                    "parameters": _told(case.params),
                     "cost": {name: case.costs[name].exact for name in names},
                 }
                 for case in self.cases
@@ -288,7 +291,7 @@ class Examination:
 
             follow(model, case.tables[name], EPISODE_MINUTES, keep)
             policies[name] = _series(states, case.chain.labels)
-        return {"parameters": case.params.model_dump(mode="json"), "times": times, "policies": policies}
+        return {"parameters": _told(case.params), "times": times, "policies": policies}
 
     def _decision_map(self) -> dict | None:
         """Returns what the policies do in every state of two numbers; None where a state has more."""
@@ -301,7 +304,7 @@ class Examination:
         labels = np.array(case.chain.labels)
         names = (REFERENCE, "teacher", "student", self.task.heuristic)
         return {
-            "parameters": case.params.model_dump(mode="json"),
+            "parameters": _told(case.params),
             "axes": list(case.chain.labels),
             "labels": list(case.chain.labels),
             "size": list(shape),
@@ -312,6 +315,11 @@ class Examination:
             "stationary": case.stationary_S["student"][rows_S].reshape(shape).tolist(),
             "stationary_policy": "student",
         }
+
+
+def _told(params: Parameters) -> dict:
+    """Returns parameters as plain values, without those that are empty."""
+    return {name: value for name, value in params.model_dump(mode="json").items() if value != []}
 
 
 def _table(policy: Policy, case: Case) -> np.ndarray:

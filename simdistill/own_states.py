@@ -1,4 +1,4 @@
-"""States that a student runs into: it plays many episodes in step, so that it is asked about all of them at once."""
+"""States that a student runs into: it plays many episodes in step, and is asked about all of them at once."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

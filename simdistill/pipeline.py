@@ -13,13 +13,12 @@ from rich.console import Console
 from simdistill import questions, registry, terminal
 from simdistill import report as reporting
 from simdistill.compute import Map, simulating
-from simdistill.config import RunConfig, TeacherConfig
+from simdistill.config import RunConfig
 from simdistill.environment.language import Language
 from simdistill.examination import Examination
 from simdistill.files import read_json, write_json
 from simdistill.own_states import Decide, visit
-from simdistill.process import TRAIN, TUNE, Policy
-from simdistill.process.whatif import Situation
+from simdistill.process import TRAIN, TUNE
 from simdistill.questions import Question
 from simdistill.record import Record, environment
 from simdistill.students import Student
@@ -31,7 +30,7 @@ from simdistill.teachers.search import (
     demonstrate,
     improve,
     search,
-    search_states,
+    search_group,
 )
 from simdistill.teachers.values import Labels, Searched
 
@@ -45,6 +44,11 @@ def run(config: RunConfig, console: Console) -> Path:
     """Runs a configuration from start to report; returns the run's folder."""
     record = Record.new(config)
     return _go(record, console)
+
+
+def start(config: RunConfig) -> Path:
+    """Makes a run's folder; `resume` then does everything."""
+    return Record.new(config).folder
 
 
 def resume(folder: Path, console: Console) -> Path:
@@ -81,6 +85,7 @@ def _go(record: Record, console: Console, again: bool = False) -> Path:
             run.teach()
             run.distil()
             run.examine(again)
+            _with_spent(record)
             with record.timed("report"):
                 page = reporting.write_report(record.folder)
             _with_spent(record)
@@ -192,8 +197,8 @@ class Run:
                 partial(self.progress, f"own states, round {number}"),
             )
             groups = [(key * GROUPS + scenario, situations) for scenario, situations in met.items()]
-            search_group = partial(_search_group, config.task.simulator, config.teacher, teacher.policy)
-            searched = [item for found in self.compute(search_group, groups) for item in found]
+            label = partial(search_group, config.task.simulator, config.teacher, teacher.policy)
+            searched = [item for found in self.compute(label, groups) for item in found]
             write_json(self.training / f"failures-{number}.json", [asdict(failure) for failure in failures])
             return self._questions(teacher, searched, teacher.label(searched), "train", number)
 
@@ -229,12 +234,6 @@ class _Posed:
 
     prompt: list[dict[str, str]]
     choices: list[str]
-
-
-def _search_group(simulator: str, teacher: TeacherConfig, policy: Policy, group: tuple[int, list[Situation]]):
-    """Searches the situations of one scenario of the student's."""
-    number, situations = group
-    return search_states(simulator, teacher, policy, number, situations)
 
 
 def _card(config: RunConfig) -> str:

@@ -69,12 +69,24 @@ def test_version():
 
 
 def test_run_composes_its_overrides(pipeline):
-    result = call("run", "task=queueing", "seed=0,1", "student.lora.r=8")
+    result = call("run", "task=queueing", "seed=1", "student.lora.r=8")
     assert result.exit_code == 0, result.stderr
-    assert [(verb, one.seed, one.student.lora.r) for verb, one in pipeline.calls] == [
-        ("run", 0, 8),
-        ("run", 1, 8),
-    ]
+    assert [(verb, one.seed, one.student.lora.r) for verb, one in pipeline.calls] == [("run", 1, 8)]
+
+
+def test_a_sweep_gives_each_run_a_process(pipeline, monkeypatch):
+    started, commands = [], []
+    pipeline.start = lambda config: started.append(config.seed) or f"outputs/run{config.seed}"
+
+    def run(command):
+        commands.append(command[1:])
+        return SimpleNamespace(returncode=3 if "outputs/run1" in command[-1] else 0)
+
+    monkeypatch.setattr("simdistill.cli.subprocess.run", run)
+    result = call("run", "task=queueing", "seed=0,1,2")
+    assert started == [0, 1, 2]
+    assert commands == [["-m", "simdistill", "run", f"resume=outputs/run{seed}"] for seed in (0, 1)]
+    assert result.exit_code == 3  # a run that failed ends the sweep
 
 
 @pytest.mark.parametrize(

@@ -303,6 +303,14 @@ def search_states(
     ]
 
 
+def search_group(
+    simulator: str, teacher: TeacherConfig, policy: Policy, group: tuple[int, Sequence[Situation]]
+) -> list[Searched]:
+    """Searches a numbered group of situations that share their parameters."""
+    number, situations = group
+    return search_states(simulator, teacher, policy, number, situations)
+
+
 def _paired(
     task: TaskConfig, seed: int, number: int, policies: tuple[Policy, Policy], replication: int
 ) -> tuple[float, float]:

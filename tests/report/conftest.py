@@ -100,9 +100,9 @@ def _metrics() -> dict:
         "peak_memory_mb": 2210.0,
         "questions": 1600,
         "generations": [
-            {"generation": 1, "accepted": True, "improvement": {"mean": 0.27, "ci95": [0.21, 0.33]}},
-            {"generation": 2, "accepted": True, "improvement": {"mean": 0.09, "ci95": [0.05, 0.13]}},
-            {"generation": 3, "accepted": False, "improvement": {"mean": 0.01, "ci95": [-0.02, 0.04]}},
+            {"generation": 1, "accepted": True, "improvement": {"mean": 0.044, "ci95": [0.031, 0.056]}},
+            {"generation": 2, "accepted": True, "improvement": {"mean": 0.003, "ci95": [0.001, 0.006]}},
+            {"generation": 3, "accepted": False, "improvement": {"mean": 0.0005, "ci95": [-0.002, 0.002]}},
         ],
         "failed_rollouts": [],
     }

@@ -211,7 +211,7 @@ class Watch(TrainerCallback):
         row = {
             "step": self.writer.first_step + state.global_step,
             "questions": self.writer.first_question + state.global_step * self.writer.questions_per_step,
-            "tune_regret": float(np.mean(regret_Q)) / self.config.task.scale,
+            "tune_regret": float(np.mean(regret_Q)),
             "tune_agreement": float(np.mean(agree_Q)),
             "tune_validity": float(np.mean([answer.mass for answer in answers])),
         }

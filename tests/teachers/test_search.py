@@ -21,7 +21,7 @@ from simdistill.teachers.search import (
     explore,
     improve,
     search,
-    teaching_episodes,
+    teaching_episode,
 )
 from simdistill.teachers.values import Labels, Searched, centred, combine, denoise
 
@@ -155,7 +155,7 @@ def test_a_seed_decides_the_search(small):
 
 def test_exploration_meets_other_states_and_can_be_replayed(small):
     def met(share, states=30, between=0):
-        model = teaching_episodes(small.task, small.teacher, (0, TRAIN), 1, 2)[0]
+        model = teaching_episode(small.task, (0, TRAIN), 1, 2, 0)
         return explore(model, shortest_expected_delay, share, Streams((0, TRAIN, 3, 1, 2)), states, between)
 
     plain, random = met(0.0), met(0.5)
@@ -175,8 +175,8 @@ def test_exploration_meets_other_states_and_can_be_replayed(small):
 
 
 def test_episodes_of_a_scenario_share_their_rates_but_not_their_beginnings(small):
-    one, two = teaching_episodes(small.task, small.teacher, (0, TRAIN), 1, 2)
-    (other, _) = teaching_episodes(small.task, small.teacher, (0, TRAIN), 1, 3)
+    one, two = (teaching_episode(small.task, (0, TRAIN), 1, 2, episode) for episode in range(2))
+    other = teaching_episode(small.task, (0, TRAIN), 1, 3, 0)
     rates = [(m.params.arrival_rate, m.params.service_rates) for m in (one, two, other)]
     assert rates[0] == rates[1] != rates[2]
     assert one.params.initial_jobs != two.params.initial_jobs

@@ -1,6 +1,5 @@
 """A run from simulator to report: teach, distil, examine, report. Every finished stage is kept."""
 
-import gc
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -21,7 +20,7 @@ from simdistill.own_states import Decide, visit
 from simdistill.process import TRAIN, TUNE
 from simdistill.questions import Question
 from simdistill.record import Record, environment
-from simdistill.students import Student
+from simdistill.students import Student, release_memory
 from simdistill.teachers import store
 from simdistill.teachers.search import (
     GROUPS,
@@ -221,7 +220,7 @@ class Run:
             return
         with self.record.timed("examine"):
             teacher = self._teacher()
-            gc.collect()
+            release_memory()
             student = Student.load(self.config.student.name, self.folder / "adapter")
             examination = Examination(self.config, self.language, self.compute, self.progress)
             examination.run(teacher, student, partial(Student.load, self.config.student.name))

@@ -5,6 +5,8 @@ question by the exact probability of every choice, in one forward pass for many 
 (`simdistill.distill.packing`). Deciding is always done in float32.
 """
 
+import ctypes
+import gc
 import hashlib
 import io
 import json
@@ -17,7 +19,7 @@ import time
 import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -246,6 +248,15 @@ def replacing_folder(path: Path) -> Iterator[Path]:
             temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def release_memory() -> None:
+    """Frees models that only refer to themselves, and gives their memory back to the system."""
+    gc.collect()
+    with suppress(
+        OSError, AttributeError
+    ):  # glibc keeps freed memory unless it is told; other C libraries don't
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 @contextmanager

@@ -4,7 +4,6 @@ Later rounds learn from states that the student itself visits, labelled by the s
 Bagnell: DAgger, AISTATS 2011; with costs in place of labels: Ross and Bagnell, AggreVaTe, arXiv 1406.5979).
 """
 
-import gc
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from simdistill.distill.losses import Weights, soft_targets
 from simdistill.distill.trainers import MetricsWriter, RoundResult, TrainingQuestion, train_round
 from simdistill.files import read_json, write_json
 from simdistill.questions import Question, load, save
-from simdistill.students import Lora, Student, quiet
+from simdistill.students import Lora, Student, quiet, release_memory
 
 Collect = Callable[[int, Student], list[Question]]
 """Round and student -> questions on states of the student's own rollouts."""
@@ -104,8 +103,9 @@ class SimDistill:
         done = self.training / f"round-{number}.json"
         if done.exists():
             return RoundResult(**read_json(done))
-        gc.collect()  # a trainer and its model refer to each other, and would stay until memory is short
+        release_memory()
         questions = self._questions(number, collect)
+        release_memory()
         settings, student_config = self.config.distill, self.config.student
         before = sum(self._sizes()[:number])
         total = sum(self._sizes())

@@ -156,10 +156,11 @@ class TeacherConfig(_Config):
     folds: int = Field(
         default=5, ge=2, description="cross-fitting folds of the regression that denoises values"
     )
-    paired_replications: int = Field(
-        default=20,
+    compared_sets: int = Field(
+        default=40,
         ge=2,
-        description="replications on common random numbers that accept or refuse a generation",
+        description="parameter sets on which a generation must beat the one before, exactly where the state is "
+        "Markov, else simulated on common random numbers",
     )
 
 

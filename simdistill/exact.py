@@ -131,7 +131,13 @@ def optimum(
 
 
 def tabulate(process: MarkovProcess, policy: Callable[[dict, Sequence[str]], str]) -> np.ndarray:
-    """Asks a policy in every state; returns probabilities of the choices (S, C)."""
+    """Asks a policy in every state; returns probabilities of the choices (S, C).
+
+    A policy with a method `tabulate(states, labels)` is asked all states at once.
+    """
+    at_once = getattr(policy, "tabulate", None)
+    if at_once is not None:
+        return at_once(process.states, process.labels)
     index = {label: column for column, label in enumerate(process.labels)}
     columns_S = [index[policy(state, process.labels)] for state in process.states]
     return np.eye(len(process.labels))[columns_S]

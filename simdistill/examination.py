@@ -18,7 +18,6 @@ from simdistill.process.rollout import follow
 from simdistill.process.whatif import Situation, what_if
 from simdistill.scenarios import begin, draw, examination_path
 from simdistill.students import Answer, Student
-from simdistill.teachers.fitted import FittedPolicy
 from simdistill.teachers.search import SearchTeacher, explore
 
 REFERENCE = "optimum"
@@ -109,7 +108,9 @@ class Examination:
         self.asking = Asking(student, self.language, labels)
         self._ask_untuned(untuned())
         for number, case in enumerate(self.cases):
-            evaluation.record(case, "teacher", _table(teacher.policy, case), self.heuristic)
+            evaluation.record(
+                case, "teacher", evaluation.exact.tabulate(case.chain, teacher.policy), self.heuristic
+            )
             extra_S = _map_states(case) if case.setting == "default" else None
             evaluation.ask(
                 case, "student", self.asking, self.heuristic, self.settings.tabulated_mass, extra_S
@@ -320,14 +321,6 @@ class Examination:
 def _told(params: Parameters) -> dict:
     """Returns parameters as plain values, without those that are empty."""
     return {name: value for name, value in params.model_dump(mode="json").items() if value != []}
-
-
-def _table(policy: Policy, case: Case) -> np.ndarray:
-    """Writes a policy out (S, C); a fitted one is asked all states at once."""
-    if isinstance(policy, FittedPolicy):
-        columns_S = policy.costs(case.chain.states)[:, : len(case.chain.labels)].argmin(axis=1)
-        return np.eye(len(case.chain.labels))[columns_S]
-    return evaluation.exact.tabulate(case.chain, policy)
 
 
 def _places(case: Case) -> np.ndarray:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from simdistill.process.model import Decision, Parameters, Policy, ProcessModel
 from simdistill.process.streams import SeedPath, Streams
 
@@ -23,6 +25,10 @@ class RandomPolicy:
     def __call__(self, state: dict, choices: Sequence[str]) -> str:
         self._count += 1
         return choices[int(self._streams.uniform("random policy", self._count) * len(choices))]
+
+    def tabulate(self, states: Sequence[dict], choices: Sequence[str]) -> np.ndarray:
+        """Returns the probabilities of the choices in every state (S, C)."""
+        return np.full((len(states), len(choices)), 1.0 / len(choices))
 
 
 def started(policy: Policy, streams: Streams) -> Policy:

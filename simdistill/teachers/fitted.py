@@ -53,6 +53,13 @@ class FittedPolicy:
             self._remembered[key] = choice
         return choice
 
+    def tabulate(self, states: Sequence[dict], choices: Sequence[str]) -> np.ndarray:
+        """Returns the choice in every state as probabilities (S, C), for the same choices in all of them."""
+        column = {label: i for i, label in enumerate(self.labels)}
+        known_SC = np.concatenate([self.costs(states), np.full((len(states), 1), np.inf)], axis=1)
+        costs_SC = known_SC[:, [column.get(label, -1) for label in choices]]
+        return np.eye(len(choices))[costs_SC.argmin(axis=1)]
+
     def costs(self, states: Sequence[dict]) -> np.ndarray:
         """Returns the fitted cost of each choice (S, C), relative to the mean over choices, in cost units."""
         return self.costs_of_each(states).mean(axis=0)

@@ -1,11 +1,9 @@
 """What-if search in generations: every generation improves on the policy that the one before found.
 
 A generation visits states with the current policy, asks the simulator what each choice would cost if the
-current policy went on from there, and fits a fast policy to the answers. It stands only if a paired run shows
-that it is better. This is approximate policy iteration on simulated values (Temizöz, Imdahl, Dijkman,
+current policy went on from there, and fits a fast policy to the answers. It stands only if a paired
+comparison shows that it is better. This is approximate policy iteration on simulated values (Temizöz, Imdahl, Dijkman,
 Lamghari-Idrissi, van Jaarsveld: Deep Controlled Learning for Inventory Control, EJOR 2025).
-
-Axes: R replications, P policies.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,12 +16,13 @@ from simdistill import registry
 from simdistill.compute import Map
 from simdistill.config import TaskConfig, TeacherConfig
 from simdistill.errors import ProcessError
-from simdistill.process import EPISODE, PLAN, SAMPLE, TRAIN, TUNE, Parameters, Policy, ProcessModel
-from simdistill.process.rollout import RandomPolicy, replicate, started
+from simdistill.process import EPISODE, PLAN, SAMPLE, TRAIN, Policy, ProcessModel
+from simdistill.process.rollout import RandomPolicy, started
 from simdistill.process.streams import SeedPath, Streams
 from simdistill.process.whatif import Situation, what_if
 from simdistill.scenarios import begin, draw
-from simdistill.statistics import Interval, mean_interval
+from simdistill.statistics import Interval
+from simdistill.teachers.comparison import compare
 from simdistill.teachers.fitted import FittedPolicy
 from simdistill.teachers.values import Labels, Searched, centred, combine, denoise
 
@@ -45,7 +44,7 @@ class Generation:
 
     Attributes:
         number: From 1.
-        accepted: Whether the paired run shows an improvement.
+        accepted: Whether the paired comparison shows an improvement.
         improvement: Relative cost change against the policy before, negative is better.
         states: Number of searched states.
         decisions: Simulated decisions spent.
@@ -133,7 +132,7 @@ def improve(
             partial(progress, f"search, generation {number} of {teacher.generations}"),
         )
         network, labels, spread = denoise(searched, seed, number, teacher.folds)
-        improvement = compare(task, teacher, seed, number, policy, network, compute)
+        improvement = compare(task, seed, number, (policy, network), teacher.compared_sets, compute)
         generations.append(
             Generation(
                 number=number,
@@ -309,38 +308,3 @@ def search_group(
     """Searches a numbered group of situations that share their parameters."""
     number, situations = group
     return search_states(simulator, teacher, policy, number, situations)
-
-
-def _paired(
-    task: TaskConfig, seed: int, number: int, policies: tuple[Policy, Policy], replication: int
-) -> tuple[float, float]:
-    """Simulates two policies with the same drawn parameters and random numbers."""
-    simulator = registry.load("simulators", task.simulator)
-    params: Parameters = draw(
-        simulator, task.parameters.default, task.parameters.train, (seed, TUNE, SAMPLE, number, replication)
-    )
-    path: SeedPath = (seed, TUNE, EPISODE, number, replication)
-    before, after = (
-        replicate(
-            simulator, params, started(policy, Streams((*path, PLAN))), path, task.warm_up, task.horizon
-        ).cost
-        for policy in policies
-    )
-    return before, after
-
-
-def compare(
-    task: TaskConfig,
-    teacher: TeacherConfig,
-    seed: int,
-    number: int,
-    before: Policy,
-    after: Policy,
-    compute: Map,
-) -> Interval:
-    """Returns the relative cost change between two policies on common random numbers, with its interval."""
-    pairs = list(
-        compute(partial(_paired, task, seed, number, (before, after)), range(teacher.paired_replications))
-    )
-    costs_RP = np.array(pairs)
-    return mean_interval((costs_RP[:, 1] - costs_RP[:, 0]) / costs_RP[:, 0].mean())

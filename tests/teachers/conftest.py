@@ -25,7 +25,7 @@ def even() -> RunConfig:
             "teacher.states_per_episode=4",
             "teacher.futures=4",
             "teacher.horizon=20",
-            "teacher.paired_replications=80",
+            "teacher.compared_sets=20",
         ]
     )[0]
 
@@ -51,6 +51,6 @@ def small() -> RunConfig:
             "teacher.decisions_between=1",
             "teacher.futures=8",
             "teacher.horizon=40",
-            "teacher.paired_replications=10",
+            "teacher.compared_sets=10",
         ]
     )[0]

@@ -67,7 +67,7 @@ def join_longest_queue(state, choices):
 
 @pytest.fixture(scope="module")
 def improved(small):
-    return improve(small.task, small.teacher.model_copy(update={"paired_replications": 60}), 0, map, silent)
+    return improve(small.task, small.teacher.model_copy(update={"compared_sets": 20}), 0, map, silent)
 
 
 # A generation.
@@ -113,10 +113,10 @@ def test_a_worse_policy_is_refused(small, monkeypatch):
 
 
 def test_comparison_is_paired(even):
-    arguments = (even.task, even.teacher.model_copy(update={"paired_replications": 30}), 0, 1)
-    better = compare(*arguments, join_longest_queue, shortest_expected_delay, map)
-    worse = compare(*arguments, shortest_expected_delay, join_longest_queue, map)
-    same = compare(*arguments, shortest_expected_delay, shortest_expected_delay, map)
+    long, short = join_longest_queue, shortest_expected_delay
+    better, worse, same = (
+        compare(even.task, 0, 1, pair, 30, map) for pair in [(long, short), (short, long), (short, short)]
+    )
     assert better.low < better.high < 0 < worse.low < worse.high
     assert (same.mean, same.low, same.high) == (0.0, 0.0, 0.0)
 

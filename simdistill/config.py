@@ -159,8 +159,8 @@ class TeacherConfig(_Config):
     compared_sets: int = Field(
         default=40,
         ge=2,
-        description="parameter sets on which a generation must beat the one before, exactly where the state is "
-        "Markov, else simulated on common random numbers",
+        description="parameter sets on which a generation must beat the one before, exactly where the state "
+        "is Markov, else simulated on common random numbers",
     )
 
 

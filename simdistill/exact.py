@@ -1,9 +1,9 @@
 """Exact long-run average costs of Markov processes with decisions, by sparse linear solves.
 
-A simulator whose observation is the Markov state offers `markov(params, size)`. Policies are then evaluated
-without noise and the optimum is found by policy iteration (Puterman, Markov Decision Processes, chapter 8.6;
-continuous time as in chapter 11). Decisions fall at the points of one Poisson process (the arrivals), so the
-costs seen by arrivals and over time agree (PASTA).
+A simulator whose observation is the Markov state offers `markov(params, size)`: a `MarkovProcess` where decisions
+fall at the points of one Poisson process (the arrivals), so that the costs seen by arrivals and over time agree
+(PASTA), or a `DecisionProcess` for everything else. Policies are then evaluated without noise and the optimum is
+found by policy iteration (Puterman, Markov Decision Processes, chapter 8.6; continuous time as in chapter 11).
 """
 
 from collections.abc import Callable, Sequence
@@ -56,6 +56,57 @@ class MarkovProcess:
             self._passive_generator + self.decision_rate * (moves - sparse.identity(count))
         )
 
+    def system(self, policy_SC: np.ndarray) -> tuple[sparse.csc_matrix, np.ndarray, np.ndarray]:
+        """Returns (minus the generator, cost (S), time (S)) of one visit's rates under a policy."""
+        return -self.generator(policy_SC), self.cost_S, np.ones_like(self.cost_S)
+
+    def values(self, bias_S: np.ndarray, gain: float) -> np.ndarray:
+        """Returns the cost-to-go of each choice in each state (S, C), up to a constant per state."""
+        return bias_S[self.next_SC]
+
+
+@dataclass(frozen=True)
+class DecisionProcess:
+    """A finite semi-Markov decision process, seen at its decision epochs.
+
+    A choice takes it to the next epoch; what happens in between is an expectation. A chain in continuous time
+    fits by uniformization (every epoch lasts 1 / rate), a process in discrete time with epochs of length 1.
+    Axes: S states, C choices.
+
+    Attributes:
+        states: What `observe` gives in each state, length S.
+        labels: Labels of the choices, length C.
+        legal_SC: Which choices a state has.
+        moves: For each choice the probabilities of the next epoch's state (S, S); rows of choices that aren't
+            legal don't matter.
+        cost_SC: Expected cost up to the next epoch.
+        time_SC: Expected time up to the next epoch.
+        boundary_S: True where the truncation is felt.
+    """
+
+    states: Sequence[dict]
+    labels: Sequence[str]
+    legal_SC: np.ndarray
+    moves: Sequence[sparse.csr_matrix]
+    cost_SC: np.ndarray
+    time_SC: np.ndarray
+    boundary_S: np.ndarray
+
+    def system(self, policy_SC: np.ndarray) -> tuple[sparse.csc_matrix, np.ndarray, np.ndarray]:
+        """Returns (identity minus transition probabilities, cost (S), time (S)) of an epoch under a policy."""
+        moves = sum(sparse.diags(policy_SC[:, c]) @ move for c, move in enumerate(self.moves))
+        stay = sparse.csc_matrix(sparse.identity(len(self.states)) - moves)
+        return stay, (policy_SC * self.cost_SC).sum(axis=1), (policy_SC * self.time_SC).sum(axis=1)
+
+    def values(self, bias_S: np.ndarray, gain: float) -> np.ndarray:
+        """Returns the cost-to-go of each choice in each state (S, C), infinite where it isn't legal."""
+        onward_SC = np.stack([move @ bias_S for move in self.moves], axis=1)
+        return np.where(self.legal_SC, self.cost_SC - gain * self.time_SC + onward_SC, np.inf)
+
+
+Solvable = MarkovProcess | DecisionProcess
+"""What can be solved: both say how a policy moves the process and what a choice is worth."""
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -63,7 +114,7 @@ class Evaluation:
 
     Attributes:
         cost: Average cost per unit of time.
-        stationary_S: Probability of each state.
+        stationary_S: Probability of each state: over time in a MarkovProcess, over epochs in a DecisionProcess.
         bias_S: Relative value of each state (0 in state 0), in cost units.
         boundary: Probability of the truncation's boundary; a large one means that the queues grow.
     """
@@ -74,23 +125,23 @@ class Evaluation:
     boundary: float
 
 
-def evaluate(process: MarkovProcess, policy_SC: np.ndarray) -> Evaluation:
+def evaluate(process: Solvable, policy_SC: np.ndarray) -> Evaluation:
     """Solves for average cost, stationary distribution and bias of a policy.
 
     Args:
-        process: The chain.
+        process: The chain; under the policy state 0 must be reached from everywhere.
         policy_SC: Probability of each choice in each state.
     """
-    generator = process.generator(policy_SC)
-    rest, from_first = generator[1:, 1:], generator[0, 1:]
-    # Minus the generator without one state is an M-matrix: no pivoting, the order can follow sparsity alone.
+    system, cost_S, time_S = process.system(policy_SC)
+    rest, from_first = system[1:, 1:], -system[0, 1:]
+    # The system without one state is an M-matrix: no pivoting, the order can follow sparsity alone.
     solver = splu(
-        -rest.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
+        rest.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
     )
     # Expected cost and time from each state until state 0 give average cost and bias (renewal reward).
-    until_first = solver.solve(np.stack([process.cost_S[1:], np.ones(len(process.cost_S) - 1)], axis=1))
+    until_first = solver.solve(np.stack([cost_S[1:], time_S[1:]], axis=1))
     leaving = from_first.toarray().ravel()
-    cycle_cost, cycle_time = np.array([process.cost_S[0], 1.0]) + leaving @ until_first
+    cycle_cost, cycle_time = np.array([cost_S[0], time_S[0]]) + leaving @ until_first
     cost = cycle_cost / cycle_time
     bias_S = np.concatenate([[0.0], until_first[:, 0] - cost * until_first[:, 1]])
     visits = np.concatenate([[1.0], solver.solve(leaving, trans="T")])
@@ -98,14 +149,14 @@ def evaluate(process: MarkovProcess, policy_SC: np.ndarray) -> Evaluation:
     return Evaluation(float(cost), stationary_S, bias_S, float(stationary_S @ process.boundary_S))
 
 
-def choice_values(process: MarkovProcess, evaluation: Evaluation) -> np.ndarray:
+def choice_values(process: Solvable, evaluation: Evaluation) -> np.ndarray:
     """Returns the exact cost difference of each choice to the best one, then following the policy (S, C)."""
-    values_SC = evaluation.bias_S[process.next_SC]
+    values_SC = process.values(evaluation.bias_S, evaluation.cost)
     return values_SC - values_SC.min(axis=1, keepdims=True)
 
 
 def optimum(
-    process: MarkovProcess, start_SC: np.ndarray, tolerance: float = 1e-10
+    process: Solvable, start_SC: np.ndarray, tolerance: float = 1e-10
 ) -> tuple[np.ndarray, Evaluation]:
     """Finds the policy of least average cost by policy iteration.
 
@@ -120,40 +171,52 @@ def optimum(
     """
     policy_SC, evaluation = start_SC, evaluate(process, start_SC)
     while True:
-        values_SC = evaluation.bias_S[process.next_SC]
-        held_S = (policy_SC * values_SC).sum(axis=1)
+        values_SC = process.values(evaluation.bias_S, evaluation.cost)
+        held_S = (policy_SC * np.where(policy_SC > 0, values_SC, 0.0)).sum(axis=1)
         improvable_S = held_S > values_SC.min(axis=1) + 1e-9 * (1 + np.abs(held_S))
         policy_SC = policy_SC.copy()
         policy_SC[improvable_S] = np.eye(len(process.labels))[values_SC[improvable_S].argmin(axis=1)]
         before, evaluation = evaluation.cost, evaluate(process, policy_SC)
-        if before - evaluation.cost <= tolerance * evaluation.cost:
+        if before - evaluation.cost <= tolerance * abs(evaluation.cost):
             return policy_SC, evaluation
 
 
-def tabulate(process: MarkovProcess, policy: Callable[[dict, Sequence[str]], str]) -> np.ndarray:
+def tabulate(process: Solvable, policy: Callable[[dict, Sequence[str]], str]) -> np.ndarray:
     """Asks a policy in every state; returns probabilities of the choices (S, C).
 
-    A policy with a method `tabulate(states, labels)` is asked all states at once.
+    A policy with a method `tabulate(states, labels)` is asked all states at once where all choices are legal.
     """
     at_once = getattr(policy, "tabulate", None)
-    if at_once is not None:
+    legal_SC = legal(process)
+    if at_once is not None and legal_SC.all():
         return at_once(process.states, process.labels)
     index = {label: column for column, label in enumerate(process.labels)}
-    columns_S = [index[policy(state, process.labels)] for state in process.states]
+    columns_S = [
+        index[policy(state, [label for label, c in index.items() if row[c]])]
+        for state, row in zip(process.states, legal_SC.tolist(), strict=True)
+    ]
     return np.eye(len(process.labels))[columns_S]
 
 
-def uniform_policy(process: MarkovProcess) -> np.ndarray:
-    """Returns the policy that takes every choice equally often (S, C)."""
-    return np.full(process.next_SC.shape, 1.0 / process.next_SC.shape[1])
+def legal(process: Solvable) -> np.ndarray:
+    """Returns which choices each state has (S, C)."""
+    if isinstance(process, DecisionProcess):
+        return process.legal_SC
+    return np.ones(process.next_SC.shape, dtype=bool)
+
+
+def uniform_policy(process: Solvable) -> np.ndarray:
+    """Returns the policy that takes every legal choice equally often (S, C)."""
+    legal_SC = legal(process)
+    return legal_SC / legal_SC.sum(axis=1, keepdims=True)
 
 
 def fitting_size(
-    build: Callable[[int], MarkovProcess],
-    policy: Callable[[MarkovProcess], np.ndarray],
+    build: Callable[[int], Solvable],
+    policy: Callable[[Solvable], np.ndarray],
     negligible: float = 1e-7,
     sizes: Sequence[int] = (40, 80, 160),
-) -> tuple[MarkovProcess, Evaluation] | None:
+) -> tuple[Solvable, Evaluation] | None:
     """Enlarges a truncation until its boundary hardly matters.
 
     Args:

@@ -11,6 +11,7 @@ from simdistill.process.distributions import (
     gamma,
     uniform,
 )
+from simdistill.process.experiment import Experiment, KnownCase
 from simdistill.process.model import (
     WAIT,
     Decision,
@@ -46,8 +47,10 @@ __all__ = [
     "Decision",
     "Deterministic",
     "Distribution",
+    "Experiment",
     "Exponential",
     "Gamma",
+    "KnownCase",
     "Parameters",
     "Policy",
     "ProcessModel",

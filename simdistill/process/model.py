@@ -5,7 +5,7 @@ import json
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pydantic
 import simpy
@@ -15,6 +15,9 @@ from simpy.events import URGENT
 from simdistill.errors import InputError, ProcessError
 from simdistill.process.distributions import Distribution
 from simdistill.process.streams import Streams, World
+
+if TYPE_CHECKING:
+    from simdistill.process.experiment import Experiment, KnownCase
 
 WAIT = "wait"
 """A choice that puts the question again at the next change of state."""
@@ -98,6 +101,7 @@ class ProcessModel:
     max_choices: Any = 2
     cost_weights: ClassVar[Mapping[str, float]] = {}
     policies: ClassVar[Mapping[str, Policy]] = {}
+    families: ClassVar[Sequence[str]] = ()
     max_silent_events: ClassVar[int] = 1_000_000
 
     def __init__(self, params: Parameters | Mapping | None = None, world: World | tuple[int, ...] = (0,)):
@@ -110,6 +114,8 @@ class ProcessModel:
         self._put: Decision | None = None
         self._events = 0
         self._costs: dict[str, list[float]] = {}  # name -> [accrued, rate, since]
+        self._levels: dict[str, list[float]] = {}  # name -> [integral over time, value, since]
+        self._tallies: dict[str, list[float]] = {}  # name -> [sum, count]
         self._guard(self.build)
 
     # What a simulator's author writes.
@@ -137,6 +143,11 @@ class ProcessModel:
     def fallback(self, decision: Decision) -> str:
         """Returns the choice taken in place of an illegal answer; the first one unless overridden."""
         return decision.labels[0]
+
+    @classmethod
+    def experiment(cls, case: "KnownCase") -> "Experiment":
+        """Returns how to reproduce a known answer; for simulators that name `families`."""
+        raise NotImplementedError(f"{cls.__name__} names families and needs experiment(cls, case)")
 
     # What a simulator's author calls.
 
@@ -200,6 +211,22 @@ class ProcessModel:
     def charge(self, name: str, amount: float) -> None:
         """Charges an amount at once."""
         self._costs.setdefault(name, [0.0, 0.0, self.env.now])[0] += self._finite(name, amount)
+
+    def level(self, name: str, value: float) -> None:
+        """Sets a quantity whose average over time is reported, e.g. the number in system."""
+        account = self._levels.get(name)
+        now = self.env.now
+        if account is None:
+            self._levels[name] = [0.0, value, now]
+        else:
+            account[0] += account[1] * (now - account[2])
+            account[1], account[2] = value, now
+
+    def tally(self, name: str, value: float) -> None:
+        """Adds one observation whose mean over observations is reported, e.g. a wait; True counts as 1."""
+        account = self._tallies.setdefault(name, [0.0, 0.0])
+        account[0] += value
+        account[1] += 1.0
 
     # What runs a process: environments, rollouts and what-if branches.
 
@@ -317,6 +344,20 @@ class ProcessModel:
         """Returns the cost accrued up to a time by name, unweighted; an ended process costs no more."""
         time = self.env.now if time is None or self.ended else time
         return {name: total + rate * (time - since) for name, (total, rate, since) in self._costs.items()}
+
+    def totals(self, time: float | None = None) -> dict[str, tuple[float, float]]:
+        """Returns sums and weights up to a time: of levels over time, of tallies over observations.
+
+        The mean over a window is the difference of the sums over the difference of the weights; each cost is a
+        level too, under its own name.
+        """
+        time = self.env.now if time is None or self.ended else time
+        levels = {
+            name: (total + value * (time - since), time)
+            for name, (total, value, since) in self._levels.items()
+        }
+        costs = {name: (cost, time) for name, cost in self.costs(time).items()}
+        return {**costs, **levels, **{name: (total, n) for name, (total, n) in self._tallies.items()}}
 
     def _ask(self) -> Decision | None:
         """Puts the first pending question that needs an answer from outside, if there is one."""

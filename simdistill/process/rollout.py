@@ -1,5 +1,6 @@
 """Running a process under a policy."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -49,12 +50,18 @@ class Replication:
         cost: Average cost per unit of time after the warm-up, or total cost of a terminating episode.
         decisions: Number of decisions taken, warm-up included.
         halves: Average cost of the first and of the second half after the warm-up; a difference that stays
-            over replications tells that queues keep growing.
+            over replications tells that queues keep growing. Empty for a terminating episode.
+        measures: Mean of each level over time and of each tally over observations, after the warm-up.
+        time: Simulated time at the end.
+        illegal_answers: How many answers the fallback replaced.
     """
 
     cost: float
-    halves: tuple[float, float]
+    halves: tuple[float, ...]
     decisions: int
+    measures: Mapping[str, float]
+    time: float
+    illegal_answers: int
 
 
 def follow(
@@ -82,8 +89,9 @@ def replicate(
     path: SeedPath,
     warm_up: float,
     horizon: float,
+    terminating: bool = False,
 ) -> Replication:
-    """Simulates one replication by replication/deletion.
+    """Simulates one replication, by replication/deletion or to the episode's end.
 
     Args:
         simulator: The process.
@@ -91,13 +99,32 @@ def replicate(
         policy: Decides.
         path: Seed path of the replication; equal paths give policies the same random numbers.
         warm_up: Simulated time whose cost is left out.
-        horizon: Simulated time after the warm-up.
+        horizon: Simulated time after the warm-up; the latest end of a terminating episode.
+        terminating: Whether the total cost of an episode is asked for, and not the average over time.
     """
     model = simulator(params, path)
-    decisions = follow(model, policy, warm_up)
-    marks = [model.cost(warm_up)]
+    decisions = follow(model, policy, warm_up) if warm_up > 0 else 0
+    before = model.totals(warm_up) if warm_up > 0 else {}
+    marks = [model.cost(warm_up) if warm_up > 0 else 0.0]
     for end in (warm_up + horizon / 2, warm_up + horizon):
         decisions += follow(model, policy, end)
         marks.append(model.cost(end))
-    halves = ((marks[1] - marks[0]) / (horizon / 2), (marks[2] - marks[1]) / (horizon / 2))
-    return Replication((marks[2] - marks[0]) / horizon, halves, decisions)
+    measures = means(before, model.totals(warm_up + horizon))
+    if terminating:
+        cost, halves = marks[2] - marks[0] + (model.final_cost() if model.ended else 0.0), ()
+    else:
+        cost = (marks[2] - marks[0]) / horizon
+        halves = ((marks[1] - marks[0]) / (horizon / 2), (marks[2] - marks[1]) / (horizon / 2))
+    return Replication(cost, halves, decisions, measures, model.env.now, model.illegal_answers)
+
+
+def means(
+    before: Mapping[str, tuple[float, float]], after: Mapping[str, tuple[float, float]]
+) -> dict[str, float]:
+    """Returns the mean of every level and tally between two of a model's `totals`; NaN without observations."""
+    found = {}
+    for name, (total, weight) in after.items():
+        total_before, weight_before = before.get(name, (0.0, 0.0))
+        weight -= weight_before
+        found[name] = (total - total_before) / weight if weight else math.nan
+    return found

@@ -2,8 +2,8 @@
 
 A generation visits states with the current policy, asks the simulator what each choice would cost if the
 current policy went on from there, and fits a fast policy to the answers. It stands only if a paired
-comparison shows that it is better. This is approximate policy iteration on simulated values (Temizöz, Imdahl, Dijkman,
-Lamghari-Idrissi, van Jaarsveld: Deep Controlled Learning for Inventory Control, EJOR 2025).
+comparison shows that it is better. This is approximate policy iteration on simulated values (Temizöz, Imdahl,
+Dijkman, Lamghari-Idrissi, van Jaarsveld: Deep Controlled Learning for Inventory Control, EJOR 2025).
 """
 
 from collections.abc import Callable, Sequence

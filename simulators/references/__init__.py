@@ -1,0 +1,1 @@
+"""Reference solvers of the simulators, and how each simulator reproduces known answers."""

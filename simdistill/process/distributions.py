@@ -96,3 +96,62 @@ class Gamma:
 
 
 exponential, deterministic, uniform, gamma = Exponential, Deterministic, Uniform, Gamma
+
+
+@dataclass(frozen=True, slots=True)
+class Triangular:
+    """Triangular between `low` and `high` with its peak at `mode`."""
+
+    low: float
+    mode: float
+    high: float
+
+    def quantile(self, u: float) -> float:
+        spread, left = self.high - self.low, self.mode - self.low
+        if u * spread < left:
+            return self.low + math.sqrt(u * spread * left)
+        return self.high - math.sqrt((1.0 - u) * spread * (self.high - self.mode))
+
+    def cdf(self, x: float) -> float:
+        if x <= self.low:
+            return 0.0
+        if x >= self.high:
+            return 1.0
+        if x < self.mode:
+            return (x - self.low) ** 2 / ((self.high - self.low) * (self.mode - self.low))
+        return 1.0 - (self.high - x) ** 2 / ((self.high - self.low) * (self.high - self.mode))
+
+
+@dataclass(frozen=True, slots=True)
+class PiecewiseExponential:
+    """Time from `start` to the next point of a Poisson process whose rate changes by the clock.
+
+    The rate is `rates[0]` from time 0 to `width`, `rates[1]` to `2 * width`, and so on, over and over; one of
+    them must be positive. Draws invert the cumulative rate (Law, Simulation Modeling and Analysis, 8.6.2).
+    """
+
+    rates: tuple[float, ...]
+    width: float
+    start: float
+
+    def quantile(self, u: float) -> float:
+        needed, time = -math.log1p(-u), self.start
+        piece = math.floor(time / self.width)
+        while True:
+            rate, end = self.rates[piece % len(self.rates)], (piece + 1) * self.width
+            if needed < rate * (end - time):
+                return time + needed / rate - self.start
+            needed -= rate * (end - time)
+            time, piece = end, piece + 1
+
+    def cdf(self, x: float) -> float:
+        total, time, until = 0.0, self.start, self.start + x
+        piece = math.floor(time / self.width)
+        while time < until:
+            end = min(until, (piece + 1) * self.width)
+            total += self.rates[piece % len(self.rates)] * (end - time)
+            time, piece = end, piece + 1
+        return -math.expm1(-total)
+
+
+triangular, piecewise_exponential = Triangular, PiecewiseExponential

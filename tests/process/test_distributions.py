@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from simdistill.process import deterministic, exponential, gamma, uniform
-from simdistill.process.distributions import beyond
+from simdistill.process.distributions import beyond, piecewise_exponential, triangular
 
 CONTINUOUS = [exponential(2.0), uniform(1.0, 4.0), gamma(3.0, 2.0), gamma(0.5, 1.0)]
 
@@ -67,3 +67,23 @@ def test_a_deterministic_duration_ends_when_it_must():
 def test_before_its_shortest_length_an_age_tells_nothing():
     for u in draws(20):
         assert beyond(uniform(5.0, 6.0), 1.0, u) == pytest.approx(uniform(5.0, 6.0).quantile(u))
+
+
+def test_triangular_draws_follow_the_distribution():
+    distribution = triangular(5.0, 7.0, 10.0)
+    reference = stats.triang(0.4, loc=5.0, scale=5.0)
+    for u in (0.0, 0.01, 0.4, 0.7, 0.999):
+        assert distribution.quantile(u) == pytest.approx(reference.ppf(u))
+        assert distribution.cdf(distribution.quantile(u)) == pytest.approx(u)
+    assert (distribution.cdf(4.0), distribution.cdf(11.0)) == (0.0, 1.0)
+
+
+def test_a_rate_that_changes_by_the_clock():
+    distribution = piecewise_exponential((2.0, 0.0, 1.0), 10.0, 8.0)
+    # 2 a minute up to minute 10, nothing up to 20, 1 a minute up to 30, then from the beginning.
+    assert distribution.cdf(2.0) == pytest.approx(1.0 - math.exp(-4.0)) == distribution.cdf(12.0)
+    assert distribution.cdf(13.0) == pytest.approx(1.0 - math.exp(-5.0))
+    assert distribution.cdf(23.0) == pytest.approx(1.0 - math.exp(-16.0))
+    for u in (0.3, 0.985, 0.9999, 1.0 - 1e-8):
+        assert distribution.cdf(distribution.quantile(u)) == pytest.approx(u, abs=1e-12)
+    assert distribution.quantile(1.0 - math.exp(-4.5)) == pytest.approx(12.5)

@@ -6,10 +6,11 @@ Law, Simulation Modeling and Analysis, section 11.2).
 """
 
 import math
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Protocol
 
-from scipy import special
+from scipy import optimize, special
 
 
 class Distribution(Protocol):
@@ -53,6 +54,10 @@ class Exponential:
     def cdf(self, x: float) -> float:
         return -math.expm1(-x / self.mean)
 
+    @property
+    def variance(self) -> float:
+        return self.mean**2
+
 
 @dataclass(frozen=True, slots=True)
 class Deterministic:
@@ -65,6 +70,14 @@ class Deterministic:
 
     def cdf(self, x: float) -> float:
         return float(x >= self.value)
+
+    @property
+    def mean(self) -> float:
+        return self.value
+
+    @property
+    def variance(self) -> float:
+        return 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +93,14 @@ class Uniform:
     def cdf(self, x: float) -> float:
         return min(1.0, max(0.0, (x - self.low) / (self.high - self.low)))
 
+    @property
+    def mean(self) -> float:
+        return (self.low + self.high) / 2
+
+    @property
+    def variance(self) -> float:
+        return (self.high - self.low) ** 2 / 12
+
 
 @dataclass(frozen=True, slots=True)
 class Gamma:
@@ -93,6 +114,10 @@ class Gamma:
 
     def cdf(self, x: float) -> float:
         return float(special.gammainc(self.shape, x * self.shape / self.mean))
+
+    @property
+    def variance(self) -> float:
+        return self.mean**2 / self.shape
 
 
 exponential, deterministic, uniform, gamma = Exponential, Deterministic, Uniform, Gamma
@@ -120,6 +145,15 @@ class Triangular:
         if x < self.mode:
             return (x - self.low) ** 2 / ((self.high - self.low) * (self.mode - self.low))
         return 1.0 - (self.high - x) ** 2 / ((self.high - self.low) * (self.high - self.mode))
+
+    @property
+    def mean(self) -> float:
+        return (self.low + self.mode + self.high) / 3
+
+    @property
+    def variance(self) -> float:
+        a, b, c = self.low, self.mode, self.high
+        return (a**2 + b**2 + c**2 - a * b - a * c - b * c) / 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,3 +189,110 @@ class PiecewiseExponential:
 
 
 triangular, piecewise_exponential = Triangular, PiecewiseExponential
+
+
+@dataclass(frozen=True, slots=True)
+class Lognormal:
+    """Lognormal with the given mean and coefficient of variation (standard deviation over mean)."""
+
+    mean: float
+    cv: float
+
+    def quantile(self, u: float) -> float:
+        return math.exp(self._location + self._spread * float(special.ndtri(u)))
+
+    def cdf(self, x: float) -> float:
+        if x <= 0.0:
+            return 0.0
+        return float(special.ndtr((math.log(x) - self._location) / self._spread))
+
+    @property
+    def variance(self) -> float:
+        return (self.mean * self.cv) ** 2
+
+    @property
+    def _spread(self) -> float:
+        return math.sqrt(math.log1p(self.cv**2))
+
+    @property
+    def _location(self) -> float:
+        return math.log(self.mean) - math.log1p(self.cv**2) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Hyperexponential:
+    """Exponential with one of several means, each with its probability."""
+
+    probabilities: tuple[float, ...]
+    means: tuple[float, ...]
+
+    def quantile(self, u: float) -> float:
+        longest = Exponential(max(self.means)).quantile(u)  # the mixture's tail is lighter
+        if longest == 0.0:
+            return 0.0
+        return float(optimize.brentq(lambda x: self._beyond(x) - (1.0 - u), 0.0, longest))
+
+    def cdf(self, x: float) -> float:
+        return 1.0 - self._beyond(x)
+
+    def _beyond(self, x: float) -> float:
+        return sum(p * math.exp(-x / m) for p, m in zip(self.probabilities, self.means, strict=True))
+
+    @property
+    def mean(self) -> float:
+        return sum(p * m for p, m in zip(self.probabilities, self.means, strict=True))
+
+    @property
+    def variance(self) -> float:
+        second = sum(2 * p * m**2 for p, m in zip(self.probabilities, self.means, strict=True))
+        return second - self.mean**2
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """A distribution whose draws are multiplied by a factor."""
+
+    distribution: Distribution
+    factor: float
+
+    def quantile(self, u: float) -> float:
+        return self.factor * self.distribution.quantile(u)
+
+    def cdf(self, x: float) -> float:
+        return self.distribution.cdf(x / self.factor)
+
+
+lognormal, hyperexponential = Lognormal, Hyperexponential
+
+NAMED = {
+    "exponential": Exponential,
+    "deterministic": Deterministic,
+    "uniform": Uniform,
+    "triangular": Triangular,
+    "gamma": Gamma,
+    "erlang": Gamma,
+    "lognormal": Lognormal,
+    "hyperexponential": Hyperexponential,
+}
+
+
+def named(spec: Mapping[str, Any]) -> Any:
+    """Returns the distribution that plain data tells of, e.g. `{"name": "erlang", "shape": 2, "mean": 1}`.
+
+    Args:
+        spec: `name` and the fields of the distribution of that name, none of them negative.
+
+    Raises:
+        ValueError: If there is no such distribution, or its fields aren't the ones given.
+    """
+    given = {key: tuple(value) if isinstance(value, list) else value for key, value in spec.items()}
+    name = given.pop("name", None)
+    if name not in NAMED:
+        raise ValueError(f"no distribution {name!r}; available: {', '.join(NAMED)}")
+    wanted = [field.name for field in fields(NAMED[name])]
+    if sorted(given) != sorted(wanted):
+        raise ValueError(f"{name} needs {', '.join(wanted)}; got {', '.join(given) or 'nothing'}")
+    values = [v for value in given.values() for v in (value if isinstance(value, tuple) else (value,))]
+    if not all(isinstance(v, int | float) and 0 <= v < math.inf for v in values):
+        raise ValueError(f"{name} needs numbers that are not negative, got {given}")
+    return NAMED[name](**given)

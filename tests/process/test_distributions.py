@@ -7,7 +7,15 @@ import pytest
 from scipy import stats
 
 from simdistill.process import deterministic, exponential, gamma, uniform
-from simdistill.process.distributions import beyond, piecewise_exponential, triangular
+from simdistill.process.distributions import (
+    Scaled,
+    beyond,
+    hyperexponential,
+    lognormal,
+    named,
+    piecewise_exponential,
+    triangular,
+)
 
 CONTINUOUS = [exponential(2.0), uniform(1.0, 4.0), gamma(3.0, 2.0), gamma(0.5, 1.0)]
 
@@ -87,3 +95,58 @@ def test_a_rate_that_changes_by_the_clock():
     for u in (0.3, 0.985, 0.9999, 1.0 - 1e-8):
         assert distribution.cdf(distribution.quantile(u)) == pytest.approx(u, abs=1e-12)
     assert distribution.quantile(1.0 - math.exp(-4.5)) == pytest.approx(12.5)
+
+
+MOMENTS = [
+    exponential(2.0),
+    deterministic(3.0),
+    uniform(1.0, 4.0),
+    gamma(3.0, 2.0),
+    triangular(1.0, 2.0, 4.0),
+    lognormal(2.0, 0.7),
+    hyperexponential((0.3, 0.7), (3.0, 0.5)),
+]
+
+
+@pytest.mark.parametrize("distribution", MOMENTS)
+def test_mean_and_variance_are_those_of_the_draws(distribution):
+    u = (np.arange(20_000) + 0.5) / 20_000
+    values = np.array([distribution.quantile(each) for each in u])
+    assert values.mean() == pytest.approx(distribution.mean, rel=1e-3)
+    assert values.var() == pytest.approx(distribution.variance, rel=2e-2)
+
+
+@pytest.mark.parametrize(
+    "distribution",
+    [lognormal(2.0, 0.7), hyperexponential((0.3, 0.7), (3.0, 0.5)), Scaled(gamma(2.0, 1.0), 3)],
+)
+def test_the_quantile_inverts_the_distribution_function_of_mixtures_too(distribution):
+    for u in (1e-6, 0.3, 0.9, 0.999, 1 - 1e-9):
+        assert distribution.cdf(distribution.quantile(u)) == pytest.approx(u)
+    assert distribution.quantile(0.0) == 0.0 == distribution.cdf(0.0)
+
+
+def test_lognormal_as_scipy_has_it():
+    spread = math.sqrt(math.log1p(0.7**2))
+    reference = stats.lognorm(spread, scale=2.0 * math.exp(-(spread**2) / 2))
+    assert lognormal(2.0, 0.7).quantile(0.9) == pytest.approx(reference.ppf(0.9))
+
+
+def test_distributions_by_name():
+    assert named({"name": "erlang", "shape": 2, "mean": 1}) == gamma(2, 1)
+    assert named({"name": "hyperexponential", "probabilities": [1.0], "means": [2.0]}).mean == 2.0
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"name": "cauchy"}, "no distribution 'cauchy'; available: exponential, "),
+        ({"mean": 1.0}, "no distribution None"),
+        ({"name": "erlang", "mean": 1.0}, "erlang needs shape, mean; got mean"),
+        ({"name": "exponential", "mean": -1.0}, "not negative"),
+        ({"name": "exponential", "mean": "long"}, "not negative"),
+    ],
+)
+def test_what_is_no_distribution_is_told(spec, message):
+    with pytest.raises(ValueError, match=message):
+        named(spec)

@@ -50,6 +50,7 @@ class Experiment:
         horizon: Simulated time of one replication after the warm-up.
         terminating: Whether an episode has an end.
         growing: Measure -> level whose growth rate per unit of time says that the system is unstable.
+        other_start: The same system begun in another state, e.g. with many jobs; checks the warm-up.
     """
 
     params: Parameters
@@ -60,3 +61,4 @@ class Experiment:
     horizon: float = 1000.0
     terminating: bool = False
     growing: Mapping[str, str] = field(default_factory=dict)
+    other_start: Parameters | None = None

@@ -228,6 +228,16 @@ class ProcessModel:
         account[0] += value
         account[1] += 1.0
 
+    def log(self, activity: str, **entities: Any) -> None:
+        """Tells an event log what happened to whom, e.g. `self.log("service begins", job=17, server="A")`.
+
+        Without an open log it does nothing; see `simdistill.process.eventlog`.
+
+        Args:
+            activity: What happened, the same words each time.
+            entities: Kind of an entity -> which one, or a list of several.
+        """
+
     # What runs a process: environments, rollouts and what-if branches.
 
     @classmethod
@@ -348,8 +358,8 @@ class ProcessModel:
     def totals(self, time: float | None = None) -> dict[str, tuple[float, float]]:
         """Returns sums and weights up to a time: of levels over time, of tallies over observations.
 
-        The mean over a window is the difference of the sums over the difference of the weights; each cost is a
-        level too, under its own name.
+        The mean over a window is the difference of the sums over the difference of the weights. Each cost is
+        there too, under its own name, with the time as its weight.
         """
         time = self.env.now if time is None or self.ended else time
         levels = {

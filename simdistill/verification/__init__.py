@@ -1,0 +1,1 @@
+"""Simulators and reference solvers against known answers: `simdistill verify`."""

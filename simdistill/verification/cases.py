@@ -1,0 +1,144 @@
+"""Files of known answers: read, checked, and told what is wrong with them.
+
+The layout is in `known_answers.schema.json` beside this file, for editors and for others' tools; it is what
+pydantic makes of the classes below.
+"""
+
+import json
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from simdistill.errors import InputError
+from simdistill.process.experiment import KnownCase
+
+PACKAGED = "simdistill.simulators.known_answers"
+Name = Annotated[str, Field(min_length=1)]
+
+
+class _Part(BaseModel):
+    """Part of a case; fields that aren't listed belong to the family and are handed on."""
+
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+
+
+class Run(_Part):
+    """How the system is run."""
+
+    kind: Literal["steady_state", "terminating", "unstable"] = Field(
+        description="long-run average after a warm-up, whole episodes, or growth without bound"
+    )
+    start: str | None = Field(default=None, description="state at time 0, e.g. empty")
+
+
+class Choice(_Part):
+    """Who decides; arguments of the policy stand beside its name."""
+
+    name: Name = Field(description="name of the policy")
+
+
+class Expected(_Part):
+    """One answer."""
+
+    measure: Name = Field(description="what is measured, with its unit where the family has several")
+    value: float | Annotated[list[float], Field(min_length=1)] = Field(
+        description="the answer; a list has one number for each component"
+    )
+    tolerance: float = Field(
+        ge=0, description="rounding or numerical error of the value itself; half-width of a simulated one"
+    )
+    source: Name = Field(description="exact formula, exact by value iteration, published, long simulation …")
+
+
+class Case(_Part):
+    """A system, who decides in it, and the answers."""
+
+    id: Name = Field(description="names the case; no other has this name")
+    family: Name = Field(description="what kind of system it is; a simulator says which it takes")
+    parameters: dict[str, Any] = Field(description="all parameters of the system")
+    conventions: dict[str, Any] = Field(
+        default_factory=dict, description="where two readings would give two answers, the one meant"
+    )
+    policy: Choice | None = Field(default=None, description="left out where nothing is decided")
+    run: Run | None = Field(default=None, description="left out where only formulas answer")
+    expected: Annotated[list[Expected], Field(min_length=1)] = Field(description="the answers")
+
+
+_FILE = TypeAdapter(list[Case])
+
+
+def schema() -> dict:
+    """Returns the JSON Schema of a file of known answers."""
+    found = _FILE.json_schema()
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Known answers",
+        "description": "Systems and what a correct simulator or reference solver of them must reproduce.",
+        **found,
+    }
+
+
+def packaged() -> list[KnownCase]:
+    """Returns simdistill's own cases."""
+    return read(Path(str(files(PACKAGED))))
+
+
+def read(folder: Path) -> list[KnownCase]:
+    """Reads all `*.json` files of a folder, in the order of their names.
+
+    Raises:
+        InputError: If there are none, or naming file, case and field of everything that is wrong.
+    """
+    paths = sorted(folder.glob("*.json"))
+    if not paths:
+        raise InputError(f"{folder}: no files of known answers (*.json) here")
+    cases = [case for path in paths for case in _read_file(path)]
+    repeated = _repeated([case.id for case in cases])
+    if repeated:
+        raise InputError(f"{folder}: two cases have the id {repeated[0]!r}; ids must differ")
+    return cases
+
+
+def _read_file(path: Path) -> list[KnownCase]:
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not JSON: {error}") from None
+    try:
+        _FILE.validate_python(raw)
+    except ValidationError as error:
+        lines = [_told(path, raw, e["loc"], e["input"], e["msg"]) for e in error.errors()]
+        raise InputError("\n".join(lines)) from None
+    return [
+        KnownCase(
+            id=case["id"],
+            family=case["family"],
+            parameters=case["parameters"],
+            policy=case.get("policy") or {},
+            conventions=case.get("conventions") or {},
+            run=case.get("run") or {},
+            expected=tuple(case["expected"]),
+            folder=path.parent,
+        )
+        for case in raw
+    ]
+
+
+def _told(path: Path, raw: Any, place: tuple, value: Any, message: str) -> str:
+    """One line on what is wrong where; a case is named by its id, or by its number if it has none."""
+    if not place:
+        return f"{path}: a file of known answers is a list of cases"
+    number, *rest = place
+    case = raw[number] if isinstance(raw[number], dict) else {}
+    name = case.get("id", f"case {number + 1}")
+    # Names of the alternatives of a union ("list[float]") are pydantic's, not the reader's.
+    field = ".".join(str(part) for part in rest if not str(part).endswith("]") and part != "float")
+    shown = f" = {value!r}" if len(repr(value)) < 60 else ""
+    return f"{path}: {name}: {field or 'case'}{shown}: {message}"
+
+
+def _repeated(names: Sequence[str]) -> list[str]:
+    return sorted({name for name in names if names.count(name) > 1})

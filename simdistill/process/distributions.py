@@ -296,3 +296,27 @@ def named(spec: Mapping[str, Any]) -> Any:
     if not all(isinstance(v, int | float) and 0 <= v < math.inf for v in values):
         raise ValueError(f"{name} needs numbers that are not negative, got {given}")
     return NAMED[name](**given)
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """A known duration during which at most one breakdown may happen, at `rate`; a repair is exponential."""
+
+    duration: float
+    rate: float
+    repair_mean: float
+
+    def quantile(self, u: float) -> float:
+        broken = -math.expm1(-self.rate * self.duration)
+        if 1.0 - u >= broken:
+            return self.duration
+        return self.duration - self.repair_mean * math.log((1.0 - u) / broken)
+
+    def cdf(self, x: float) -> float:
+        if x < self.duration:
+            return 0.0
+        broken = -math.expm1(-self.rate * self.duration)
+        return 1.0 - broken * math.exp((self.duration - x) / self.repair_mean)
+
+
+interrupted = Interrupted

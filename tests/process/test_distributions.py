@@ -10,10 +10,16 @@ from simdistill.process import deterministic, exponential, gamma, uniform
 from simdistill.process.distributions import (
     Scaled,
     beyond,
+    binomial,
+    discrete_uniform,
+    geometric,
     hyperexponential,
     lognormal,
     named,
+    negative_binomial,
+    normal,
     piecewise_exponential,
+    poisson,
     triangular,
 )
 
@@ -148,5 +154,46 @@ def test_distributions_by_name():
     ],
 )
 def test_what_is_no_distribution_is_told(spec, message):
+    with pytest.raises(ValueError, match=message):
+        named(spec)
+
+
+COUNTS = [
+    (poisson(5.0), stats.poisson(5.0)),
+    (geometric(5.0), stats.geom(1 / 6, loc=-1)),
+    (negative_binomial(5.0, 3.0), stats.nbinom(25 / 4, 5 / 9)),
+    (binomial(12, 0.3), stats.binom(12, 0.3)),
+    (discrete_uniform(2, 9), stats.randint(2, 10)),
+]
+
+
+@pytest.mark.parametrize(("counts", "reference"), COUNTS, ids=lambda value: type(value).__name__)
+def test_counts_agree_with_their_distribution(counts, reference):
+    k = np.arange(len(counts.probabilities))
+    np.testing.assert_allclose(counts.probabilities, reference.pmf(k), atol=1e-12)
+    assert counts.probabilities.sum() == pytest.approx(1.0, abs=1e-12)
+    assert (counts.mean, counts.variance) == pytest.approx((reference.mean(), reference.var()))
+    assert counts.cdf(-1.0) == 0.0
+    assert counts.cdf(4.5) == pytest.approx(reference.cdf(4))
+    for u in draws(50):
+        assert counts.quantile(u) == reference.ppf(u)
+    assert counts.quantile(1 - 2.0**-53) < len(counts.probabilities)
+
+
+def test_a_normal_amount_is_finite_at_the_ends():
+    assert normal(50.0, 8.0).quantile(0.5) == 50.0
+    assert normal(50.0, 8.0).cdf(58.0) == pytest.approx(stats.norm.cdf(1.0))
+    assert -20.0 < normal(50.0, 8.0).quantile(0.0) < 50.0
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"name": "negative_binomial", "mean": 5, "sd": 2}, "variance above its mean"),
+        ({"name": "binomial", "trials": 2.5, "probability": 0.5}, "whole trials"),
+        ({"name": "discrete_uniform", "low": 4, "high": 2}, "low <= high"),
+    ],
+)
+def test_counts_that_do_not_exist_are_told(spec, message):
     with pytest.raises(ValueError, match=message):
         named(spec)

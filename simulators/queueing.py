@@ -6,27 +6,114 @@ server.
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
-from pydantic import Field, PositiveFloat, model_validator
-from scipy import sparse
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from simdistill.exact import MarkovProcess
-from simdistill.process import Decision, Parameters, Policy, ProcessModel, exponential, letters
+from simdistill.process import (
+    PLAN,
+    TRAIN,
+    Decision,
+    Experiment,
+    KnownCase,
+    Parameters,
+    Policy,
+    ProcessModel,
+    Streams,
+    exponential,
+    letters,
+)
+
+
+def with_room(state: dict) -> list[tuple[int, float]]:
+    """Returns (jobs, rate) of each server that can take a job, in the order of the choices."""
+    most = state.get("capacity", math.inf)
+    servers = zip(state["jobs"], state["service_rates"], strict=True)
+    return [(jobs, rate) for jobs, rate in servers if rate and jobs < most]
 
 
 def shortest_expected_delay(state: dict, choices: Sequence[str]) -> str:
     """Sends the job where (jobs there + 1) / service rate is least; ties go to the fastest server."""
-    delays = [((n + 1) / rate, -rate) for n, rate in zip(state["jobs"], state["service_rates"], strict=True)]
+    delays = [((jobs + 1) / rate, -rate) for jobs, rate in with_room(state)]
     return choices[delays.index(min(delays))]
 
 
 def join_shortest_queue(state: dict, choices: Sequence[str]) -> str:
     """Sends the job where the fewest jobs are; ties go to the fastest server."""
-    lengths = [(n, -rate) for n, rate in zip(state["jobs"], state["service_rates"], strict=True)]
+    lengths = [(jobs, -rate) for jobs, rate in with_room(state)]
     return choices[lengths.index(min(lengths))]
+
+
+class Threshold:
+    """Sends the job to the fastest server unless another has at least `lead` jobs fewer.
+
+    Args:
+        lead: Jobs; if left out, as many as the fastest server does while a slower one does its first.
+    """
+
+    def __init__(self, lead: float | None = None):
+        self.lead = lead
+
+    def __call__(self, state: dict, choices: Sequence[str]) -> str:
+        servers = with_room(state)
+        fastest = max(rate for _, rate in servers)
+        lengths = [
+            (jobs if rate == fastest else jobs + (self.lead or fastest / rate) - 0.5, -rate)
+            for jobs, rate in servers
+        ]
+        return choices[lengths.index(min(lengths))]
+
+
+class Split:
+    """Sends each job at random.
+
+    Args:
+        shares: State and choices -> probability of each choice.
+        streams: Where random numbers come from; they belong to the number of the decision.
+    """
+
+    def __init__(
+        self, shares: Callable[[dict, Sequence[str]], Sequence[float]], streams: Streams | None = None
+    ):
+        self.shares, self._streams, self._count = shares, streams or Streams((0, TRAIN, PLAN)), 0
+
+    def started(self, streams: Streams) -> "Split":
+        """Returns the policy at the beginning of a run with the run's own random numbers."""
+        return Split(self.shares, streams)
+
+    def __call__(self, state: dict, choices: Sequence[str]) -> str:
+        self._count += 1
+        reached = np.cumsum(self.shares(state, choices))
+        return choices[
+            int(np.searchsorted(reached[:-1], self._streams.uniform("split", self._count), "right"))
+        ]
+
+    def tabulate(self, states: Sequence[dict], choices: Sequence[str]) -> np.ndarray:
+        """Returns the probabilities of the choices in every state (S, C)."""
+        return np.array([self.shares(state, choices) for state in states])
+
+
+def best_split(state: dict, choices: Sequence[str]) -> tuple[float, ...]:
+    """Returns the shares that keep the fewest jobs in the system without looking at the queues."""
+    return _best_split(state["arrival_rate"], tuple(rate for _, rate in with_room(state)))
+
+
+@lru_cache(maxsize=10_000)
+def _best_split(arrival_rate: float, rates: tuple[float, ...]) -> tuple[float, ...]:
+    # The servers fast enough to be used are left spare capacity in proportion to the roots of their rates
+    # (Bell and Stidham, Individual versus Social Optimization in the Allocation of Customers to Alternative
+    # Servers, Management Science 29, 1983).
+    used = sorted(rates, reverse=True)
+    while True:
+        per_root = (sum(used) - arrival_rate) / sum(map(math.sqrt, used))
+        if math.sqrt(used[-1]) > per_root:
+            return tuple(max(0.0, rate - per_root * math.sqrt(rate)) / arrival_rate for rate in rates)
+        used.pop()
 
 
 class Queueing(ProcessModel):
@@ -34,21 +121,38 @@ class Queueing(ProcessModel):
 
     class Params(Parameters):
         arrival_rate: PositiveFloat = Field(2.0, description="jobs per minute")
-        service_rates: tuple[PositiveFloat, ...] = Field(
-            (2.0, 0.5), min_length=1, max_length=26, description="jobs per minute, per server"
+        service_rates: tuple[NonNegativeFloat, ...] = Field(
+            (2.0, 0.5),
+            min_length=1,
+            max_length=26,
+            description="jobs per minute, per server; 0 if it's closed",
         )
         initial_jobs: tuple[int, ...] = Field(
             (), description="jobs at each server at time 0; none if left out"
         )
+        capacity: PositiveInt | None = Field(
+            None, description="jobs that a server has room for, the one in service included; None: no limit"
+        )
+        refusal_cost: NonNegativeFloat = Field(
+            0.0, description="cost of a job that arrives while every server is full, in minutes of one job"
+        )
 
         @model_validator(mode="after")
-        def _one_number_per_server(self):
-            if self.initial_jobs and len(self.initial_jobs) != len(self.service_rates):
+        def _consistent(self):
+            if not any(self.service_rates):
+                raise ValueError("service_rates are all 0: no server is open")
+            if not self.initial_jobs:
+                return self
+            if len(self.initial_jobs) != len(self.service_rates):
                 raise ValueError(
                     f"initial_jobs has {len(self.initial_jobs)} numbers for {len(self.service_rates)} servers"
                 )
             if any(n < 0 for n in self.initial_jobs):
                 raise ValueError(f"initial_jobs must not be negative, got {self.initial_jobs}")
+            if self.capacity is not None and max(self.initial_jobs) > self.capacity:
+                raise ValueError(f"initial_jobs {self.initial_jobs} are more than capacity {self.capacity}")
+            if any(n and not rate for n, rate in zip(self.initial_jobs, self.service_rates, strict=True)):
+                raise ValueError(f"initial_jobs {self.initial_jobs} are at a closed server, too")
             return self
 
         @property
@@ -56,9 +160,12 @@ class Queueing(ProcessModel):
             """Arrival rate over total service rate; below 1 some policy keeps the queues finite."""
             return self.arrival_rate / sum(self.service_rates)
 
+    families = ("routing",)
     policies: ClassVar[Mapping[str, Policy]] = {
         "shortest_expected_delay": shortest_expected_delay,
         "join_shortest_queue": join_shortest_queue,
+        "threshold": Threshold(),
+        "best_static_split": Split(best_split),
     }
 
     @property
@@ -68,22 +175,34 @@ class Queueing(ProcessModel):
     def build(self):
         count = len(self.params.service_rates)
         self.names = letters(count)
+        self.open = {
+            self.names[server]: server for server in range(count) if self.params.service_rates[server]
+        }
         self.jobs = list(self.params.initial_jobs) or [0] * count
         self.woken = [self.env.event() for _ in range(count)]
         self.cost_rate("jobs in system", sum(self.jobs))
-        for server in range(count):
+        for server in self.open.values():
             self.env.process(self.serve(server))
         self.env.process(self.arrivals())
 
     def arrivals(self):
-        choices = {name: server for server, name in enumerate(self.names)}
         between = exponential(1 / self.params.arrival_rate)
         for job in itertools.count():
             yield self.duration("arrival", job, between)
+            choices = self.with_room()
+            if self.params.capacity is not None:
+                self.tally("blocked", not choices)
+            if not choices:
+                self.charge("refused jobs", self.params.refusal_cost)
+                continue
             server = yield self.decide("Which server gets the next job?", choices)
             self.change(server, +1)
             if self.jobs[server] == 1:
                 self.woken[server].succeed()
+
+    def with_room(self) -> dict[str, int]:
+        most = self.params.capacity
+        return self.open if most is None else {n: s for n, s in self.open.items() if self.jobs[s] < most}
 
     def serve(self, server: int):
         while True:
@@ -98,40 +217,28 @@ class Queueing(ProcessModel):
         self.cost_rate("jobs in system", sum(self.jobs))
 
     def observe(self, decision: Decision) -> dict:
-        return {
-            "arrival_rate": self.params.arrival_rate,
-            "service_rates": list(self.params.service_rates),
-            "jobs": list(self.jobs),
-        }
+        return {**self.known(self.params), "jobs": list(self.jobs)}
+
+    @staticmethod
+    def known(params: Any) -> dict:
+        """Returns what the router is told of the parameters."""
+        rates = {"arrival_rate": params.arrival_rate, "service_rates": list(params.service_rates)}
+        limits = {"capacity": params.capacity, "refusal_cost": params.refusal_cost}
+        return rates if params.capacity is None else {**rates, **limits}
 
     def fingerprint(self):
         return tuple(self.jobs)
 
     @classmethod
     def markov(cls, params: Parameters | Mapping | None, size: int) -> MarkovProcess:
-        """Returns the chain of the numbers of jobs, at most `size` at each server.
+        """Returns the chain of the numbers of jobs, at most `size` at each server."""
+        from simdistill.simulators.references.queueing import chain
 
-        A job sent to a full server is lost; the truncation is felt in states with a full server.
-        """
-        parsed: Any = cls.parse(params)
-        count = len(parsed.service_rates)
-        jobs_SN = np.indices((size + 1,) * count).reshape(count, -1).T
-        stride_N = (size + 1) ** np.arange(count)[::-1]
-        index_S = np.arange(len(jobs_SN))
-        rows, columns, rates = [], [], []
-        for server, rate in enumerate(parsed.service_rates):
-            busy_S = jobs_SN[:, server] > 0
-            rows.append(index_S[busy_S])
-            columns.append(index_S[busy_S] - stride_N[server])
-            rates.append(np.full(busy_S.sum(), rate))
-        place = (np.concatenate(rows), np.concatenate(columns))
-        fixed = {"arrival_rate": parsed.arrival_rate, "service_rates": list(parsed.service_rates)}
-        return MarkovProcess(
-            states=[{**fixed, "jobs": jobs} for jobs in jobs_SN.tolist()],
-            labels=letters(count),
-            cost_S=jobs_SN.sum(axis=1).astype(float),
-            passive_SS=sparse.csr_matrix((np.concatenate(rates), place), shape=(len(jobs_SN),) * 2),
-            decision_rate=parsed.arrival_rate,
-            next_SC=np.where(jobs_SN < size, index_S[:, None] + stride_N, index_S[:, None]),
-            boundary_S=(jobs_SN == size).any(axis=1),
-        )
+        return chain(cls.parse(params), size)
+
+    @classmethod
+    def experiment(cls, case: KnownCase) -> Experiment:
+        """Returns how to reproduce a known answer on routing."""
+        from simdistill.simulators.references.queueing import experiment
+
+        return experiment(case)

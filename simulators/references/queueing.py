@@ -1,0 +1,275 @@
+"""Exact costs of routing to parallel servers."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache, partial
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from scipy.optimize import brentq
+
+from simdistill.errors import InputError
+from simdistill.exact import MarkovProcess, evaluate, optimum, tabulate
+from simdistill.process import Experiment, KnownCase, Policy, letters
+from simdistill.process.rollout import Replication
+from simdistill.process.streams import Streams
+from simdistill.simulators.queueing import (
+    Queueing,
+    Split,
+    Threshold,
+    best_split,
+    join_shortest_queue,
+    shortest_expected_delay,
+    with_room,
+)
+
+MOST_STATES = 20_000
+"""States of a chain on request; more servers leave less room for each."""
+MOST_OPEN = 4
+"""Servers up to which the truncated chain is fine enough to stand beside a known answer."""
+
+
+def limits(params: Any, size: int) -> list[int]:
+    """Returns the most jobs at each server in a truncated chain.
+
+    Up to two servers have room for `size` jobs each. Beyond, the room is shared between the extremes of equal
+    queues and of queues in proportion to the rates, which sensible policies stay between.
+    """
+    rates = np.array(params.service_rates)
+    is_open = rates > 0
+    most = np.where(is_open, size, 0)
+    if is_open.sum() > 2:
+        mean_rate = np.exp(np.log(rates[is_open]).mean())
+        shared = MOST_STATES ** (1 / is_open.sum()) * np.sqrt(rates / mean_rate) - 1
+        most = np.minimum(most, np.maximum(shared.astype(int), 1))
+        most[~is_open] = 0
+    return np.minimum(most, params.capacity or size).tolist()
+
+
+def chain(params: Any, size: int) -> MarkovProcess:
+    """Returns the chain of the numbers of jobs, at most `size` at each server.
+
+    A job sent to a server that the truncation fills is lost; it is felt there. At servers that are full by
+    their capacity nothing is truncated.
+    """
+    most = limits(params, size)
+    shape = tuple(limit + 1 for limit in most)
+    jobs_SN = np.indices(shape).reshape(len(shape), -1).T
+    stride_N = np.array([int(np.prod(shape[server + 1 :])) for server in range(len(shape))])
+    index_S = np.arange(len(jobs_SN))
+    rows, columns, rates = [], [], []
+    is_open = [server for server, rate in enumerate(params.service_rates) if rate]
+    for server in is_open:
+        busy_S = jobs_SN[:, server] > 0
+        rows.append(index_S[busy_S])
+        columns.append(index_S[busy_S] - stride_N[server])
+        rates.append(np.full(busy_S.sum(), params.service_rates[server]))
+    place = (np.concatenate(rows), np.concatenate(columns))
+    fixed = Queueing.known(params)
+    names = letters(len(shape))
+    full_SC = (jobs_SN == most)[:, is_open]
+    next_SC = np.where(full_SC, index_S[:, None], index_S[:, None] + stride_N[is_open])
+    cost_S = jobs_SN.sum(axis=1).astype(float)
+    legal_SC = None
+    truncated_SC = full_SC
+    if params.capacity is not None:
+        refusing_SC = jobs_SN[:, is_open] == params.capacity
+        truncated_SC = full_SC & ~refusing_SC
+        refused_S = refusing_SC.all(axis=1)
+        cost_S += params.arrival_rate * params.refusal_cost * refused_S
+        legal_SC = ~refusing_SC
+        legal_SC[refused_S, 0] = True
+        fallback_S = next_SC[index_S, legal_SC.argmax(axis=1)]
+        next_SC = np.where(legal_SC, next_SC, fallback_S[:, None])
+    return MarkovProcess(
+        states=[{**fixed, "jobs": jobs} for jobs in jobs_SN.tolist()],
+        labels=[names[server] for server in is_open],
+        cost_S=cost_S,
+        passive_SS=sparse.csr_matrix((np.concatenate(rates), place), shape=(len(jobs_SN),) * 2),
+        decision_rate=params.arrival_rate,
+        next_SC=next_SC,
+        boundary_S=truncated_SC.any(axis=1),
+        legal_SC=legal_SC,
+    )
+
+
+def relaxation(arrival_rate: float, service_rate: float) -> float:
+    """Returns the time in which an M/M/1 queue forgets how it began (Cohen, Single Server Queue, II.2)."""
+    return 1.0 / (math.sqrt(service_rate) - math.sqrt(arrival_rate)) ** 2
+
+
+@dataclass
+class Optimal:
+    """The optimal policy, from the truncated chain; beyond it, as at its edge."""
+
+    params: Any
+    size: int = 80
+
+    @cached_property
+    def policy_SC(self) -> np.ndarray:
+        """The policy's table over the states of the chain."""
+        process = chain(self.params, self.size)
+        return optimum(process, tabulate(process, shortest_expected_delay))[0]
+
+    @cached_property
+    def table(self) -> np.ndarray:
+        """The choice's column for each combination of jobs, one axis per server."""
+        shape = [limit + 1 for limit in limits(self.params, self.size)]
+        return self.policy_SC.argmax(axis=1).reshape(shape)
+
+    def __call__(self, state: dict, choices: Sequence[str]) -> str:
+        place = tuple(min(jobs, most - 1) for jobs, most in zip(state["jobs"], self.table.shape, strict=True))
+        open_servers = [server for server, rate in enumerate(state["service_rates"]) if rate]
+        return letters(len(state["jobs"]))[open_servers[self.table[place]]]
+
+
+class RoundRobin:
+    """Sends the jobs to the servers in turn."""
+
+    def __init__(self):
+        self._count = -1
+
+    def started(self, streams: Streams) -> "RoundRobin":
+        """Returns the policy at the beginning of a run."""
+        return RoundRobin()
+
+    def __call__(self, state: dict, choices: Sequence[str]) -> str:
+        self._count += 1
+        return choices[self._count % len(choices)]
+
+
+def ties_at_random(key: Callable[[int, float], float], state: dict, choices: Sequence[str]) -> list[float]:
+    """Returns equal shares for the servers where a key of (jobs, rate) is least."""
+    keys = [key(jobs, rate) for jobs, rate in with_room(state)]
+    least = [float(value <= min(keys) + 1e-12) for value in keys]
+    return [share / sum(least) for share in least]
+
+
+def jobs_there(jobs: int, rate: float) -> float:
+    return jobs
+
+
+def expected_delay(jobs: int, rate: float) -> float:
+    return (jobs + 1) / rate
+
+
+def given(shares: Sequence[float], state: dict, choices: Sequence[str]) -> Sequence[float]:
+    """Returns the same shares in every state."""
+    return shares
+
+
+def policy(case: KnownCase, params: Any) -> tuple[Policy, Sequence[float] | None]:
+    """Returns the policy of a case, and the shares of the servers if it doesn't look at the queues."""
+    rates, match_on = params.service_rates, dict(case.policy)
+    start = {"arrival_rate": params.arrival_rate, "service_rates": rates, "jobs": [0] * len(rates)}
+    tie_at_random = match_on.get("tie") == "random"
+    match match_on:
+        case {"name": "optimal"}:
+            return Optimal(params), None
+        case {"name": "jsq"}:
+            return Split(partial(ties_at_random, jobs_there)) if tie_at_random else join_shortest_queue, None
+        case {"name": "sed"}:
+            at_random = Split(partial(ties_at_random, expected_delay))
+            return at_random if tie_at_random else shortest_expected_delay, None
+        case {"name": "threshold", "threshold": lead}:
+            return Threshold(lead), None
+        case {"name": "threshold"}:
+            return Threshold(), None
+        case {"name": "static", "split": "best"}:
+            return Split(best_split), best_split(start, letters(len(rates)))
+        case {"name": "static", "split": [*shares]}:
+            shares = [share / sum(shares) for share in shares]
+        case {"name": "static", "split": float() | int() as first} if len(rates) == 2:
+            shares = [first, 1.0 - first]
+        case {"name": "random"} | {"name": "static", "split": "equal"}:
+            shares = [1.0 / len(rates)] * len(rates)
+        case {"name": "static", "split": "proportional"}:
+            shares = [rate / sum(rates) for rate in rates]
+        case {"name": "round_robin"}:
+            return RoundRobin(), None
+        case _:
+            raise InputError(f"case {case.id}: routing has no policy {match_on}")
+    return Split(partial(given, shares)), shares
+
+
+def experiment(case: KnownCase) -> Experiment:
+    """Returns how to reproduce a known answer of the family `routing`."""
+    params = Queueing.parse(case.parameters)
+    rate = params.arrival_rate
+    decides, shares = policy(case, params)
+    if case.run["kind"] == "unstable":
+        return Experiment(params, decides, horizon=2000.0, growing={"growth_rate": "jobs in system"})
+    solved, exact = solver(params, decides, shares), {}
+    if solved is not None:
+        exact = {
+            "mean_in_system": lambda: solved()[0],
+            "p_blocked": lambda: solved()[1],
+            "mean_time_in_system": lambda: solved()[0] / (rate * (1.0 - solved()[1])),
+        }
+    return Experiment(
+        params,
+        decides,
+        measures={"mean_in_system": "jobs in system", "mean_time_in_system": partial(time_in_system, rate)},
+        solved=exact,
+        warm_up=8 * slowest(params, shares),
+        horizon=100 * slowest(params, shares),
+    )
+
+
+def time_in_system(arrival_rate: float, found: Replication) -> float:
+    """Returns the mean time of a job in the system, by Little's law."""
+    accepted = arrival_rate * (1.0 - found.measures.get("blocked", 0.0))
+    return found.measures["jobs in system"] / accepted
+
+
+def slowest(params: Any, shares: Sequence[float] | None) -> float:
+    """Returns the longest relaxation time of the queues: one for all if the router looks at them."""
+    total = sum(params.service_rates)
+    if params.capacity is not None:
+        return params.capacity / total + 10 / min(rate for rate in params.service_rates if rate)
+    if shares is None:
+        return relaxation(params.arrival_rate, total)
+    split = zip(shares, params.service_rates, strict=True)
+    return max(relaxation(params.arrival_rate * share, rate) for share, rate in split if share)
+
+
+def solver(
+    params: Any, decides: Policy, shares: Sequence[float] | None
+) -> Callable[[], tuple[float, float]] | None:
+    """Returns what computes mean number in system and probability of refusal; None where nothing does."""
+    rates, arrival_rate = params.service_rates, params.arrival_rate
+    if params.capacity is None and shares is not None:
+        loads = [arrival_rate * share / rate for share, rate in zip(shares, rates, strict=True) if share]
+        return lambda: (sum(load / (1 - load) for load in loads), 0.0)  # M/M/1 queues of their own
+    if params.capacity is None and isinstance(decides, RoundRobin):
+        return lambda: (sum(erlang_arrivals(arrival_rate, len(rates), rate) for rate in rates), 0.0)
+    if sum(rate > 0 for rate in rates) > MOST_OPEN or isinstance(decides, RoundRobin):
+        return None
+    return lru_cache(partial(by_chain, params, decides))
+
+
+def by_chain(params: Any, decides: Policy, size: int = 80) -> tuple[float, float]:
+    """Returns mean number in system and probability of refusal under a policy, from the truncated chain."""
+    process = chain(params, size)
+    policy_SC = decides.policy_SC if isinstance(decides, Optimal) else tabulate(process, decides)
+    stationary_S = evaluate(process, policy_SC).stationary_S
+    jobs_SN = np.array([state["jobs"] for state in process.states])
+    is_open = np.array(params.service_rates) > 0
+    full_S = (jobs_SN[:, is_open] == params.capacity).all(axis=1)
+    return float(stationary_S @ jobs_SN.sum(axis=1)), float(stationary_S @ full_S)
+
+
+def erlang_arrivals(arrival_rate: float, phases: int, service_rate: float) -> float:
+    """Returns the mean number at a server that gets every `phases`-th job.
+
+    It is a GI/M/1 queue (Kleinrock, Queueing Systems, volume 1, section 6.4).
+    """
+
+    def fixed_point(waiting: float) -> float:
+        gap = arrival_rate / (arrival_rate + service_rate * (1.0 - waiting))
+        return gap**phases - waiting
+
+    waits: Any = brentq(fixed_point, 0.0, 1.0 - 1e-9)
+    return arrival_rate / phases / service_rate / (1.0 - waits)

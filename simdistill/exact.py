@@ -31,6 +31,7 @@ class MarkovProcess:
         decision_rate: Decisions per unit of time.
         next_SC: State after each choice in each state.
         boundary_S: True where the truncation is felt.
+        legal_SC: Which choices a state has; None for all.
     """
 
     states: Sequence[dict]
@@ -40,6 +41,7 @@ class MarkovProcess:
     decision_rate: float
     next_SC: np.ndarray
     boundary_S: np.ndarray
+    legal_SC: np.ndarray | None = None
 
     @cached_property
     def _passive_generator(self) -> sparse.csr_matrix:
@@ -61,8 +63,12 @@ class MarkovProcess:
         return -self.generator(policy_SC), self.cost_S, np.ones_like(self.cost_S)
 
     def values(self, bias_S: np.ndarray, gain: float) -> np.ndarray:
-        """Returns the cost-to-go of each choice in each state (S, C), up to a constant per state."""
-        return bias_S[self.next_SC]
+        """Returns the cost-to-go of each choice in each state (S, C), up to a constant per state.
+
+        It is infinite where a choice isn't legal.
+        """
+        values_SC = bias_S[self.next_SC]
+        return values_SC if self.legal_SC is None else np.where(self.legal_SC, values_SC, np.inf)
 
 
 @dataclass(frozen=True)
@@ -200,9 +206,9 @@ def tabulate(process: Solvable, policy: Callable[[dict, Sequence[str]], str]) ->
 
 def legal(process: Solvable) -> np.ndarray:
     """Returns which choices each state has (S, C)."""
-    if isinstance(process, DecisionProcess):
+    if process.legal_SC is not None:
         return process.legal_SC
-    return np.ones(process.next_SC.shape, dtype=bool)
+    return np.ones((len(process.states), len(process.labels)), dtype=bool)
 
 
 def uniform_policy(process: Solvable) -> np.ndarray:

@@ -1,0 +1,99 @@
+"""The best known roster of a process with staffing decisions, by simulation optimisation."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from simdistill.process import EPISODE, TEST, TUNE, Parameters, Policy, ProcessModel
+from simdistill.process.rollout import replicate
+from simdistill.statistics import Interval, mean_interval
+
+Slot = tuple[int, int]
+"""A period and a team, both from 0."""
+
+LONGEST = 1e6
+
+
+@dataclass
+class Roster:
+    """Staffs each period as planned beforehand; everything else is decided by another policy.
+
+    Attributes:
+        slot: Which slot of the roster a state asks about, None if about none.
+        otherwise: Decides where the roster says nothing.
+        staff: Slot -> number on duty.
+    """
+
+    slot: Callable[[dict], Slot | None]
+    otherwise: Policy
+    staff: dict[Slot, int] = field(default_factory=dict)
+
+    def __call__(self, state: dict, choices: Sequence[str]) -> str:
+        planned = self.staff.get(self.slot(state))  # type: ignore[arg-type]
+        return self.otherwise(state, choices) if planned is None else str(planned)
+
+
+@dataclass(frozen=True)
+class BestKnown:
+    """The best roster that was found; nothing says that there is no better one.
+
+    Attributes:
+        roster: The policy.
+        cost: Of an episode, on random numbers that the search didn't see.
+        saving: Cost of the policy that the search started from minus that of the roster, on the same numbers.
+    """
+
+    roster: Roster
+    cost: Interval
+    saving: Interval
+
+
+def best_known(
+    simulator: type[ProcessModel],
+    params: Parameters,
+    start: Policy,
+    slot: Callable[[dict], Slot | None],
+    replications: int = 40,
+    seed: int = 0,
+) -> BestKnown:
+    """Searches rosters slot by slot, one more or one fewer, on common random numbers.
+
+    Args:
+        simulator: The process; an episode must end.
+        params: Its parameters.
+        start: Its staffing in the first episode is the first roster; it also decides everything else.
+        slot: Which slot of the roster a state asks about, None if about none.
+        replications: Episodes that a roster is judged by.
+        seed: Root seed.
+    """
+
+    def costs(policy: Policy, split: int, count: int) -> np.ndarray:
+        paths = [(seed, split, EPISODE, number) for number in range(count)]
+        return np.array([replicate(simulator, params, policy, p, 0.0, LONGEST, True).cost for p in paths])
+
+    limits: dict[Slot, tuple[int, int]] = {}
+    roster = Roster(slot, start)
+
+    def first(state: dict, choices: Sequence[str]) -> str:
+        label, place = start(state, choices), slot(state)
+        if place is not None:
+            roster.staff[place], limits[place] = int(label), (int(choices[0]), int(choices[-1]))
+        return label
+
+    costs(first, TUNE, 1)
+    best, improved = costs(roster, TUNE, replications).mean(), True
+    while improved:
+        improved = False
+        for place, (fewest, most) in limits.items():
+            for step in (-1, 1):
+                staff = roster.staff[place] + step
+                if not fewest <= staff <= most:
+                    continue
+                other = Roster(slot, start, {**roster.staff, place: staff})
+                cost = costs(other, TUNE, replications).mean()
+                if cost < best:
+                    roster, best, improved = other, cost, True
+                    break
+    found, before = costs(roster, TEST, replications), costs(start, TEST, replications)
+    return BestKnown(roster, mean_interval(found), mean_interval(before - found))

@@ -127,6 +127,11 @@ class TaskConfig(_Config):
     policies: list[str] = Field(
         default_factory=list, description="the simulator's policies in the examination"
     )
+    reference: str | None = Field(
+        default=None,
+        description="the best policy known: a policy of the simulator, teacher, or optimum; null: the exact "
+        "optimum where the simulator can be solved, else the teacher",
+    )
     scale: float = Field(default=1.0, gt=0, description="cost units of regret that count as a loss of 1")
 
 
@@ -326,6 +331,9 @@ def check_names(config: RunConfig) -> None:
     _check_name("policy", "task.heuristic", config.task.heuristic, policies)
     for name in config.task.policies:
         _check_name("policy", "task.policies", name, policies)
+    if config.task.reference is not None:
+        references = ["optimum", "teacher", *config.task.policies]
+        _check_name("policy", "task.reference", config.task.reference, references)
     _check_name("policy", "teacher.base", config.teacher.base, policies)
     _check_name("teacher", "teacher.name", config.teacher.name, registry.names("teachers") + policies)
     _check_name("method", "method", config.method, registry.names("methods"))

@@ -1,11 +1,12 @@
-"""Examination: what every policy costs, exactly where the state is Markov, confirmed by simulation.
+"""Examination: what every policy costs, exactly where the state is Markov, else by simulation.
 
-All policies meet the same parameter sets and, in simulation, the same random numbers. A model is asked in the
-states that matter: those that hold all but a thousandth or so of the probability under its own policy.
-Axes: S states, C choices, P parameter sets, R replications, X policies.
+All policies meet the same parameter sets and, in simulation, the same random numbers. Where costs are exact,
+simulation confirms them, and a model is asked in the states that matter: those that hold all but a thousandth
+or so of the probability under its own policy. Elsewhere it plays all replications in step.
+Axes: S states, C choices, P parameter sets, R replications, U units (sets or replications), X policies.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
@@ -16,12 +17,15 @@ from scipy.spatial import KDTree
 from simdistill import exact, registry
 from simdistill.compute import Map
 from simdistill.config import EvaluationConfig, TaskConfig
-from simdistill.process import PLAN, TEST, Parameters, Policy, Streams, generator, numbers
-from simdistill.process.rollout import RandomPolicy, Replication, replicate
+from simdistill.errors import ProcessError
+from simdistill.process import PLAN, TEST, Parameters, Policy, ProcessModel, Streams, generator, numbers
+from simdistill.process.rollout import RandomPolicy, Replication, playing, replicate
+from simdistill.process.streams import SeedPath
 from simdistill.scenarios import examination_path, examination_sets
 from simdistill.statistics import Interval, bootstrap_interval, mean_interval
 
 SETTINGS = ("default", "in_distribution", "out_of_distribution")
+OPTIMUM = "optimum"
 SIZES = (40, 80, 120, 160)
 NEGLIGIBLE = 1e-6
 """Probability of a truncation's boundary below which it doesn't matter."""
@@ -34,9 +38,9 @@ UNSEEN = 1e-10
 
 
 class Asked(Protocol):
-    """A policy that is asked many states at once."""
+    """A policy that is asked many states at once, each with its choices."""
 
-    def __call__(self, states: Sequence[dict]) -> list[str]: ...
+    def __call__(self, states: Sequence[dict], choices: Sequence[Sequence[str]]) -> list[str]: ...
 
 
 @dataclass(frozen=True)
@@ -66,19 +70,33 @@ class Cost:
     """Cost of one policy with one parameter set.
 
     Attributes:
-        exact: Average cost; None where the queues grow.
+        exact: Average cost; None where the queues grow, or where costs are known by simulation only.
         tabulated: Share of the probability in which the policy was asked itself.
-        replications: Simulated replications, empty if it wasn't simulated.
+        replications: Simulated replications, empty if it wasn't simulated; None where one failed.
     """
 
     exact: float | None
     tabulated: float = 1.0
-    replications: list[Replication] = field(default_factory=list)
+    replications: list[Replication | None] = field(default_factory=list)
+
+    @property
+    def cost_R(self) -> np.ndarray:
+        """Cost of each replication; NaN where it failed."""
+        return np.array([np.nan if r is None else r.cost for r in self.replications])
 
     @property
     def growth_R(self) -> np.ndarray:
-        """Difference between the second and the first half of each replication."""
-        return np.array([r.halves[1] - r.halves[0] for r in self.replications])
+        """Difference between the second and the first half of each replication that didn't fail."""
+        return np.array([r.halves[1] - r.halves[0] for r in self.replications if r is not None and r.halves])
+
+    @property
+    def grows(self) -> bool:
+        """Whether the simulated cost still grows by half from the first to the second half."""
+        growth_R = self.growth_R
+        if len(growth_R) < 2 or self.exact is not None:
+            return False
+        cost = float(np.nanmean(self.cost_R))
+        return mean_interval(growth_R).low > 0 and float(growth_R.mean()) > 0.4 * abs(cost)
 
 
 @dataclass
@@ -89,22 +107,30 @@ class Case:
         setting: default, in_distribution or out_of_distribution.
         number: Which one of the setting.
         params: The parameters.
-        chain: The truncated Markov process.
-        optimum_SC: The optimal policy.
+        chain: The truncated Markov process; None where costs are known by simulation only.
         costs: Cost by policy.
         tables: Policies to simulate.
         stationary_S: Probability of the states by policy.
+        policies_SC: Policies as tables.
+        failures: What replications failed of; they count nowhere.
     """
 
     setting: str
     number: int
     params: Parameters
-    chain: exact.MarkovProcess
-    optimum_SC: np.ndarray
+    chain: exact.Solvable | None
     costs: dict[str, Cost] = field(default_factory=dict)
     tables: dict[str, Policy] = field(default_factory=dict)
     stationary_S: dict[str, np.ndarray] = field(default_factory=dict)
     policies_SC: dict[str, np.ndarray] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def solved(self) -> exact.Solvable:
+        """The chain, where there is one."""
+        if self.chain is None:
+            raise ValueError(f"{self.setting} {self.number} has no exact solution")
+        return self.chain
 
 
 def prepare(
@@ -113,7 +139,7 @@ def prepare(
     compute: Map = map,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Case]:
-    """Draws the parameter sets and solves each for its optimum and the simulator's own policies."""
+    """Draws the parameter sets; where it can, solves each for optimum and the simulator's own policies."""
     simulator = registry.load("simulators", task.simulator)
     sets = {
         "default": [simulator.parse(task.parameters.default)],
@@ -133,14 +159,20 @@ def _case(plan: tuple[TaskConfig, str, int, Parameters]) -> Case:
     task, setting, number, params = plan
     simulator = registry.load("simulators", task.simulator)
     policies = registry.policies(task.simulator)
+    if not exact.solvable(simulator, task.kind):
+        case = Case(setting, number, params, None)
+        for name in task.policies:
+            case.costs[name] = Cost(None)
+            if name != "random":
+                case.tables[name] = policies[name]
+        return case
     heuristic = policies[task.heuristic]
     build = partial(simulator.markov, params)
     fitting = exact.fitting_size(build, partial(_tabulated, heuristic), NEGLIGIBLE, SIZES)
     chain = fitting[0] if fitting else build(SIZES[-1])
-    heuristic_SC = exact.tabulate(chain, heuristic)
-    optimum_SC, _ = exact.optimum(chain, heuristic_SC)
-    case = Case(setting, number, params, chain, optimum_SC)
-    record(case, "optimum", optimum_SC, heuristic)
+    case = Case(setting, number, params, chain)
+    optimum_SC, _ = exact.optimum(chain, exact.tabulate(chain, heuristic))
+    record(case, OPTIMUM, optimum_SC, heuristic)
     for name in task.policies:
         if name == "random":
             record(case, name, exact.uniform_policy(chain), None)
@@ -150,19 +182,27 @@ def _case(plan: tuple[TaskConfig, str, int, Parameters]) -> Case:
     return case
 
 
-def _tabulated(policy: Policy, chain: exact.MarkovProcess) -> np.ndarray:
+def _tabulated(policy: Policy, chain: exact.Solvable) -> np.ndarray:
     return exact.tabulate(chain, policy)
+
+
+def add(case: Case, name: str, policy: Policy, elsewhere: Policy) -> None:
+    """Examines one more policy that is quick to ask."""
+    if case.chain is None:
+        case.costs[name], case.tables[name] = Cost(None), policy
+    else:
+        record(case, name, exact.tabulate(case.chain, policy), elsewhere)
 
 
 def record(case: Case, name: str, policy_SC: np.ndarray, elsewhere: Policy | None) -> exact.Evaluation:
     """Evaluates a policy's table and keeps cost, distribution and table."""
-    evaluation = exact.evaluate(case.chain, policy_SC)
+    evaluation = exact.evaluate(case.solved, policy_SC)
     stable = evaluation.boundary < GROWING
     case.costs[name] = Cost(evaluation.cost if stable else None)
     case.stationary_S[name] = evaluation.stationary_S
     case.policies_SC[name] = policy_SC
     if elsewhere is not None:
-        case.tables[name] = _table(case.chain, policy_SC, evaluation.stationary_S, elsewhere)
+        case.tables[name] = _table(case.solved, policy_SC, evaluation.stationary_S, elsewhere)
     return evaluation
 
 
@@ -189,18 +229,23 @@ def ask(
     Returns:
         In how many states it was asked.
     """
-    chain = case.chain
+    chain = case.solved
+    legal_SC = exact.legal(chain)
     place_SN = np.array([numbers(state) for state in chain.states])
     column_S = np.full(len(chain.states), -1)
-    wanted_S = _core(case.stationary_S["optimum"], 0.99) | _scattered(place_SN)
+    uniform_SC = exact.uniform_policy(chain)  # where the nearest state's choice isn't legal
+    wanted_S = _core(case.stationary_S[OPTIMUM], 0.99) | _scattered(place_SN)
     if extra_S is not None:
         wanted_S |= extra_S
     while True:
         rows = np.flatnonzero(wanted_S & (column_S < 0))
-        column_S[rows] = [chain.labels.index(label) for label in asked([chain.states[int(r)] for r in rows])]
+        choices = [[label for label, c in zip(chain.labels, legal_SC[r], strict=True) if c] for r in rows]
+        labels = asked([chain.states[int(r)] for r in rows], choices)
+        column_S[rows] = [chain.labels.index(label) for label in labels]
         known = np.flatnonzero(column_S >= 0)
         _, nearest_S = KDTree(place_SN[known]).query(place_SN)
         policy_SC = np.eye(len(chain.labels))[column_S[known[nearest_S]]]
+        policy_SC = np.where((policy_SC * legal_SC).any(axis=1, keepdims=True), policy_SC, uniform_SC)
         evaluation = exact.evaluate(chain, policy_SC)
         covered = float(evaluation.stationary_S[known].sum())
         if covered >= mass or len(known) >= MOST_ASKED:
@@ -230,7 +275,7 @@ def _core(stationary_S: np.ndarray, mass: float) -> np.ndarray:
 
 
 def _table(
-    process: exact.MarkovProcess, policy_SC: np.ndarray, stationary_S: np.ndarray, elsewhere: Policy
+    process: exact.Solvable, policy_SC: np.ndarray, stationary_S: np.ndarray, elsewhere: Policy
 ) -> Table:
     """Writes out the states that a simulation can come across; a table travels to every worker."""
     rows = np.flatnonzero(stationary_S > UNSEEN).tolist()
@@ -245,23 +290,51 @@ def _key(state: dict) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class Plan:
-    """One replication to simulate."""
+    """One replication to simulate.
 
-    simulator: str
+    Attributes:
+        task: The task.
+        params: Parameters.
+        policy: Decides; None for random decisions.
+        seed: Of the test tree.
+        replication: Which one.
+    """
+
+    task: TaskConfig
     params: Parameters
     policy: Policy | None
     seed: int
     replication: int
-    warm_up: float
-    horizon: float
+
+    @property
+    def path(self) -> SeedPath:
+        """Seed path: the same for every policy."""
+        return examination_path(self.seed, self.replication)
+
+    def model(self) -> ProcessModel:
+        """Starts the process."""
+        return registry.load("simulators", self.task.simulator)(self.params, self.path)
+
+    def playing(self, model: ProcessModel) -> Generator[tuple[dict, list[str]], str, Replication]:
+        """Plays it with decisions from outside."""
+        return playing(model, self.task.warm_up, self.task.horizon, self.task.kind == "terminating")
 
 
-def _simulate(plan: Plan) -> Replication:
-    path = examination_path(plan.seed, plan.replication)
-    policy = plan.policy or RandomPolicy(Streams((*path, PLAN)))
-    return replicate(
-        registry.load("simulators", plan.simulator), plan.params, policy, path, plan.warm_up, plan.horizon
-    )
+def _simulate(plan: Plan) -> Replication | str:
+    """Returns the replication, or what it failed of."""
+    policy = plan.policy or RandomPolicy(Streams((*plan.path, PLAN)))
+    try:
+        return replicate(
+            registry.load("simulators", plan.task.simulator),
+            plan.params,
+            policy,
+            plan.path,
+            plan.task.warm_up,
+            plan.task.horizon,
+            plan.task.kind == "terminating",
+        )
+    except ProcessError as error:
+        return str(error)
 
 
 def confirm(
@@ -271,50 +344,148 @@ def confirm(
     compute: Map,
     progress: Callable[[int, int], None],
 ) -> None:
-    """Simulates every policy on common random numbers; each case gets its replications.
+    """Simulates every policy on common random numbers that isn't simulated yet.
 
     The default parameters get all replications, each drawn set a quarter of them.
     """
     plans, owners = [], []
     for case in cases:
-        count = evaluation.replications if case.setting == "default" else max(2, evaluation.replications // 4)
-        for name in case.costs:
-            if name == "random" and case.setting != "default":
+        for name, cost in case.costs.items():
+            if cost.replications or (name == "random" and case.setting != "default" and case.chain):
                 continue
-            for replication in range(count):
-                plans.append(
-                    Plan(
-                        task.simulator,
-                        case.params,
-                        case.tables.get(name),
-                        evaluation.seed,
-                        replication,
-                        task.warm_up,
-                        task.horizon,
-                    )
-                )
-                owners.append(case.costs[name])
-    for done, (owner, result) in enumerate(zip(owners, compute(_simulate, plans), strict=True)):
-        owner.replications.append(result)
+            for replication in range(_count(evaluation, case)):
+                plans.append(Plan(task, case.params, case.tables.get(name), evaluation.seed, replication))
+                owners.append((case, cost))
+    for done, ((case, cost), result) in enumerate(zip(owners, compute(_simulate, plans), strict=True)):
+        _keep(case, cost, result)
         progress(done + 1, len(plans))
 
 
+def accompany(
+    task: TaskConfig,
+    evaluation: EvaluationConfig,
+    cases: Sequence[Case],
+    name: str,
+    asked: Asked,
+    progress: Callable[[int, int], None],
+    most: int | None = None,
+) -> None:
+    """Simulates a policy that is costly to ask: all its replications go on in step, asked at once.
+
+    Args:
+        task: The task.
+        evaluation: Says how many replications there are.
+        cases: Parameter sets.
+        name: Name of the policy.
+        asked: Answers many states at once.
+        progress: Called with the replications that have ended, and how many there are.
+        most: Replications of each case, if fewer than of the other policies.
+    """
+    open_games: list[_Game] = []
+    for case in cases:
+        cost = case.costs[name] = Cost(None)
+        for replication in range(min(most or _count(evaluation, case), _count(evaluation, case))):
+            cost.replications.append(None)
+            plan = Plan(task, case.params, None, evaluation.seed, replication)
+            open_games.append(_Game(case, cost, replication, plan))
+    total = len(open_games)
+    open_games = [game for game in open_games if game.go()]
+    while open_games:
+        labels = asked([game.state for game in open_games], [game.choices for game in open_games])
+        open_games = [game for game, label in zip(open_games, labels, strict=True) if game.go(label)]
+        progress(total - len(open_games), total)
+
+
+class _Game:
+    """A replication in play."""
+
+    def __init__(self, case: Case, cost: Cost, number: int, plan: Plan):
+        self.case, self.cost, self.number, self.plan = case, cost, number, plan
+        self.state: dict = {}
+        self.choices: list[str] = []
+        self._playing: Generator[tuple[dict, list[str]], str, Replication] | None = None
+
+    def go(self, label: str | None = None) -> bool:
+        """Starts, or answers the last question; False when the replication has ended or failed."""
+        try:
+            if self._playing is None:
+                self._playing = self.plan.playing(self.plan.model())
+                self.state, choices = next(self._playing)
+            else:
+                self.state, choices = self._playing.send(label or "")
+        except StopIteration as end:
+            self.cost.replications[self.number] = end.value
+            return False
+        except ProcessError as error:
+            self.case.failures.append(str(error))
+            return False
+        self.choices = list(choices)
+        return True
+
+
+def _count(evaluation: EvaluationConfig, case: Case) -> int:
+    return evaluation.replications if case.setting == "default" else max(2, evaluation.replications // 4)
+
+
+def _keep(case: Case, cost: Cost, result: Replication | str) -> None:
+    if isinstance(result, str):
+        case.failures.append(result)
+    cost.replications.append(None if isinstance(result, str) else result)
+
+
 def costs(cases: Sequence[Case], setting: str, name: str) -> np.ndarray:
-    """Returns the exact costs of a policy over a setting's parameter sets (P); NaN where queues grow."""
-    found = [case.costs[name].exact for case in cases if case.setting == setting and name in case.costs]
-    return np.array([np.nan if cost is None else cost for cost in found])
+    """Returns the costs of a policy over a setting's parameter sets (P); NaN where queues grow."""
+    return np.array(
+        [_cost(case, case.costs[name]) for case in cases if case.setting == setting and name in case.costs]
+    )
+
+
+def _cost(case: Case, cost: Cost) -> float:
+    if case.chain is not None:
+        return np.nan if cost.exact is None else cost.exact
+    cost_R = cost.cost_R
+    return np.nan if cost.grows or np.isnan(cost_R).all() else float(np.nanmean(cost_R))
+
+
+def known(case: Case, name: str) -> float | None:
+    """Returns a policy's cost with one parameter set; None where queues grow."""
+    cost = _cost(case, case.costs[name])
+    return None if np.isnan(cost) else cost
+
+
+def units(cases: Sequence[Case], setting: str, names: Sequence[str]) -> np.ndarray | None:
+    """Returns what an interval resamples, (U, X): parameter sets, or one set's simulated replications.
+
+    Replications that failed under any of the policies count for none of them. None where a policy wasn't
+    examined or is unstable.
+    """
+    found = [case for case in cases if case.setting == setting]
+    if not found or any(name not in case.costs for case in found for name in names):
+        return None
+    cost_PX = np.stack([costs(cases, setting, name) for name in names], axis=1)
+    if np.isnan(cost_PX).any():
+        return None
+    if found[0].chain is not None:
+        return cost_PX
+    columns = []
+    for case in found:
+        count = min(len(case.costs[name].replications) for name in names)
+        cost_RX = np.stack([case.costs[name].cost_R[:count] for name in names], axis=1)
+        columns.append(cost_RX[np.isfinite(cost_RX).all(axis=1)])
+    if any(not len(cost_RX) for cost_RX in columns):
+        return None
+    return columns[0] if len(columns) == 1 else np.stack([cost_RX.mean(axis=0) for cost_RX in columns])
 
 
 def over(cases: Sequence[Case], setting: str, name: str, reference: str, seed: int) -> Interval | None:
-    """Returns pooled cost over the reference's, minus one; the interval resamples parameter sets.
+    """Returns pooled cost over the reference's, minus one; the interval resamples `units`.
 
     None where the policy wasn't examined or is unstable.
     """
-    cost_P, reference_P = costs(cases, setting, name), costs(cases, setting, reference)
-    if not len(cost_P) or np.isnan([*cost_P, *reference_P]).any():
+    pair_UX = units(cases, setting, (name, reference))
+    if pair_UX is None:
         return None
-    pair_PX = np.stack([cost_P, reference_P], axis=1)
-    return bootstrap_interval(lambda p: p[..., 0].sum(-1) / p[..., 1].sum(-1) - 1, pair_PX, _random(seed))
+    return bootstrap_interval(lambda p: p[..., 0].sum(-1) / p[..., 1].sum(-1) - 1, pair_UX, _random(seed))
 
 
 def gap_closed(
@@ -324,39 +495,42 @@ def gap_closed(
 
     None where the gap's own interval includes zero, or a policy is unstable.
     """
-    cost_PX = np.stack([costs(cases, setting, n) for n in (heuristic, name, reference)], axis=1)
-    if np.isnan(cost_PX).any() or not len(cost_PX):
+    cost_UX = units(cases, setting, (heuristic, name, reference))
+    if cost_UX is None:
         return None
-    gap = bootstrap_interval(lambda p: (p[..., 0] - p[..., 2]).sum(-1), cost_PX, _random(seed))
+    gap = bootstrap_interval(lambda p: (p[..., 0] - p[..., 2]).sum(-1), cost_UX, _random(seed))
     if gap.low <= 0:
         return None
     return bootstrap_interval(
-        lambda p: (p[..., 0] - p[..., 1]).sum(-1) / (p[..., 0] - p[..., 2]).sum(-1), cost_PX, _random(seed)
+        lambda p: (p[..., 0] - p[..., 1]).sum(-1) / (p[..., 0] - p[..., 2]).sum(-1), cost_UX, _random(seed)
     )
 
 
 def summary(cases: Sequence[Case], setting: str, name: str, horizon: float, seed: int) -> dict | None:
     """Returns a policy's entry of `metrics.json` for one setting; growth is per unit of time."""
-    cost_P = costs(cases, setting, name)
-    if not len(cost_P):
+    found = [case for case in cases if case.setting == setting and name in case.costs]
+    if not found:
         return None
-    owners = [case.costs[name] for case in cases if case.setting == setting]
-    simulated = [owner.replications for owner in owners if owner.replications]
-    entry: dict = {"mean": None, "ci95": None, "exact": True, "replications": 0, "simulated": None}
-    unstable = bool(np.isnan(cost_P).any())
-    if unstable:
+    owners = [case.costs[name] for case in found]
+    solved = found[0].chain is not None
+    cost_U = units(cases, setting, (name,))
+    simulated = [owner for owner in owners if owner.replications]
+    entry: dict = {"mean": None, "ci95": None, "exact": solved, "replications": 0, "simulated": None}
+    if cost_U is None:
         entry |= {"exact": False, "unstable": True}
     else:
-        interval = bootstrap_interval(lambda p: p.mean(-1), cost_P, _random(seed))
-        entry |= {**interval.as_dict(), "tabulated": min(owner.tabulated for owner in owners)}
+        interval = bootstrap_interval(lambda p: p[..., 0].mean(-1), cost_U, _random(seed))
+        entry |= interval.as_dict()
+        if solved:
+            entry["tabulated"] = min(owner.tabulated for owner in owners)
     if simulated:
-        entry["replications"] = len(simulated[0])
-        if unstable:
-            growth_R = np.mean([owner.growth_R for owner in owners if owner.replications], axis=0)
-            growth_R = growth_R / (horizon / 2)
-            entry["growth"] = mean_interval(growth_R).as_dict()
-        else:
-            cost_R = np.mean([[r.cost for r in replications] for replications in simulated], axis=0)
+        entry["replications"] = len(simulated[0].replications)
+        if cost_U is None:
+            growth = [owner.growth_R.mean() for owner in simulated if len(owner.growth_R)]
+            growth_R = simulated[0].growth_R if len(simulated) == 1 else np.array(growth)
+            entry["growth"] = mean_interval(growth_R / (horizon / 2)).as_dict() if len(growth_R) else None
+        elif solved:
+            cost_R = np.nanmean([owner.cost_R for owner in simulated], axis=0)
             entry["simulated"] = {**mean_interval(cost_R).as_dict(), "replications": len(cost_R)}
     return entry
 

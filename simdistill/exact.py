@@ -1,9 +1,10 @@
 """Exact long-run average costs of Markov processes with decisions, by sparse linear solves.
 
-A simulator whose observation is the Markov state offers `markov(params, size)`: a `MarkovProcess` where decisions
-fall at the points of one Poisson process (the arrivals), so that the costs seen by arrivals and over time agree
-(PASTA), or a `DecisionProcess` for everything else. Policies are then evaluated without noise and the optimum is
-found by policy iteration (Puterman, Markov Decision Processes, chapter 8.6; continuous time as in chapter 11).
+A simulator whose observation is the Markov state offers `markov(params, size)`: a `MarkovProcess` where
+decisions fall at the points of one Poisson process (the arrivals), so that costs seen by arrivals and over time
+agree (PASTA), or a `DecisionProcess` for everything else. Policies are then evaluated without noise, and the
+optimum is found by policy iteration (Puterman, Markov Decision Processes, chapter 8.6; continuous time as in
+chapter 11).
 """
 
 from collections.abc import Callable, Sequence
@@ -99,7 +100,7 @@ class DecisionProcess:
     boundary_S: np.ndarray
 
     def system(self, policy_SC: np.ndarray) -> tuple[sparse.csc_matrix, np.ndarray, np.ndarray]:
-        """Returns (identity minus transition probabilities, cost (S), time (S)) of an epoch under a policy."""
+        """Returns (identity minus transition probabilities, cost (S), time (S)) of an epoch."""
         moves = sum(sparse.diags(policy_SC[:, c]) @ move for c, move in enumerate(self.moves))
         stay = sparse.csc_matrix(sparse.identity(len(self.states)) - moves)
         return stay, (policy_SC * self.cost_SC).sum(axis=1), (policy_SC * self.time_SC).sum(axis=1)
@@ -120,7 +121,7 @@ class Evaluation:
 
     Attributes:
         cost: Average cost per unit of time.
-        stationary_S: Probability of each state: over time in a MarkovProcess, over epochs in a DecisionProcess.
+        stationary_S: Probability of each state: over time in a MarkovProcess, over epochs otherwise.
         bias_S: Relative value of each state (0 in state 0), in cost units.
         boundary: Probability of the truncation's boundary; a large one means that the queues grow.
     """
@@ -185,6 +186,11 @@ def optimum(
         before, evaluation = evaluation.cost, evaluate(process, policy_SC)
         if before - evaluation.cost <= tolerance * abs(evaluation.cost):
             return policy_SC, evaluation
+
+
+def solvable(simulator: type, kind: str) -> bool:
+    """Returns whether a simulator's long-run costs can be solved for: it has `markov` and a steady state."""
+    return kind == "steady_state" and getattr(simulator, "markov", None) is not None
 
 
 def tabulate(process: Solvable, policy: Callable[[dict, Sequence[str]], str]) -> np.ndarray:

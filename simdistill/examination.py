@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,26 +15,17 @@ from simdistill.environment.language import Language
 from simdistill.evaluation import SETTINGS, Case
 from simdistill.files import read_json, write_json, write_lines
 from simdistill.process import EPISODE, PLAN, SAMPLE, TEST, Parameters, Policy, Streams, numbers
-from simdistill.process.rollout import follow
+from simdistill.process.rollout import started
 from simdistill.process.whatif import Situation, what_if
 from simdistill.scenarios import begin, draw, examination_path
 from simdistill.students import Answer, Student
 from simdistill.teachers.search import SearchTeacher, explore
 
-REFERENCE = "optimum"
-ORDER = (
-    "random",
-    "untuned",
-    "join_shortest_queue",
-    "shortest_expected_delay",
-    "teacher",
-    "student",
-    REFERENCE,
-)
-TITLES = {"untuned": "untuned student", "optimum": "exact optimum"}
+TITLES = {"untuned": "untuned student", evaluation.OPTIMUM: "exact optimum"}
 SHOWN_FUTURES = 100
+SHOWN_DECISIONS = 120
+UNTUNED_REPLICATIONS = 2
 MAP_SIZE = (20, 12)
-EPISODE_MINUTES = 60.0
 
 
 @dataclass(frozen=True)
@@ -52,16 +44,20 @@ class Posed:
 class Asking:
     """A student as a policy that answers many states at once, and remembers its answers."""
 
-    def __init__(self, student: Student, language: Language, labels: Sequence[str]):
-        self.student, self.language, self.labels = student, language, list(labels)
-        self.answers: dict[str, Answer] = {}
+    def __init__(self, student: Student, language: Language):
+        self.student, self.language = student, language
+        self.answers: dict[tuple, Answer] = {}
 
-    def __call__(self, states: Sequence[dict]) -> list[str]:
-        posed = [Posed(self.language.prompt(state), self.labels) for state in states]
+    def __call__(self, states: Sequence[dict], choices: Sequence[Sequence[str]]) -> list[str]:
+        posed = [Posed(self.language.prompt(s), list(c)) for s, c in zip(states, choices, strict=True)]
         answers = self.student.score(posed)
         for question, answer in zip(posed, answers, strict=True):
-            self.answers[question.prompt[-1]["content"]] = answer
-        return [self.labels[answer.choice] for answer in answers]
+            self.answers[question.prompt[-1]["content"], *question.choices] = answer
+        return [question.choices[answer.choice] for question, answer in zip(posed, answers, strict=True)]
+
+    def decide(self, state: dict, choices: Sequence[str]) -> str:
+        """Answers one state."""
+        return self([state], [choices])[0]
 
     @property
     def valid(self) -> float:
@@ -102,34 +98,46 @@ class Examination:
             untuned: Loads the same student without its adapter; it is asked with the default parameters only.
         """
         self.cases = evaluation.prepare(
-            self.task, self.settings, self.compute, partial(self.progress, "solve exactly")
+            self.task, self.settings, self.compute, partial(self.progress, "prepare policies")
         )
-        labels = self.cases[0].chain.labels
-        self.asking = Asking(student, self.language, labels)
-        self._ask_untuned(untuned())
-        for number, case in enumerate(self.cases):
-            evaluation.record(
-                case, "teacher", evaluation.exact.tabulate(case.chain, teacher.policy), self.heuristic
+        self.asking = Asking(student, self.language)
+        self._ask_untuned(Asking(untuned(), self.language))
+        for case in self.cases:
+            evaluation.add(case, "teacher", teacher.policy, self.heuristic)
+        if self.cases[0].chain is None:
+            asked = partial(self.progress, "let the student play")
+            evaluation.accompany(self.task, self.settings, self.cases, "student", self.asking, asked)
+        else:
+            self._ask_in_states()
+        evaluation.confirm(
+            self.task, self.settings, self.cases, self.compute, partial(self.progress, "simulate policies")
+        )
+        self.shown = self._shown_questions(teacher.policy)
+
+    @property
+    def reference(self) -> str:
+        """Name of the policy that all others are compared with."""
+        solved = self.cases[0].chain is not None
+        return self.task.reference or (evaluation.OPTIMUM if solved else "teacher")
+
+    def _ask_untuned(self, asking: Asking) -> None:
+        case = self.cases[0]
+        if case.chain is None:
+            quiet = partial(self.progress, "let the untuned student play")
+            evaluation.accompany(
+                self.task, self.settings, [case], "untuned", asking, quiet, UNTUNED_REPLICATIONS
             )
+        else:
+            evaluation.ask(case, "untuned", asking, self.heuristic, 0.99)
+        self.untuned_valid = asking.valid
+
+    def _ask_in_states(self) -> None:
+        for number, case in enumerate(self.cases):
             extra_S = _map_states(case) if case.setting == "default" else None
             evaluation.ask(
                 case, "student", self.asking, self.heuristic, self.settings.tabulated_mass, extra_S
             )
             self.progress("ask the student", number + 1, len(self.cases))
-        evaluation.confirm(
-            self.task,
-            self.settings,
-            self.cases,
-            self.compute,
-            partial(self.progress, "confirm by simulation"),
-        )
-        self.shown = self._shown_questions(teacher.policy)
-
-    def _ask_untuned(self, student: Student) -> None:
-        case = self.cases[0]
-        asking = Asking(student, self.language, case.chain.labels)
-        evaluation.ask(case, "untuned", asking, self.heuristic, 0.99)
-        self.untuned_valid = asking.valid
 
     def _shown_questions(self, policy: Policy) -> list[dict]:
         """Poses a few new situations, with costs from many futures of their own."""
@@ -175,10 +183,13 @@ class Examination:
                 "cost": replication.cost,
                 "halves": list(replication.halves),
                 "decisions": replication.decisions,
+                "measures": dict(replication.measures),
+                "illegal_answers": replication.illegal_answers,
             }
             for case in self.cases
             for name, cost in case.costs.items()
             for number, replication in enumerate(cost.replications)
+            if replication is not None
         ]
 
     def _metrics(self, folder: Path, teacher: SearchTeacher) -> dict:
@@ -189,16 +200,16 @@ class Examination:
             for path in sorted((folder / "training").glob("failures-*.json"))
             for f in read_json(path)
         ]
-        names = [name for name in ORDER if name in self.cases[0].costs]
-        names += [name for name in self.cases[0].costs if name not in names]
-        simulated = sum(
-            r.decisions for case in self.cases for c in case.costs.values() for r in c.replications
-        )
+        order = ["random", "untuned", *self.task.policies, "teacher", "student", evaluation.OPTIMUM]
+        names = [name for name in dict.fromkeys(order) if name in self.cases[0].costs]
+        replications = [r for case in self.cases for c in case.costs.values() for r in c.replications if r]
+        failures = [*(failure.message for failure in teacher.failures), *own]
+        failures += [message for case in self.cases for message in case.failures]
         return {
             "task": self.task.name,
             "method": self.config.method,
             "seed": self.config.seed,
-            "reference": REFERENCE,
+            "reference": self.reference,
             "heuristic": self.task.heuristic,
             "policies": {name: self._policy(name) for name in names},
             "over_reference": self._over("student"),
@@ -208,7 +219,12 @@ class Examination:
                 for setting in SETTINGS
                 for interval in [
                     evaluation.gap_closed(
-                        self.cases, setting, "student", self.task.heuristic, REFERENCE, self.settings.seed
+                        self.cases,
+                        setting,
+                        "student",
+                        self.task.heuristic,
+                        self.reference,
+                        self.settings.seed,
                     )
                 ]
             },
@@ -221,7 +237,7 @@ class Examination:
             "tokens": {"trained": distilled["tokens"], "examined": work.tokens},
             "simulator_steps": {
                 "teach": sum(generation.decisions for generation in teacher.generations),
-                "examine": simulated,
+                "examine": sum(r.decisions for r in replications),
             },
             "generations": [
                 {
@@ -237,7 +253,7 @@ class Examination:
                 }
                 for g in teacher.generations
             ],
-            "failed_rollouts": [failure.message for failure in teacher.failures] + own,
+            "failed_rollouts": failures,
         }
 
     def _policy(self, name: str) -> dict:
@@ -252,23 +268,28 @@ class Examination:
 
     def _over(self, name: str) -> dict:
         found = {
-            setting: evaluation.over(self.cases, setting, name, REFERENCE, self.settings.seed)
+            setting: evaluation.over(self.cases, setting, name, self.reference, self.settings.seed)
             for setting in SETTINGS
         }
         return {setting: interval.as_dict() if interval else None for setting, interval in found.items()}
 
     def _examination(self) -> dict:
-        document: dict = {"sets": self._sets(), "questions": self.shown, "episode": self._episode()}
-        decision_map = self._decision_map()
-        return document | ({"decision_map": decision_map} if decision_map else {})
+        document = {
+            "sets": self._sets(),
+            "questions": self.shown,
+            "episode": self._episode(),
+            "decision_map": self._decision_map(),
+        }
+        return {name: part for name, part in document.items() if part}
 
     def _sets(self) -> dict:
-        names = ["student", "teacher", *(n for n in self.task.policies if n != "random"), REFERENCE]
+        names = ["student", "teacher", *(n for n in self.task.policies if n != "random"), self.reference]
+        names = list(dict.fromkeys(names))
         return {
             setting: [
                 {
                     "parameters": _told(case.params),
-                    "cost": {name: case.costs[name].exact for name in names},
+                    "cost": {name: evaluation.known(case, name) for name in names},
                 }
                 for case in self.cases
                 if case.setting == setting
@@ -277,37 +298,56 @@ class Examination:
         }
 
     def _episode(self) -> dict:
-        """Plays the same hour with three policies; times and states are those of the decisions."""
+        """Plays the same episode with three policies; every time at which one of them decides is shown."""
         case = self.cases[0]
-        names = ("student", self.task.heuristic, REFERENCE)
-        times: list[float] = []
+        tables = {"student": self.asking.decide, **case.tables}
+        names = dict.fromkeys(("student", self.task.heuristic, self.reference))
+        met = {name: self._met(case, tables[name]) for name in names}
+        times = sorted({time for times, _ in met.values() for time in times})
         policies = {}
-        for name in names:
-            model = self.simulator(case.params, examination_path(self.settings.seed, 10_000))
-            times, states = [], []
-
-            def keep(decision, state, label, times=times, states=states):
-                times.append(decision.env.now)
-                states.append(state)
-
-            follow(model, case.tables[name], EPISODE_MINUTES, keep)
-            policies[name] = _series(states, case.chain.labels)
+        for name, (own_times, states) in met.items():
+            held = np.maximum(np.searchsorted(own_times, times, side="right") - 1, 0)
+            policies[name] = _series([states[place] for place in held], self.labels)
+        if not all(policies.values()):
+            return {}
         return {"parameters": _told(case.params), "times": times, "policies": policies}
+
+    def _met(self, case: Case, policy: Policy) -> tuple[list[float], list[dict]]:
+        """Returns times and states of an episode's decisions."""
+        model = self.simulator(case.params, examination_path(self.settings.seed, 10_000))
+        policy = started(policy, Streams((self.settings.seed, TEST, PLAN, 10_000)))
+        times, states = [], []
+        while len(times) < SHOWN_DECISIONS and (decision := model.advance(self._end)) is not None:
+            state = model.state(decision)
+            times.append(decision.env.now)
+            states.append(state)
+            model.answer(policy(state, decision.labels))
+        return times, states
+
+    @property
+    def _end(self) -> float:
+        return self.task.warm_up + self.task.horizon
+
+    @property
+    def labels(self) -> list[str]:
+        """Labels of all choices that were met, in the order of the simulator."""
+        chain = self.cases[0].chain
+        return list(chain.labels) if chain else []
 
     def _decision_map(self) -> dict | None:
         """Returns what the policies do in every state of two numbers; None where a state has more."""
         case = self.cases[0]
-        shape = tuple(limit + 1 for limit in MAP_SIZE)
         shown_S = _map_states(case)
         if shown_S is None:
             return None
         rows_S = np.flatnonzero(shown_S)
-        labels = np.array(case.chain.labels)
-        names = (REFERENCE, "teacher", "student", self.task.heuristic)
+        shape = tuple(len(np.unique(column)) for column in _places(case)[rows_S].T)
+        labels = np.array(case.solved.labels)
+        names = dict.fromkeys((self.reference, "teacher", "student", self.task.heuristic))
         return {
             "parameters": _told(case.params),
-            "axes": list(case.chain.labels),
-            "labels": list(case.chain.labels),
+            "axes": _axes(case.solved.states, case.solved.labels),
+            "labels": labels.tolist(),
             "size": list(shape),
             "policies": {
                 name: labels[case.policies_SC[name][rows_S].argmax(axis=1)].reshape(shape).tolist()
@@ -325,24 +365,54 @@ def _told(params: Parameters) -> dict:
 
 def _places(case: Case) -> np.ndarray:
     """Returns the numbers that differ between states (S, N)."""
-    place_SN = np.array([numbers(state) for state in case.chain.states])
+    place_SN = np.array([numbers(state) for state in case.solved.states])
     return place_SN[:, place_SN.min(axis=0) < place_SN.max(axis=0)]
 
 
 def _map_states(case: Case) -> np.ndarray | None:
     """Returns the states that the decision map shows (S); None where it can't be drawn."""
+    if case.chain is None:
+        return None
     place_SN = _places(case)
     if place_SN.shape[1] != 2:
         return None
-    return np.all(place_SN <= np.array(MAP_SIZE), axis=1)
+    shown_S = np.all(place_SN <= np.array(MAP_SIZE), axis=1)
+    cells = np.prod([len(np.unique(column)) for column in place_SN[shown_S].T])
+    return shown_S if shown_S.sum() == cells else None
+
+
+def _axes(states: Sequence[dict], labels: Sequence[str]) -> list[str]:
+    """Names the numbers that differ between states."""
+    return [
+        f"{key} at {label}" if label else key
+        for key, value in states[0].items()
+        for place, label in enumerate(_entries(value, labels))
+        if len({_entry(state[key], place) for state in states}) > 1
+    ]
+
+
+def _entries(value: Any, labels: Sequence[str]) -> list[str]:
+    """Names the entries of a list in a state, by the choices where there are as many."""
+    if not isinstance(value, list):
+        return [""]
+    return list(labels) if len(value) == len(labels) else [str(n + 1) for n in range(len(value))]
+
+
+def _entry(value: Any, place: int) -> Any:
+    return value[place] if isinstance(value, list) else value
 
 
 def _series(states: Sequence[dict], labels: Sequence[str]) -> dict:
-    """Returns the lists in the states that change, one series per entry."""
+    """Returns the lists of numbers in the states that change, one series per entry."""
     return {
-        key: {label: [state[key][column] for state in states] for column, label in enumerate(labels)}
+        key: {
+            label: [state[key][place] for state in states]
+            for place, label in enumerate(_entries(value, labels))
+        }
         for key, value in states[0].items()
-        if isinstance(value, list) and any(state[key] != value for state in states)
+        if isinstance(value, list)
+        and all(isinstance(entry, int | float) for entry in value)
+        and any(state[key] != value for state in states)
     }
 
 

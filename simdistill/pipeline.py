@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -14,9 +14,9 @@ from simdistill import report as reporting
 from simdistill.compute import Map, simulating
 from simdistill.config import RunConfig
 from simdistill.environment.language import Language
-from simdistill.examination import Examination
+from simdistill.examination import Asking, Examination
 from simdistill.files import read_json, write_json
-from simdistill.own_states import Decide, visit
+from simdistill.own_states import visit
 from simdistill.process import TRAIN, TUNE
 from simdistill.questions import Question
 from simdistill.record import Record, environment
@@ -191,7 +191,7 @@ class Run:
                 config.distill,
                 (config.seed, TRAIN),
                 key,
-                self._asked(student),
+                Asking(student, self.language),
                 failures,
                 partial(self.progress, f"own states, round {number}"),
             )
@@ -200,14 +200,6 @@ class Run:
             searched = [item for found in self.compute(label, groups) for item in found]
             write_json(self.training / f"failures-{number}.json", [asdict(failure) for failure in failures])
             return self._questions(teacher, searched, teacher.label(searched), "train", number)
-
-    def _asked(self, student: Student) -> Decide:
-        def ask(states: Sequence[dict], choices: Sequence[Sequence[str]]) -> list[str]:
-            posed = [_Posed(self.language.prompt(s), list(c)) for s, c in zip(states, choices, strict=True)]
-            answers = student.score(posed)
-            return [question.choices[answer.choice] for question, answer in zip(posed, answers, strict=True)]
-
-        return ask
 
     def _teacher(self) -> SearchTeacher:
         return store.load(self.training / "teacher.json", self.config.task.simulator)
@@ -225,14 +217,6 @@ class Run:
             examination = Examination(self.config, self.language, self.compute, self.progress)
             examination.run(teacher, student, partial(Student.load, self.config.student.name))
             examination.write(self.folder, teacher, self.record.spent())
-
-
-@dataclass(frozen=True)
-class _Posed:
-    """A question without an answer."""
-
-    prompt: list[dict[str, str]]
-    choices: list[str]
 
 
 def _card(config: RunConfig) -> str:

@@ -66,9 +66,9 @@ class Counted:
     def __init__(self, policy):
         self.policy, self.asked = policy, []
 
-    def __call__(self, states):
+    def __call__(self, states, choices):
         self.asked += states
-        return [self.policy(state, ["A", "B"]) for state in states]
+        return [self.policy(*question) for question in zip(states, choices, strict=True)]
 
 
 def test_asking_where_it_matters_gives_nearly_the_whole_policy(cases):
@@ -88,7 +88,7 @@ def test_a_policy_that_overloads_a_server_is_unstable(cases):
 
 def pooled(costs: dict[str, list]) -> list[Case]:
     """Cases with given exact costs."""
-    none: Any = (None, None, None)
+    none: Any = (None, object())
     count = len(next(iter(costs.values())))
     return [
         Case("in_distribution", n, *none, costs={name: Cost(values[n]) for name, values in costs.items()})

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from datasets import load_dataset
 from filelock import FileLock
 from rich.console import Console
@@ -13,6 +14,7 @@ from simdistill.config import compose
 from simdistill.distill.methods.simdistill import SimDistill
 from simdistill.errors import InputError
 from simdistill.files import read_json, read_lines
+from simdistill.simulators.queueing import Queueing
 from simdistill.students import Student
 
 FILES = (
@@ -56,6 +58,10 @@ SMALL = [
 
 def small(tiny_folder: Path, output: Path, *overrides: str):
     return compose([*SMALL, f"student.name={tiny_folder}", f"output={output}", *overrides])[0]
+
+
+def read_yaml(path: Path) -> dict:
+    return yaml.safe_load(path.read_text())
 
 
 def quiet() -> Console:
@@ -115,6 +121,41 @@ def test_a_finished_run_is_not_done_again(finished, monkeypatch):
     before = (finished / "questions.parquet").stat().st_mtime_ns
     pipeline.resume(finished, quiet())
     assert (finished / "questions.parquet").stat().st_mtime_ns == before
+
+
+class Unsolved(Queueing):
+    """A process that can only be simulated."""
+
+    markov = None
+
+
+@pytest.fixture(scope="module", params=["steady_state", "terminating"])
+def simulated(request, tiny_folder, tmp_path_factory) -> Path:
+    what = [f"task.simulator={__name__}:Unsolved", f"task.kind={request.param}", "task.horizon=30"]
+    what += ["task.warm_up=0"] if request.param == "terminating" else []
+    config = small(tiny_folder, tmp_path_factory.mktemp("runs") / "run", *what, "evaluation.replications=4")
+    return pipeline.run(config, quiet())
+
+
+def test_a_process_without_a_solution_is_examined_by_simulation(simulated):
+    metrics = read_json(simulated / "metrics.json")
+    assert metrics["reference"] == "teacher"
+    for name in ("random", "untuned", "shortest_expected_delay", "teacher", "student"):
+        cost = metrics["policies"][name]["cost"]["default"]
+        assert not cost["exact"] and cost["replications"] == (2 if name == "untuned" else 4)
+    assert metrics["teacher_over_reference"]["default"]["mean"] == 0.0
+    assert metrics["over_reference"]["in_distribution"] is not None
+    rows = read_lines(simulated / "rollouts.jsonl")
+    student = [row for row in rows if row["policy"] == "student"]
+    teacher = [row for row in rows if row["policy"] == "teacher"]
+    assert [row["seed_path"] for row in student] == [row["seed_path"] for row in teacher]
+    assert all(row["decisions"] > 0 for row in student)
+    if read_yaml(simulated / "config.yaml")["task"]["kind"] == "terminating":
+        assert all(row["halves"] == [] for row in rows)
+    assert (
+        "above the teacher" in (simulated / "report.html").read_text()
+        or "below the teacher" in (simulated / "report.html").read_text()
+    )
 
 
 class Stop(Exception):

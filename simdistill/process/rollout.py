@@ -1,7 +1,7 @@
 """Running a process under a policy."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,12 +102,34 @@ def replicate(
         horizon: Simulated time after the warm-up; the latest end of a terminating episode.
         terminating: Whether the total cost of an episode is asked for, and not the average over time.
     """
-    model = simulator(params, path)
-    decisions = follow(model, policy, warm_up) if warm_up > 0 else 0
+    game = playing(simulator(params, path), warm_up, horizon, terminating)
+    try:
+        state, labels = next(game)
+        while True:
+            state, labels = game.send(policy(state, labels))
+    except StopIteration as end:
+        return end.value
+
+
+def playing(
+    model: ProcessModel, warm_up: float, horizon: float, terminating: bool = False
+) -> Generator[tuple[dict, list[str]], str, Replication]:
+    """Plays a replication whose decisions come from outside: yields state and choices, is sent a choice.
+
+    Args:
+        model: At its beginning.
+        warm_up: As in `replicate`.
+        horizon: As in `replicate`.
+        terminating: As in `replicate`.
+
+    Returns:
+        The replication, when there are no more questions.
+    """
+    decisions = (yield from _asking(model, warm_up)) if warm_up > 0 else 0
     before = model.totals(warm_up) if warm_up > 0 else {}
     marks = [model.cost(warm_up) if warm_up > 0 else 0.0]
     for end in (warm_up + horizon / 2, warm_up + horizon):
-        decisions += follow(model, policy, end)
+        decisions += yield from _asking(model, end)
         marks.append(model.cost(end))
     measures = means(before, model.totals(warm_up + horizon))
     if terminating:
@@ -118,10 +140,19 @@ def replicate(
     return Replication(cost, halves, decisions, measures, model.env.now, model.illegal_answers)
 
 
+def _asking(model: ProcessModel, until: float) -> Generator[tuple[dict, list[str]], str, int]:
+    """Puts every question up to a time; returns how many there were."""
+    decisions = 0
+    while (decision := model.advance(until)) is not None:
+        model.answer((yield model.look(decision), decision.labels))
+        decisions += 1
+    return decisions
+
+
 def means(
     before: Mapping[str, tuple[float, float]], after: Mapping[str, tuple[float, float]]
 ) -> dict[str, float]:
-    """Returns the mean of every level and tally between two of a model's `totals`; NaN without observations."""
+    """Returns the mean of every level and tally between two `totals` of a model; NaN without observations."""
     found = {}
     for name, (total, weight) in after.items():
         total_before, weight_before = before.get(name, (0.0, 0.0))

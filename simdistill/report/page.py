@@ -43,6 +43,7 @@ def contents(record: Record) -> dict[str, Any]:
     return {
         "record": record,
         "byline": _byline(record),
+        "time_unit": (record.config.get("task") or {}).get("time_unit", "minute"),
         "headline": _headline(record),
         "tiles": _tiles(record),
         "verdict": _verdict(record),
@@ -313,7 +314,7 @@ def _decision_map(record: Record) -> dict[str, Any] | None:
     if time is None or not np.sum(time) > 0:
         time = None
     colours = _colours(found["labels"])
-    axis_titles = (f"jobs at {found['axes'][0]}", f"jobs at {found['axes'][1]}")
+    axis_titles = tuple(found["axes"])
     panels = [
         {
             "title": record.title(name),
@@ -361,7 +362,7 @@ def _appears(label: str, choices: Mapping[str, Sequence[Sequence[str | None]]]) 
 def _cut(choices: Mapping[str, Sequence[Sequence[str | None]]]) -> str:
     """Where maps end that are larger than can be drawn legibly; empty if none is."""
     largest = max(max(len(choice_XY), len(choice_XY[0])) for choice_XY in choices.values())
-    return f"{LARGEST_MAP - 1} jobs" if largest > LARGEST_MAP else ""
+    return str(LARGEST_MAP - 1) if largest > LARGEST_MAP else ""
 
 
 def _agreement(choice_XY: Sequence, best_XY: Sequence, time_XY: Sequence | None) -> float | None:
@@ -402,6 +403,7 @@ def _episode(record: Record) -> dict[str, Any] | None:
     highest = max(float(total_T.max()) for total_T in totals.values()) or 1.0
     colours = _colours(list(next(iter(found["policies"].values()))[quantity]))
     last = list(totals)[-1]
+    unit = f"{(record.config.get('task') or {}).get('time_unit', 'minute')}s"
     rows = [
         {
             "title": record.title(name),
@@ -413,7 +415,7 @@ def _episode(record: Record) -> dict[str, Any] | None:
                 series[quantity],
                 colours,
                 highest,
-                "minutes" if name == last else "",
+                unit if name == last else "",
             ),
         }
         for name, series in found["policies"].items()

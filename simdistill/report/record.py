@@ -57,7 +57,7 @@ class Record:
     @property
     def reference_words(self) -> str:
         """The reference inside a sentence."""
-        return "the optimum" if self.reference == "optimum" else self.title(self.reference)
+        return "the optimum" if self.reference == "optimum" else f"the {self.title(self.reference).lower()}"
 
     def title(self, name: str | None) -> str:
         """A policy's title, or its name as words."""

@@ -48,12 +48,18 @@ def _compared(
     params: Parameters = draw(
         simulator, task.parameters.default, task.parameters.train, (seed, TUNE, SAMPLE, number, replication)
     )
-    if getattr(simulator, "markov", None) is not None:
+    if exact.solvable(simulator, task.kind):
         return _solved(partial(simulator.markov, params), policies)
     path: SeedPath = (seed, TUNE, EPISODE, number, replication)
     return [
         replicate(
-            simulator, params, started(policy, Streams((*path, PLAN))), path, task.warm_up, task.horizon
+            simulator,
+            params,
+            started(policy, Streams((*path, PLAN))),
+            path,
+            task.warm_up,
+            task.horizon,
+            task.kind == "terminating",
         ).cost
         for policy in policies
     ]
@@ -65,7 +71,7 @@ def _solved(build, policies: Sequence[Policy]) -> list[float]:
     return [math.inf if fitting is None else fitting[1].cost for fitting in found]
 
 
-def _tabulated(policy: Policy, process: exact.MarkovProcess) -> np.ndarray:
+def _tabulated(policy: Policy, process: exact.Solvable) -> np.ndarray:
     return exact.tabulate(process, policy)
 
 

@@ -249,7 +249,7 @@ def test_large_map_is_cut_and_says_so(run):
         "stationary": [[1 / 1600 for _ in side] for _ in side],
     }
     edit(run, "examination.json", lambda examination: examination.update(decision_map=large))
-    assert "maps end at 29 jobs" in report(run).text
+    assert "maps end at 29" in report(run).text
 
 
 def test_simulation_that_misses_is_counted(run):

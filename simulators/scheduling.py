@@ -131,7 +131,8 @@ class Scheduling(ProcessModel):
             (3.0, 1.0), description="cost per minute of a job in the system, per class"
         )
         next_classes: tuple[NonNegativeInt, ...] = Field(
-            (), description="class that a job becomes after service, per class; 0, and so if left out: it leaves"
+            (),
+            description="class that a job becomes after service, per class; 0, and so if left out: it leaves",
         )
         skills: tuple[tuple[PositiveInt, PositiveInt], ...] = Field(
             ((1, 1), (2, 1), (2, 2)), min_length=1, description="pairs (server, class that it can serve)"
@@ -243,6 +244,7 @@ class Scheduling(ProcessModel):
     def arrive(self, job_class: int, arrivals: float):
         while True:
             yield self.poisson(f"arrivals of class {job_class}", arrivals)
+            self.tally("arrived", 1)
             self.enter(job_class, self.env.now)
 
     def work(self, server: int, speed: float, points: float):
@@ -282,7 +284,7 @@ class Scheduling(ProcessModel):
     def complete(self, server: int):
         job_class, self.serving[server] = self.serving[server], 0
         came, entered = self.jobs[job_class].popleft()
-        self.tally(f"time_in_class_{job_class}", self.env.now - entered)
+        self.tally(f"time_in_system_class_{job_class}", self.env.now - entered)
         self.change(job_class)
         follower = self.params.route[job_class - 1]
         if follower:
@@ -291,6 +293,7 @@ class Scheduling(ProcessModel):
             self.tally("time_in_system", self.env.now - came)
 
     def enter(self, job_class: int, came: float):
+        self.tally(f"arrived_class_{job_class}", 1)
         self.jobs[job_class].append((came, self.env.now))
         self.change(job_class)
 

@@ -1,0 +1,525 @@
+"""Scheduling networks solved exactly, and how they reproduce known answers.
+
+The process is seen when a server is asked and, where nobody is, at arrivals and completions. Axes: S states,
+C classes, M servers.
+"""
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import spsolve
+
+from simdistill.errors import InputError
+from simdistill.exact import DecisionProcess, Evaluation, evaluate, optimum, tabulate
+from simdistill.process import Experiment, KnownCase, Policy
+from simdistill.process.rollout import Replication
+from simdistill.simulators.scheduling import (
+    IDLE,
+    Scheduling,
+    c_mu,
+    class_first,
+    first_buffer_first,
+    first_come,
+    last_buffer_first,
+    maxweight,
+    rate,
+    served,
+    threshold,
+)
+
+SIZES = {1: (100, 400, 1600), 2: (60, 120, 240, 480), 3: (24, 40, 60)}
+"""Truncations to try, by the number of classes."""
+NEGLIGIBLE = 1e-8
+"""Probability of a truncation's boundary below which it doesn't matter."""
+
+
+class Rows:
+    """States of a network as rows of an integer array: jobs (C), serving (M), asked (1), all counted from 1.
+
+    Args:
+        params: The network.
+        most_C: Most jobs of each class.
+        most: Most jobs in all.
+        alike: Whether servers are told apart by what they serve only; all of them must be alike.
+    """
+
+    def __init__(self, params: Any, most_C: np.ndarray, most: int, alike: bool = False):
+        self.params, self.most_C, self.most, self.alike = params, most_C, most, alike
+        self.classes = len(params.arrival_rates)
+        self.servers = max(server for server, _ in params.skills)
+        self.can_MC = np.zeros((self.servers, self.classes), dtype=bool)
+        self.rate_MC = np.zeros((self.servers, self.classes))
+        for (server, job_class), rate in zip(params.skills, params.service_rates, strict=True):
+            self.can_MC[server - 1, job_class - 1] = True
+            self.rate_MC[server - 1, job_class - 1] = rate
+        self.radix = np.array([*(most_C + 1), *[self.classes + 1] * self.servers, self.servers + 1])
+        self.weights = np.concatenate([np.cumprod(self.radix[:0:-1])[::-1], [1]]).astype(np.int64)
+        self.choices = self.classes + params.idling
+
+    def jobs(self, rows_SN: np.ndarray) -> np.ndarray:
+        return rows_SN[:, : self.classes]
+
+    def serving(self, rows_SN: np.ndarray) -> np.ndarray:
+        return rows_SN[:, self.classes : -1]
+
+    def keys(self, rows_SN: np.ndarray) -> np.ndarray:
+        """Returns one number per row, equal where rows are equal; 0 for the empty system."""
+        return rows_SN @ self.weights
+
+    def legal(self, rows_SN: np.ndarray, server: int) -> np.ndarray:
+        """Returns which choices a server (from 0) has (S, choices): classes that wait for it, then idling."""
+        waiting_SC = self.jobs(rows_SN).copy()
+        for other in range(self.servers):
+            busy_S = np.flatnonzero(self.serving(rows_SN)[:, other])
+            waiting_SC[busy_S, self.serving(rows_SN)[busy_S, other] - 1] -= 1
+        legal_SC = (waiting_SC > 0) & self.can_MC[server]
+        if not self.params.idling:
+            return legal_SC
+        return np.column_stack([legal_SC, legal_SC.any(axis=1)])
+
+    def settled(self, rows_SN: np.ndarray, first_S: np.ndarray) -> np.ndarray:
+        """Lets servers from `first_S` on take the only class that they can, up to the first that has a choice."""
+        rows_SN = rows_SN.copy()
+        rows_SN[:, -1] = 0
+        if self.alike:
+            self.serving(rows_SN)[:] = -np.sort(-self.serving(rows_SN), axis=1)
+            first_S = np.zeros(len(rows_SN), dtype=int)
+        for server in range(self.servers):
+            column = self.classes + server
+            free_S = np.flatnonzero((rows_SN[:, -1] == 0) & (rows_SN[:, column] == 0) & (first_S <= server))
+            legal_SC = self.legal(rows_SN[free_S], server)
+            count_S = legal_SC.sum(axis=1)
+            rows_SN[free_S[count_S > 1], -1] = server + 1
+            rows_SN[free_S[count_S == 1], column] = legal_SC[count_S == 1].argmax(axis=1) + 1
+        if self.alike:
+            self.serving(rows_SN)[:] = -np.sort(-self.serving(rows_SN), axis=1)
+        return rows_SN
+
+    def answered(self, rows_SN: np.ndarray, choice: int) -> np.ndarray:
+        """Returns the rows after the servers that are asked took a choice."""
+        rows_SN = rows_SN.copy()
+        asked_S = rows_SN[:, -1].copy()
+        rows_SN[np.arange(len(rows_SN)), self.classes + asked_S - 1] = (
+            choice + 1 if choice < self.classes else 0
+        )
+        return self.settled(rows_SN, asked_S)
+
+    def events(self, rows_SN: np.ndarray):
+        """Yields what can happen where nobody is asked: (indices of rows, rate, rows after it)."""
+        route = self.params.route
+        every_S = np.arange(len(rows_SN))
+        for job_class, rate in enumerate(self.params.arrival_rates):
+            if rate:
+                yield every_S, rate, self.moved(rows_SN, -1, job_class)
+        for server, job_class in zip(*np.nonzero(self.can_MC), strict=True):
+            where_S = np.flatnonzero(rows_SN[:, self.classes + server] == job_class + 1)
+            after_SN = rows_SN[where_S]
+            after_SN[:, self.classes + server] = 0
+            yield (
+                where_S,
+                self.rate_MC[server, job_class],
+                self.moved(after_SN, job_class, route[job_class] - 1),
+            )
+
+    def moved(self, rows_SN: np.ndarray, source: int, target: int) -> np.ndarray:
+        """Moves a job from class to class (from 0; -1 is outside); one that finds no room is lost."""
+        rows_SN = rows_SN.copy()
+        if source >= 0:
+            rows_SN[:, source] -= 1
+        if target >= 0:
+            room_S = (rows_SN[:, target] < self.most_C[target]) & (self.jobs(rows_SN).sum(axis=1) < self.most)
+            rows_SN[room_S, target] += 1
+        if self.params.preemptive:
+            rows_SN[:, self.classes : -1] = 0
+        return self.settled(rows_SN, np.zeros(len(rows_SN), dtype=int))
+
+    def all(self) -> np.ndarray:
+        """Returns every row in which a server is asked or time passes, the empty system first."""
+        grid_SC = np.indices(self.most_C + 1).reshape(self.classes, -1).T
+        grid_SC = grid_SC[grid_SC.sum(axis=1) <= self.most]
+        rows_SN = np.zeros((len(grid_SC), self.classes + self.servers + 1), dtype=np.int64)
+        rows_SN[:, : self.classes] = grid_SC
+        if not self.params.preemptive:
+            for server in range(self.servers):
+                started = [rows_SN]
+                for job_class in np.flatnonzero(self.can_MC[server]):
+                    held_S = (self.serving(rows_SN) == job_class + 1).sum(axis=1)
+                    busy_SN = rows_SN[rows_SN[:, job_class] > held_S]
+                    busy_SN[:, self.classes + server] = job_class + 1
+                    started.append(busy_SN)
+                rows_SN = np.concatenate(started)
+        rows_SN = found = self.distinct(self.settled(rows_SN, np.zeros(len(rows_SN), dtype=int)))
+        while (found[:, -1] > 0).any():
+            asked_SN = found[found[:, -1] > 0]
+            legal_SC = self.legal_asked(asked_SN)
+            found = np.concatenate([self.answered(asked_SN[legal_SC[:, c]], c) for c in range(self.choices)])
+            found = self.distinct(found[found[:, -1] > 0])
+            rows_SN = self.distinct(np.concatenate([rows_SN, found]))
+        return rows_SN
+
+    def legal_asked(self, rows_SN: np.ndarray) -> np.ndarray:
+        """Returns the choices of the servers that are asked (S, choices)."""
+        legal_SC = np.zeros((len(rows_SN), self.choices), dtype=bool)
+        for server in range(self.servers):
+            where_S = np.flatnonzero(rows_SN[:, -1] == server + 1)
+            legal_SC[where_S] = self.legal(rows_SN[where_S], server)
+        return legal_SC
+
+    def distinct(self, rows_SN: np.ndarray) -> np.ndarray:
+        return rows_SN[np.unique(self.keys(rows_SN), return_index=True)[1]]
+
+
+class States(Sequence):
+    """What `observe` gives in each state, made when asked for."""
+
+    def __init__(self, rows: Rows, rows_SN: np.ndarray):
+        self.rows, self.rows_SN = rows, rows_SN
+        params = rows.params
+        self.fixed = {
+            "arrival_rates": list(params.arrival_rates),
+            "holding_costs": list(params.holding_costs),
+            "next_classes": list(params.route),
+            "skills": [list(pair) for pair in params.skills],
+            "service_rates": list(params.service_rates),
+        }
+
+    def __len__(self) -> int:
+        return len(self.rows_SN)
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        row = self.rows_SN[index].tolist()
+        classes = self.rows.classes
+        return {**self.fixed, "jobs": row[:classes], "serving": row[classes:-1], "server": row[-1]}
+
+
+def network(params: Any, most_C: np.ndarray, most: int, alike: bool = False) -> DecisionProcess:
+    """Returns the process with at most `most_C` jobs of each class and `most` jobs in all.
+
+    Where nobody is asked, the first choice is the only one and means to wait for the next event.
+    """
+    rows = Rows(params, most_C, most, alike)
+    rows_SN = rows.all()
+    keys_S, count = rows.keys(rows_SN), len(rows_SN)
+    jobs_SC = rows.jobs(rows_SN)
+    holding_S = jobs_SC @ np.array(params.holding_costs)
+    asked_S = rows_SN[:, -1] > 0
+    legal_SC = np.zeros((count, rows.choices), dtype=bool)
+    legal_SC[asked_S] = rows.legal_asked(rows_SN[asked_S])
+    legal_SC[~asked_S, 0] = True
+    time_SC = np.zeros(legal_SC.shape)
+    moves = []
+    for choice in range(rows.choices):
+        from_S = np.flatnonzero(legal_SC[:, choice])
+        after_SN = rows_SN[from_S].copy()
+        answered_S = asked_S[from_S]
+        after_SN[answered_S] = rows.answered(after_SN[answered_S], choice)
+        next_S = np.flatnonzero(after_SN[:, -1] > 0)  # another server is asked at once
+        sources, targets, rates = [from_S[next_S]], [after_SN[next_S]], [np.ones(len(next_S))]
+        passing_S = np.flatnonzero(after_SN[:, -1] == 0)
+        total_S = np.zeros(count)
+        for where_S, rate, event_SN in rows.events(after_SN[passing_S]):
+            source_S = from_S[passing_S[where_S]]
+            sources.append(source_S)
+            targets.append(event_SN)
+            rates.append(np.full(len(where_S), rate))
+            total_S[source_S] += rate
+        time_SC[:, choice] = np.divide(1.0, total_S, out=np.zeros(count), where=total_S > 0)
+        source = np.concatenate(sources)
+        target = np.searchsorted(keys_S, rows.keys(np.concatenate(targets)))
+        share = np.concatenate(rates) * np.where(total_S[source] > 0, time_SC[source, choice], 1.0)
+        moves.append(sparse.csr_matrix((share, (source, target)), shape=(count, count)))
+    return DecisionProcess(
+        states=States(rows, rows_SN),
+        labels=[str(job_class + 1) for job_class in range(rows.classes)] + [IDLE] * params.idling,
+        legal_SC=legal_SC,
+        moves=moves,
+        cost_SC=holding_S[:, None] * time_SC,
+        time_SC=time_SC,
+        boundary_S=(jobs_SC == most_C).any(axis=1) | (jobs_SC.sum(axis=1) == most),
+    )
+
+
+def markov(params: Any, size: int) -> DecisionProcess:
+    """Returns the process with at most `size` jobs in all."""
+    return network(params, np.full(len(params.arrival_rates), size), size)
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A network under one policy.
+
+    Attributes:
+        process: The truncated process.
+        policy_SC: The policy's table.
+        evaluation: Its long run.
+    """
+
+    process: DecisionProcess
+    policy_SC: np.ndarray
+    evaluation: Evaluation
+
+    def jobs(self) -> np.ndarray:
+        """Returns the mean number of jobs in the system over time, per class."""
+        weights_S = self.evaluation.stationary_S * (self.policy_SC * self.process.time_SC).sum(axis=1)
+        states: Any = self.process.states
+        return weights_S @ states.rows.jobs(states.rows_SN) / weights_S.sum()
+
+
+@lru_cache(maxsize=8)
+def solve(params: Any, policy: Policy | None) -> Solution:
+    """Solves a network under a policy, or for its optimum, on a truncation whose boundary hardly matters.
+
+    Raises:
+        InputError: If no truncation is large enough, as for a policy under which the queues grow.
+    """
+    classes = len(params.arrival_rates)
+    start = policy or maxweight
+    for size in SIZES[min(classes, 3)]:
+        process = network(params, np.full(classes, size), size, alike(params))
+        policy_SC = tabulate(process, start)
+        evaluation = evaluate(process, policy_SC)
+        if evaluation.boundary <= NEGLIGIBLE:
+            break
+    else:
+        raise InputError(f"the boundary still matters with {size} jobs; do the queues grow?")
+    if policy is None:
+        policy_SC, evaluation = optimum(process, policy_SC)
+    return Solution(process, policy_SC, evaluation)
+
+
+class Optimal:
+    """The optimal policy; beyond the truncation as with the most jobs that it holds."""
+
+    def __init__(self, params: Any):
+        self.params = params
+        self.table: dict[tuple, str] = {}
+
+    def __call__(self, state: dict, choices: Sequence[str]) -> str:
+        if not self.table:
+            self.table.update(self.tabulated())
+        jobs = list(state["jobs"])
+        while any(jobs):
+            label = self.table.get(self.key({**state, "jobs": jobs}))
+            if label is not None:
+                return label
+            jobs[jobs.index(max(jobs))] -= 1
+        return choices[0]
+
+    def key(self, state: dict) -> tuple:
+        if alike(self.params):
+            return (*state["jobs"], *sorted(state["serving"]))
+        return (*state["jobs"], *state["serving"], state["server"])
+
+    def tabulated(self) -> dict[tuple, str]:
+        process, policy_SC = (solution := solve(self.params, None)).process, solution.policy_SC
+        asked = np.flatnonzero(process.legal_SC.sum(axis=1) > 1).tolist()
+        return {self.key(process.states[row]): process.labels[int(policy_SC[row].argmax())] for row in asked}
+
+
+def alike(params: Any) -> bool:
+    """Whether several servers have the same skills, so that it doesn't matter which of them serves what."""
+    skills: dict[int, set] = {}
+    for (server, job_class), speed in zip(params.skills, params.service_rates, strict=True):
+        skills.setdefault(server, set()).add((job_class, speed))
+    first, *others = skills.values()
+    return bool(others) and not params.idling and all(other == first for other in others)
+
+
+def two_class(case: KnownCase) -> dict:
+    parameters = case.parameters
+    servers = range(1, parameters.get("servers", 1) + 1)
+    classes = range(1, len(parameters["arrival_rates"]) + 1)
+    return {
+        "arrival_rates": parameters["arrival_rates"],
+        "holding_costs": parameters.get("holding_costs", [1.0] * len(classes)),
+        "skills": [(server, job_class) for server in servers for job_class in classes],
+        "service_rates": list(parameters["service_rates"]) * len(servers),
+        "waits_seen": case.policy["name"] == "fcfs",
+    }
+
+
+def criss_cross(case: KnownCase) -> dict:
+    """No idling: where all jobs cost the same, one served early may as well wait downstream."""
+    arrivals, services = case.parameters["arrival_rates"], case.parameters["service_rates"]
+    return {
+        "arrival_rates": [arrivals["1"], 0.0, arrivals["3"]],
+        "holding_costs": [1.0, 1.0, 1.0],
+        "next_classes": [2, 0, 0],
+        "skills": [(1, 1), (2, 2), (1, 3)],
+        "service_rates": [services["1"], services["2"], services["3"]],
+    }
+
+
+def n_model(case: KnownCase) -> dict:
+    rates = case.parameters["service_rates"]
+    skills = ((1, 1), (2, 1), (2, 2))
+    return {
+        "arrival_rates": case.parameters["arrival_rates"],
+        "holding_costs": case.parameters["holding_costs"],
+        "skills": skills,
+        "service_rates": [rates[f"server_{server}_class_{job_class}"] for server, job_class in skills],
+    }
+
+
+def rybko_stolyar(case: KnownCase) -> dict:
+    """Flow A enters as class 1 at station 1 and leaves as class 2 from station 2, flow B as 3 and 4."""
+    arrivals, means = case.parameters["arrival_rate_per_flow"], case.parameters["mean_service"]
+    entry, leaving = 1.0 / means["entry"], 1.0 / means["exit"]
+    return {
+        "arrival_rates": [arrivals, 0.0, arrivals, 0.0],
+        "holding_costs": [1.0] * 4,
+        "next_classes": [2, 0, 4, 0],
+        "skills": [(1, 1), (2, 2), (2, 3), (1, 4)],
+        "service_rates": [entry, leaving, entry, leaving],
+    }
+
+
+FAMILIES = {
+    "two_class": two_class,
+    "criss_cross": criss_cross,
+    "n_model": n_model,
+    "rybko_stolyar": rybko_stolyar,
+}
+POLICIES = {
+    "c_mu": c_mu,
+    "maxweight": maxweight,
+    "fcfs": first_come,
+    "entry_first": first_buffer_first,
+    "exit_first": last_buffer_first,
+    "first_buffer_first": first_buffer_first,
+    "last_buffer_first": last_buffer_first,
+}
+
+
+def reverse_c_mu(state: dict, choices: Sequence[str]) -> str:
+    """Serves the class whose holding cost × service rate is least; ties go to the higher class."""
+    return min(
+        served(choices)[::-1],
+        key=lambda choice: state["holding_costs"][int(choice) - 1] * rate(state, int(choice)),
+    )
+
+
+def policy_of(case: KnownCase, params: Any) -> Policy:
+    """Returns the policy that a case names.
+
+    Raises:
+        InputError: If there is none of that name.
+    """
+    name = case.policy["name"]
+    if name == "optimal":
+        return Optimal(params)
+    if name == "threshold":
+        return threshold(case.policy["T"])
+    if name == "reverse_c_mu":
+        return reverse_c_mu
+    if name in POLICIES:
+        return POLICIES[name]
+    found = re.fullmatch(r"class_(\d+)_first", name)
+    if found and 1 <= int(found[1]) <= len(params.arrival_rates):
+        return class_first(int(found[1]))
+    known = ", ".join([*POLICIES, "optimal", "reverse_c_mu", "threshold", "class_1_first, …"])
+    raise InputError(f"{case.id}: no policy {name!r} in scheduling; available: {known}")
+
+
+def first_come_jobs(params: Any) -> np.ndarray:
+    """Returns the mean number of jobs in the system per class where servers that are alike serve in order.
+
+    By the chain of (jobs in the system, those of class 1 in service): until a job is served its class is
+    independent of everything else.
+    """
+    servers, first, second = len(params.skills) // 2, *params.arrival_rates
+    first_rate, second_rate = params.service_rates[:2]
+    share = first / (first + second)
+    size = servers + math.ceil(2 * math.log(1e-13) / math.log(params.load))
+
+    def steps(jobs: int, ones: int):
+        """Yields rate and next state of all that can happen."""
+        busy = min(jobs, servers)
+        if jobs < servers:
+            yield first, (jobs + 1, ones + 1)
+            yield second, (jobs + 1, ones)
+        elif jobs < size:
+            yield first + second, (jobs + 1, ones)
+        for gone, speed in ((1, ones * first_rate), (0, (busy - ones) * second_rate)):
+            next_is_one = share if jobs > servers else 0.0
+            yield speed * next_is_one, (jobs - 1, ones - gone + 1)
+            yield speed * (1.0 - next_is_one), (jobs - 1, ones - gone)
+
+    states = [(jobs, ones) for jobs in range(size + 1) for ones in range(min(jobs, servers) + 1)]
+    number = {state: n for n, state in enumerate(states)}
+    found = [(number[s], number[to], speed) for s in states for speed, to in steps(*s) if speed]
+    source, target, speeds = map(np.array, zip(*found, strict=True))
+    rates_SS = sparse.csr_matrix((speeds, (source, target)), shape=(len(states),) * 2)
+    balance_SS = (rates_SS - sparse.diags(np.asarray(rates_SS.sum(axis=1)).ravel())).T.tocsc()
+    weight_S = np.concatenate([[1.0], spsolve(balance_SS[1:, 1:], -balance_SS[1:, 0].toarray().ravel())])
+    waiting = weight_S @ [max(jobs - servers, 0) for jobs, _ in states] / weight_S.sum()
+    arrivals_C = np.array(params.arrival_rates)
+    return arrivals_C * (waiting / arrivals_C.sum() + 1.0 / np.array(params.service_rates[:2]))
+
+
+def mean_jobs(params: Any, policy: Policy) -> np.ndarray:
+    """Returns the exact mean number of jobs in the system, per class."""
+    if policy is first_come:
+        return first_come_jobs(params)
+    return solve(params, None if isinstance(policy, Optimal) else policy).jobs()
+
+
+def experiment(case: KnownCase) -> Experiment:
+    """Returns how to reproduce a known case; jobs and waits by class follow from Little's law."""
+    preemptive = bool(case.conventions.get("preemptive", False))
+    params = Scheduling.parse({**FAMILIES[case.family](case), "preemptive": preemptive})
+    policy = policy_of(case, params)
+    jobs = lru_cache(lambda: mean_jobs(params, policy))
+    solved: dict[str, Callable[[], float]] = {
+        "cost_rate": lambda: float(jobs() @ params.holding_costs),
+        "mean_in_system": lambda: float(jobs().sum()),
+    }
+    measures: dict[str, Any] = {"cost_rate": lambda replication: replication.cost}
+    speed = {
+        job_class: speed for (_, job_class), speed in zip(params.skills, params.service_rates, strict=True)
+    }
+    for job_class, arrivals in enumerate(params.total_rates, 1):
+        service = 1.0 / speed[job_class]
+        solved |= {
+            f"mean_in_system_class_{job_class}": partial(_of_class, jobs, job_class),
+            f"mean_time_in_system_class_{job_class}": partial(_of_class, jobs, job_class, arrivals),
+            f"mean_wait_in_queue_class_{job_class}": partial(_of_class, jobs, job_class, arrivals, service),
+        }
+        if preemptive:
+            measures[f"mean_wait_in_queue_class_{job_class}"] = partial(
+                _wait, f"time_in_system_class_{job_class}", service
+            )
+    if case.run.get("kind") == "unstable":
+        return Experiment(
+            params, policy, warm_up=2_000.0, horizon=20_000.0, growing={"growth_rate": "in_system"}
+        )
+    # The slowest mode of an M/M/1 queue (Cohen, The Single Server Queue, II.2), ten times over.
+    warm_up = 10.0 / (min(params.service_rates) * (1.0 - math.sqrt(params.load)) ** 2)
+    crowd = tuple(math.ceil(rate > 0) * math.ceil(1.0 / (1.0 - params.load)) for rate in params.arrival_rates)
+    return Experiment(
+        params,
+        policy,
+        measures,
+        solved,
+        warm_up=warm_up,
+        horizon=max(10.0 * warm_up, 2_000.0),
+        other_start=params.model_copy(update={"initial_jobs": crowd}),
+    )
+
+
+def _of_class(
+    jobs: Callable[[], np.ndarray], job_class: int, arrivals: float = 1.0, service: float = 0.0
+) -> float:
+    return float(jobs()[job_class - 1]) / arrivals - service
+
+
+def _wait(time: str, service: float, replication: Replication) -> float:
+    return replication.measures[time] - service

@@ -483,3 +483,39 @@ class Interrupted:
 
 
 interrupted = Interrupted
+
+
+def of_moments(name: str, mean: float, sd: float | None = None) -> Any:
+    """Returns the distribution of a name with a mean and a standard deviation.
+
+    Args:
+        name: As in `named`.
+        mean: Its mean.
+        sd: Its standard deviation; None for distributions that have only one with this mean, 0 for a certain value.
+
+    Raises:
+        ValueError: If there is no such distribution with these moments.
+    """
+    if sd == 0:
+        return Deterministic(mean)
+    match name, sd:
+        case (("exponential" | "geometric" | "poisson" | "deterministic"), None):
+            return NAMED[name](mean)
+        case (("normal" | "negative_binomial"), float() | int()):
+            return NAMED[name](mean, sd)
+        case "gamma", float() | int():
+            return Gamma((mean / sd) ** 2, mean)
+        case "lognormal", float() | int():
+            return Lognormal(mean, sd / mean)
+        case "uniform", float() | int():
+            return Uniform(mean - math.sqrt(3) * sd, mean + math.sqrt(3) * sd)
+        case "discrete_uniform", float() | int():
+            width = math.sqrt(12 * sd**2 + 1) - 1
+            return DiscreteUniform(round(mean - width / 2), round(mean + width / 2))
+        case "binomial", float() | int():
+            failure = sd**2 / mean
+            return Binomial(round(mean / (1 - failure)), 1 - failure)
+    raise ValueError(
+        f"no {name} with mean {mean:g} and sd {sd}; by mean alone there are deterministic, exponential, geometric and "
+        "poisson, by mean and sd binomial, discrete_uniform, gamma, lognormal, negative_binomial, normal and uniform"
+    )

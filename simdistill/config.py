@@ -186,7 +186,8 @@ class StudentConfig(_Config):
     )
     lora: LoraConfig = Field(default_factory=LoraConfig)
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
-        default="auto", description="arithmetic of training; decisions are always made in float32"
+        default="auto",
+        description="arithmetic of training, auto for the faster one; decisions are always made in float32",
     )
 
 

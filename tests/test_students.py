@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from simdistill import students
 from simdistill.errors import InputError
 from simdistill.students import (
     SMOLLM2_135M,
@@ -342,3 +343,10 @@ def test_choices_must_be_told_apart(tokenizer):
     tokens = tokenize(tokenizer, prompt, ["A", "10"])
     assert tokenizer.decode(tokens.prompt_ids).endswith("<|im_start|>assistant\n")
     assert [tokenizer.decode(ids) for ids in tokens.choice_ids] == ["A", "10"]
+
+
+@pytest.mark.parametrize(("half", "chosen"), [(0.01, torch.bfloat16), (1.0, torch.float32)])
+def test_training_uses_the_arithmetic_that_is_faster_here(monkeypatch, half, chosen):
+    seconds = {torch.float32: 0.02, torch.bfloat16: half}
+    monkeypatch.setattr(students, "_product_seconds", lambda dtype: seconds[dtype])
+    assert students.faster_dtype.__wrapped__() == chosen

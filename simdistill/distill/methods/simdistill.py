@@ -7,6 +7,7 @@ Bagnell: DAgger, AISTATS 2011; with costs in place of labels: Ross and Bagnell, 
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from simdistill.distill.losses import Weights, soft_targets
 from simdistill.distill.trainers import MetricsWriter, RoundResult, TrainingQuestion, train_round
 from simdistill.files import read_json, write_json
 from simdistill.questions import Question, load, save
-from simdistill.students import Lora, Student, quiet, release_memory
+from simdistill.students import Lora, Student, faster_dtype, quiet, release_memory
 
 Collect = Callable[[int, Student], list[Question]]
 """Round and student -> questions on states of the student's own rollouts."""
@@ -115,7 +116,7 @@ class SimDistill:
             Lora(lora.r, lora.alpha, _frozen(lora.targets), lora.layers),
             self.config.seed,
             self.adapter(number - 1) if number else None,
-            torch.float32 if student_config.dtype == "float32" else torch.bfloat16,
+            self.dtype,
         )
         rows = training_questions(student, questions, self.config)
         steps_before = sum(-(-size // settings.batch_size) for size in self._sizes()[:number])
@@ -135,8 +136,8 @@ class SimDistill:
             output_dir=self.training / f"checkpoints-{number}",
             seed=self.config.seed,
             checkpoint_steps=settings.checkpoint_steps,
-            bf16=student_config.dtype != "float32",
-            callbacks=[writer, Watch(student, tune, self.config, writer, number, progress)],
+            bf16=self.dtype == torch.bfloat16,
+            callbacks=[writer, Watch(student, tune, self.dtype, writer, number, progress)],
             resume=True,
         )
         student.save_adapter(self.adapter(number), card)
@@ -150,6 +151,16 @@ class SimDistill:
             },
         )
         return result
+
+    @cached_property
+    def dtype(self) -> torch.dtype:
+        """Arithmetic of training; a resumed run keeps what it began with."""
+        chosen = self.training / "dtype.json"
+        if not chosen.exists():
+            wanted = self.config.student.dtype
+            dtype = faster_dtype() if wanted == "auto" else getattr(torch, wanted)
+            write_json(chosen, str(dtype).removeprefix("torch."))
+        return getattr(torch, read_json(chosen))
 
     def _sizes(self) -> list[int]:
         """Returns the planned number of questions of each round."""
@@ -170,7 +181,7 @@ class Watch(TrainerCallback):
     Args:
         student: In training.
         tune: Held-out questions.
-        config: The run.
+        dtype: Arithmetic of training.
         writer: Knows where the learning curve is written, and what came before this round.
         number: The round.
         progress: Shows how far it is.
@@ -180,12 +191,12 @@ class Watch(TrainerCallback):
         self,
         student: Student,
         tune: Sequence[Question],
-        config: RunConfig,
+        dtype: torch.dtype,
         writer: MetricsWriter,
         number: int,
         progress: Progress,
     ):
-        self.student, self.tune, self.config, self.writer = student, tune, config, writer
+        self.student, self.tune, self.dtype, self.writer = student, tune, dtype, writer
         self.phase = "train" if number == 0 else f"train, round {number} on its own states"
         self.progress = progress
 
@@ -198,7 +209,7 @@ class Watch(TrainerCallback):
     def _examine(self, state) -> None:
         student = self.student
         student.forget()
-        bf16 = self.config.student.dtype != "float32"
+        bf16 = self.dtype == torch.bfloat16
         with quiet(), torch.autocast(student.model.device.type, torch.bfloat16, enabled=bf16):
             answers = student.score(self.tune)
         regret_Q = [

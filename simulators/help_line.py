@@ -103,7 +103,7 @@ class HelpLine(ProcessModel):
             (18.0, 36.0), description="of an operator's and a nurse's hour"
         )
         waiting_costs: tuple[NonNegativeFloat, NonNegativeFloat] = Field(
-            (60.0, 30.0), description="of a caller's hour of waiting for an operator, and for a nurse"
+            (40.0, 15.0), description="of a caller's hour of waiting for an operator, and for a nurse"
         )
 
         @field_validator("operator_time_min", "nurse_time_min")

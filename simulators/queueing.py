@@ -7,6 +7,7 @@ server.
 
 import itertools
 import math
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -179,8 +180,10 @@ class Queueing(ProcessModel):
             self.names[server]: server for server in range(count) if self.params.service_rates[server]
         }
         self.jobs = list(self.params.initial_jobs) or [0] * count
+        self.since = [deque([0.0] * jobs) for jobs in self.jobs]
         self.woken = [self.env.event() for _ in range(count)]
         self.cost_rate("jobs in system", sum(self.jobs))
+        self.level("in_system", sum(self.jobs))
         for server in self.open.values():
             self.env.process(self.serve(server))
         self.env.process(self.arrivals())
@@ -215,6 +218,12 @@ class Queueing(ProcessModel):
     def change(self, server: int, jobs: int):
         self.jobs[server] += jobs
         self.cost_rate("jobs in system", sum(self.jobs))
+        self.level("in_system", sum(self.jobs))
+        if jobs > 0:
+            self.since[server].append(self.env.now)
+            self.tally("arrived", 1)
+        else:
+            self.tally("time_in_system", self.env.now - self.since[server].popleft())
 
     def observe(self, decision: Decision) -> dict:
         return {**self.known(self.params), "jobs": list(self.jobs)}

@@ -13,7 +13,6 @@ from scipy.optimize import brentq
 from simdistill.errors import InputError
 from simdistill.exact import MarkovProcess, evaluate, optimum, tabulate
 from simdistill.process import Experiment, KnownCase, Policy, letters
-from simdistill.process.rollout import Replication
 from simdistill.process.streams import Streams
 from simdistill.simulators.queueing import (
     Queueing,
@@ -197,31 +196,27 @@ def policy(case: KnownCase, params: Any) -> tuple[Policy, Sequence[float] | None
 def experiment(case: KnownCase) -> Experiment:
     """Returns how to reproduce a known answer of the family `routing`."""
     params = Queueing.parse(case.parameters)
-    rate = params.arrival_rate
     decides, shares = policy(case, params)
     if case.run["kind"] == "unstable":
-        return Experiment(params, decides, horizon=2000.0, growing={"growth_rate": "jobs in system"})
+        return Experiment(params, decides, horizon=2000.0, growing={"growth_rate": "in_system"})
     solved, exact = solver(params, decides, shares), {}
     if solved is not None:
         exact = {
             "mean_in_system": lambda: solved()[0],
             "p_blocked": lambda: solved()[1],
-            "mean_time_in_system": lambda: solved()[0] / (rate * (1.0 - solved()[1])),
+            "mean_time_in_system": lambda: solved()[0] / (params.arrival_rate * (1.0 - solved()[1])),
         }
+    crowded = params.capacity or math.ceil(2 * params.load / (1 - params.load))
     return Experiment(
         params,
         decides,
-        measures={"mean_in_system": "jobs in system", "mean_time_in_system": partial(time_in_system, rate)},
         solved=exact,
         warm_up=8 * slowest(params, shares),
         horizon=100 * slowest(params, shares),
+        other_start=params.model_copy(
+            update={"initial_jobs": tuple(crowded if rate else 0 for rate in params.service_rates)}
+        ),
     )
-
-
-def time_in_system(arrival_rate: float, found: Replication) -> float:
-    """Returns the mean time of a job in the system, by Little's law."""
-    accepted = arrival_rate * (1.0 - found.measures.get("blocked", 0.0))
-    return found.measures["jobs in system"] / accepted
 
 
 def slowest(params: Any, shares: Sequence[float] | None) -> float:

@@ -190,8 +190,10 @@ class JobShop(ProcessModel):
         self.working_on: list[int | None] = [None] * len(self.waiting)
         self.arrival = [self.env.event() for _ in self.waiting]
         self.asked = 0
+        self.level("in_system", len(self.routes))
         self.cost_rate("minutes until all jobs are done", 1.0)
         for job in range(len(self.routes)):
+            self.tally("arrived", 1)
             self.move_on(job)
         for machine in range(len(self.waiting)):
             self.env.process(self.work(machine))
@@ -215,7 +217,12 @@ class JobShop(ProcessModel):
             self.since[job] = self.env.now
             if not self.arrival[machine].triggered:
                 self.arrival[machine].succeed()
-        elif all(done == len(route) for done, route in zip(self.done, self.routes, strict=True)):
+            return
+        self.since[job] = 0.0
+        unfinished = sum(done < len(route) for done, route in zip(self.done, self.routes, strict=True))
+        self.level("in_system", unfinished)
+        self.tally("time_in_system", self.env.now)
+        if not unfinished:
             self.cost_rate("minutes until all jobs are done", 0.0)
             self.tally("makespan", self.env.now)
 

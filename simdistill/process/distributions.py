@@ -491,12 +491,12 @@ def of_moments(name: str, mean: float, sd: float | None = None) -> Any:
     Args:
         name: As in `named`.
         mean: Its mean.
-        sd: Its standard deviation; None for distributions that have only one with this mean, 0 for a certain value.
+        sd: Its standard deviation; None where the mean says all, 0 for a value that is certain.
 
     Raises:
         ValueError: If there is no such distribution with these moments.
     """
-    if sd == 0:
+    if sd == 0 and name in NAMED:
         return Deterministic(mean)
     match name, sd:
         case (("exponential" | "geometric" | "poisson" | "deterministic"), None):
@@ -507,15 +507,16 @@ def of_moments(name: str, mean: float, sd: float | None = None) -> Any:
             return Gamma((mean / sd) ** 2, mean)
         case "lognormal", float() | int():
             return Lognormal(mean, sd / mean)
-        case "uniform", float() | int():
+        case "uniform", float() | int() if 3 * sd**2 <= mean**2:
             return Uniform(mean - math.sqrt(3) * sd, mean + math.sqrt(3) * sd)
         case "discrete_uniform", float() | int():
             width = math.sqrt(12 * sd**2 + 1) - 1
             return DiscreteUniform(round(mean - width / 2), round(mean + width / 2))
-        case "binomial", float() | int():
+        case "binomial", float() | int() if sd**2 < mean:
             failure = sd**2 / mean
             return Binomial(round(mean / (1 - failure)), 1 - failure)
     raise ValueError(
-        f"no {name} with mean {mean:g} and sd {sd}; by mean alone there are deterministic, exponential, geometric and "
-        "poisson, by mean and sd binomial, discrete_uniform, gamma, lognormal, negative_binomial, normal and uniform"
+        f"no {name} with mean {mean:g} and sd {sd}; by mean alone there are deterministic, exponential, "
+        "geometric and poisson, by mean and sd binomial, discrete_uniform, gamma, lognormal, "
+        "negative_binomial, normal and uniform"
     )

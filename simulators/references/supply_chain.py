@@ -278,9 +278,6 @@ def _serial_system(case: KnownCase) -> Experiment:
     )
     levels, cost = system.solve(_echelon_levels(case))
     kept, stages = effective(levels), len(levels)
-    spread = math.sqrt(demand.variance) or demand.mean
-    whole = isinstance(demand, Counts) and not fractions
-    step = 1.0 if whole else 10.0 ** math.floor(math.log10(spread / 50))
     in_transit_costs = "not charged" not in case.conventions.get("holding", "")
     params = {
         **_moments(given["demand"]),
@@ -291,7 +288,7 @@ def _serial_system(case: KnownCase) -> Experiment:
         "order_delays": [0] * stages,
         "initial_stock": np.maximum(np.diff(kept, prepend=0.0), 0.0).tolist(),
         "largest_order": max(float(demand.quantile(1.0 - 1e-7)), 2.0 * demand.mean),
-        "order_step": step,
+        "order_step": _unit(demand, fractions),
     }
     begun = SupplyChain.parse(params)
     return Experiment(
@@ -322,6 +319,13 @@ def _echelon_levels(case: KnownCase) -> Sequence[float] | None:
         f"{case.id}: policies of a serial system are echelon_base_stock and base_stock, with S, and optimal; "
         f"got {dict(case.policy)}"
     )
+
+
+def _unit(demand: Any, fractions: bool) -> float:
+    """Returns of what orders are multiples: one, or a hundredth or less of what demand varies by."""
+    spread = math.sqrt(demand.variance) or demand.mean
+    whole = isinstance(demand, Counts) and not fractions
+    return 1.0 if whole else 10.0 ** math.floor(math.log10(spread / 50))
 
 
 def _moments(spec: Mapping[str, Any]) -> dict[str, Any]:

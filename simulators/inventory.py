@@ -1,0 +1,274 @@
+"""A stock for which orders must be placed some periods ahead of a demand that nobody knows.
+
+An example: lead time 2, Poisson demand with mean 5, a sale lost costs 9, a unit held 1 a period; 3 units are
+on hand and 6 arrive next period. Base-stock with the best level, 19, orders 10 to make up for what is missing.
+The optimum orders 6: a shortage now can't be made up for later, as customers don't wait.
+"""
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+
+from simdistill.exact import DecisionProcess
+from simdistill.process import Decision, Experiment, KnownCase, Parameters, Policy, ProcessModel, Quantity
+from simdistill.process.distributions import named
+
+
+def amount(state: dict, choices: Sequence[str], units: float) -> str:
+    """Returns the choice that orders so many units, or as nearly as lots and the largest order allow."""
+    return choices[max(0, min(len(choices) - 1, round(units / state["lot_size"])))]
+
+
+def position(state: dict) -> float:
+    """Returns the inventory position: stock on hand (or minus the backlog) and all that is on order."""
+    return state["on_hand"] + sum(state["on_order"])
+
+
+@dataclass(frozen=True)
+class BaseStock:
+    """Orders up to a level of the inventory position, but at most `cap` units at a time."""
+
+    level: float
+    cap: float = math.inf
+
+    def __call__(self, state: dict, choices: Sequence[str]) -> str:
+        return amount(state, choices, min(self.cap, self.level - position(state)))
+
+
+@dataclass(frozen=True)
+class ReorderPoint:
+    """Orders up to `level` as soon as the inventory position is at or below `reorder`: an (s, S) policy."""
+
+    reorder: float
+    level: float
+
+    def __call__(self, state: dict, choices: Sequence[str]) -> str:
+        return amount(state, choices, self.level - position(state) if position(state) <= self.reorder else 0)
+
+
+@dataclass(frozen=True)
+class Constant:
+    """Orders the same amount in every period."""
+
+    units: float
+
+    def __call__(self, state: dict, choices: Sequence[str]) -> str:
+        return amount(state, choices, self.units)
+
+
+def base_stock(state: dict, choices: Sequence[str]) -> str:
+    """Orders up to the level that costs least among all levels."""
+    return _best("base_stock", *_terms(state))(state, choices)
+
+
+def capped_base_stock(state: dict, choices: Sequence[str]) -> str:
+    """Orders up to a level, at most a cap at a time; the pair that costs least (Xin 2021)."""
+    return _best("capped_base_stock", *_terms(state))(state, choices)
+
+
+def s_S(state: dict, choices: Sequence[str]) -> str:
+    """Waits until the position is at or below s, then orders up to S; the best pair where customers wait."""
+    return _best("s_S", *_terms(state))(state, choices)
+
+
+def constant(state: dict, choices: Sequence[str]) -> str:
+    """Orders the constant amount that costs least."""
+    return _best("constant", *_terms(state))(state, choices)
+
+
+def myopic(state: dict, choices: Sequence[str]) -> str:
+    """Orders what costs least in the period in which the order arrives (Zipkin 2008)."""
+    return amount(
+        state, choices, _myopic(state["on_hand"], tuple(state["on_order"]), len(choices) - 1, *_terms(state))
+    )
+
+
+TERMS = (
+    "demand",
+    "mean_demand",
+    "demand_sd",
+    "lead_time",
+    "lost_sales",
+    "perishable",
+    "holding_cost",
+    "shortage_cost",
+    "order_cost",
+    "lot_size",
+)
+"""What a decider knows of the system, as it stands in the state and in the parameters."""
+
+
+def _terms(state: dict) -> tuple:
+    return tuple([state[name] for name in TERMS])
+
+
+@lru_cache(maxsize=4096)
+def _best(name: str, *terms: Any) -> Policy:
+    from simdistill.simulators.references.inventory import best
+
+    return best(name, Inventory.Params(**dict(zip(TERMS, terms, strict=True))))
+
+
+@lru_cache(maxsize=500_000)
+def _myopic(on_hand: int, on_order: tuple[int, ...], max_order: int, *terms: Any) -> float:
+    from simdistill.simulators.references.inventory import myopic_order
+
+    params = Inventory.Params(**dict(zip(TERMS, terms, strict=True)), max_order=max_order)
+    return myopic_order(params, on_hand, on_order)
+
+
+class Inventory(ProcessModel):
+    """Each period an order arrives, the next one is placed, demand comes, stock and shortage are charged."""
+
+    class Params(Parameters):
+        demand: Literal[
+            "poisson",
+            "geometric",
+            "negative_binomial",
+            "discrete_uniform",
+            "deterministic",
+            "normal",
+            "exponential",
+            "gamma",
+        ] = Field("poisson", description="distribution of a period's demand, independent between periods")
+        mean_demand: PositiveFloat = Field(5.0, description="units per period")
+        demand_sd: NonNegativeFloat | None = Field(
+            None, description="standard deviation of a period's demand; None where the mean says it"
+        )
+        lead_time: int = Field(2, ge=0, le=50, description="periods from placing an order to its arrival")
+        lost_sales: bool = Field(True, description="whether customers leave when stock is out, or wait")
+        perishable: bool = Field(False, description="whether stock is thrown away after its period")
+        holding_cost: NonNegativeFloat = Field(
+            1.0, description="per unit of stock left after a period's demand"
+        )
+        shortage_cost: NonNegativeFloat = Field(
+            9.0, description="per unit of demand lost, or per unit that waits after a period's demand"
+        )
+        order_cost: NonNegativeFloat = Field(0.0, description="per order, whatever its size")
+        lot_size: PositiveInt | PositiveFloat = Field(1, description="units; orders are in whole lots")
+        max_order: PositiveInt = Field(9, description="lots in the largest order")
+        initial_stock: int | float = Field(0, description="units on hand at first; below 0 if customers wait")
+
+        @model_validator(mode="after")
+        def _consistent(self):
+            if self.lost_sales and self.initial_stock < 0:
+                raise ValueError(f"initial_stock is {self.initial_stock}, but with lost_sales nobody waits")
+            if self.perishable and not (self.lost_sales and self.lead_time == 0):
+                raise ValueError(
+                    "perishable stock needs lost_sales: true and lead_time: 0, "
+                    f"got lost_sales {self.lost_sales}, lead_time {self.lead_time}"
+                )
+            implied = math.sqrt(self.distribution.variance)
+            if self.demand_sd is not None and not math.isclose(self.demand_sd, implied, abs_tol=1e-6):
+                raise ValueError(
+                    f"{self.demand} demand with mean {self.mean_demand:g} has a standard deviation of "
+                    f"{implied:g}, not demand_sd = {self.demand_sd:g}"
+                )
+            return self
+
+        @cached_property
+        def distribution(self) -> Any:
+            """Distribution of a period's demand by its mean and standard deviation."""
+            mean, sd = self.mean_demand, self.demand_sd
+            match self.demand:
+                case "poisson" | "geometric" | "exponential":
+                    return named({"name": self.demand, "mean": mean})
+                case "deterministic":
+                    return named({"name": self.demand, "value": int(mean) if mean == int(mean) else mean})
+            if sd is None:
+                raise ValueError(f"{self.demand} demand needs demand_sd")
+            match self.demand:
+                case "gamma":
+                    return named({"name": "gamma", "shape": (mean / sd) ** 2, "mean": mean})
+                case "discrete_uniform":
+                    reach = round(math.sqrt(12 * sd**2 + 1)) - 1
+                    low = mean - reach / 2
+                    return named({"name": self.demand, "low": round(low), "high": round(low) + reach})
+            return named({"name": self.demand, "mean": mean, "sd": sd})
+
+        @property
+        def load(self) -> float:
+            """Mean demand over the largest order; below 1 orders can keep up."""
+            return self.mean_demand / (self.max_order * self.lot_size)
+
+    families = ("lost_sales", "backorders", "newsvendor")
+    policies: ClassVar[Mapping[str, Policy]] = {
+        "base_stock": base_stock,
+        "capped_base_stock": capped_base_stock,
+        "s_S": s_S,
+        "myopic": myopic,
+        "constant": constant,
+    }
+
+    @property
+    def max_choices(self) -> int:
+        return self.params.max_order + 1
+
+    def build(self):
+        lots = Quantity(0, self.params.max_order).labelled()
+        self.orders = {label: count * self.params.lot_size for label, count in lots.items()}
+        self.on_hand = self.params.initial_stock
+        self.on_order = [0] * self.params.lead_time  # the next to arrive first
+        self.terms = told(self.params)
+        self.env.process(self.periods())
+
+    def periods(self):
+        for period in itertools.count():
+            if self.on_order:
+                self.on_hand += self.on_order.pop(0)
+            order = yield self.decide("How many lots do you order?", self.orders)
+            self.place(order)
+            self.sell(self.draw("demand", period, self.params.distribution))
+            yield self.env.timeout(1)
+
+    def place(self, order: float):
+        if order:
+            self.charge("ordering", self.params.order_cost)
+        self.tally("order", order)
+        if self.params.lead_time == 0:
+            self.on_hand += order
+        else:
+            self.on_order.append(order)
+
+    def sell(self, demand: float):
+        short = max(0, demand - self.on_hand)
+        left = max(0, self.on_hand - demand)
+        self.charge("holding", self.params.holding_cost * left)
+        self.charge("shortage", self.params.shortage_cost * short)
+        self.tally("on_hand", left)
+        self.tally("short", short)
+        self.tally("stockout", short > 0)
+        keeps = 0 if self.params.perishable else left
+        self.on_hand = keeps if self.params.lost_sales else left - short
+
+    def observe(self, decision: Decision) -> dict:
+        return {**self.terms, "on_hand": self.on_hand, "on_order": list(self.on_order)}
+
+    def fingerprint(self):
+        return self.on_hand, tuple(self.on_order)
+
+    @classmethod
+    def experiment(cls, case: KnownCase) -> Experiment:
+        from simdistill.simulators.references.inventory import experiment
+
+        return experiment(case)
+
+    @classmethod
+    def markov(cls, params: Parameters | Mapping | None, size: int) -> DecisionProcess:
+        """Returns the decision process of stock and orders, with at most `size` units on hand or waiting."""
+        from simdistill.simulators.references.inventory import chain
+
+        return chain(cls.parse(params), size)
+
+
+def told(params: Any) -> dict:
+    """Returns what a decider knows of the system."""
+    return {
+        **{name: getattr(params, name) for name in TERMS},
+        "demand_sd": math.sqrt(params.distribution.variance),
+    }

@@ -13,9 +13,13 @@ from functools import cached_property
 
 import numpy as np
 from scipy import sparse
+from scipy.sparse.csgraph import breadth_first_order, connected_components
 from scipy.sparse.linalg import splu
 
 from simdistill.errors import InputError
+
+RARE = 1e-7
+"""Probability of a state that is too small to count cycles by its visits."""
 
 
 @dataclass(frozen=True)
@@ -136,24 +140,54 @@ def evaluate(process: Solvable, policy_SC: np.ndarray) -> Evaluation:
     """Solves for average cost, stationary distribution and bias of a policy.
 
     Args:
-        process: The chain; under the policy state 0 must be reached from everywhere.
+        process: The chain. Where the policy leaves several sets of states that are never left, the costs are
+            those of the first one that is reached from state 0.
         policy_SC: Probability of each choice in each state.
     """
     system, cost_S, time_S = process.system(policy_SC)
-    rest, from_first = system[1:, 1:], -system[0, 1:]
+    first, trapped_S = _recurrent(system)
+    evaluation = _renewal(process, system, cost_S, time_S, first, trapped_S)
+    if not evaluation.stationary_S[first] > RARE:  # a cycle that lasts this long drowns the rest in rounding
+        often = int(np.abs(evaluation.stationary_S).argmax())
+        evaluation = _renewal(process, system, cost_S, time_S, often, trapped_S)
+    return evaluation
+
+
+def _recurrent(system: sparse.csc_matrix) -> tuple[int, np.ndarray]:
+    """Returns a state that is reached again and again (state 0 if it is), and which ones never lead to it."""
+    _, part_S = connected_components(system, directed=True, connection="strong")
+    rows, columns = system.nonzero()
+    open_parts = np.unique(part_S[rows[part_S[rows] != part_S[columns]]])
+    closed_S = ~np.isin(part_S, open_parts)
+    reached = breadth_first_order(system, 0, return_predecessors=False)
+    first = int(reached[closed_S[reached]][0])
+    return first, closed_S & (part_S != part_S[first])
+
+
+def _renewal(
+    process: Solvable,
+    system: sparse.csc_matrix,
+    cost_S: np.ndarray,
+    time_S: np.ndarray,
+    first: int,
+    trapped_S: np.ndarray,
+) -> Evaluation:
+    """Solves by the cycles between visits of one state (renewal reward)."""
+    other_S = np.arange(len(cost_S)) != first
+    escape = sparse.diags(1e-9 * trapped_S[other_S])  # keeps the system regular
+    rest, leaving = system[other_S][:, other_S] + escape, -system[first].toarray().ravel()[other_S]
     # The system without one state is an M-matrix: no pivoting, the order can follow sparsity alone.
     solver = splu(
         rest.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
     )
-    # Expected cost and time from each state until state 0 give average cost and bias (renewal reward).
-    until_first = solver.solve(np.stack([cost_S[1:], time_S[1:]], axis=1))
-    leaving = from_first.toarray().ravel()
-    cycle_cost, cycle_time = np.array([cost_S[0], time_S[0]]) + leaving @ until_first
+    until_first = solver.solve(np.stack([cost_S[other_S], time_S[other_S]], axis=1))
+    cycle_cost, cycle_time = np.array([cost_S[first], time_S[first]]) + leaving @ until_first
     cost = cycle_cost / cycle_time
-    bias_S = np.concatenate([[0.0], until_first[:, 0] - cost * until_first[:, 1]])
-    visits = np.concatenate([[1.0], solver.solve(leaving, trans="T")])
-    stationary_S = visits / visits.sum()
-    return Evaluation(float(cost), stationary_S, bias_S, float(stationary_S @ process.boundary_S))
+    bias_S, visits_S = np.zeros(len(cost_S)), np.ones(len(cost_S))
+    bias_S[other_S] = until_first[:, 0] - cost * until_first[:, 1]
+    visits_S[other_S] = solver.solve(leaving, trans="T")
+    stationary_S = visits_S / visits_S.sum()
+    return Evaluation(float(cost), stationary_S, bias_S - bias_S[0], float(stationary_S @ process.boundary_S))
 
 
 def choice_values(process: Solvable, evaluation: Evaluation) -> np.ndarray:

@@ -275,6 +275,7 @@ class JobShop(ProcessModel):
         return {
             "machine": machine,
             "jobs": self.names,
+            "here": [self.names[job] for job in sorted(here)],
             "cards": [card(operations, job in working) for job, operations in enumerate(rest)],
             "duration": [operations[0][1] if job in here else 0 for job, operations in enumerate(rest)],
             "waited": [

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 import simpy
-from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
+from pydantic import Field, NonNegativeFloat, model_validator
 
 from simdistill.errors import InputError
 from simdistill.process import (
@@ -164,7 +164,7 @@ class JobShop(ProcessModel):
         shortest: int = Field(1, ge=0, description="minutes of a random instance's shortest operation")
         longest: int = Field(10, ge=1, description="minutes of a random instance's longest operation")
         breakdown_rate: NonNegativeFloat = Field(0.0, description="breakdowns per minute of work")
-        repair_time: PositiveFloat = Field(10.0, description="mean minutes of a repair")
+        repair_time: float = Field(10.0, gt=1, description="mean of a repair, which takes whole minutes")
 
         @model_validator(mode="after")
         def _instance_is_sound(self):

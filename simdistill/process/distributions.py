@@ -463,23 +463,34 @@ def named(spec: Mapping[str, Any]) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Interrupted:
-    """A known duration during which at most one breakdown may happen, at `rate`; a repair is exponential."""
+    """A known whole duration during which at most one breakdown happens; a repair is geometric on 1, 2, 3, …
+
+    Whole numbers keep ends that fall together at the very same instant.
+
+    Attributes:
+        duration: Duration without a breakdown.
+        rate: Breakdowns per unit of time.
+        repair_mean: Mean of the repair, above 1.
+    """
 
     duration: float
     rate: float
     repair_mean: float
 
     def quantile(self, u: float) -> float:
-        broken = -math.expm1(-self.rate * self.duration)
-        if 1.0 - u >= broken:
+        if 1.0 - u >= self._broken:
             return self.duration
-        return self.duration - self.repair_mean * math.log((1.0 - u) / broken)
+        units = math.log((1.0 - u) / self._broken) / math.log1p(-1.0 / self.repair_mean)
+        return self.duration + math.floor(units + 1e-9) + 1
 
     def cdf(self, x: float) -> float:
         if x < self.duration:
             return 0.0
-        broken = -math.expm1(-self.rate * self.duration)
-        return 1.0 - broken * math.exp((self.duration - x) / self.repair_mean)
+        return 1.0 - self._broken * (1.0 - 1.0 / self.repair_mean) ** math.floor(x - self.duration)
+
+    @property
+    def _broken(self) -> float:
+        return -math.expm1(-self.rate * self.duration)
 
 
 interrupted = Interrupted

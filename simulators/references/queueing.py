@@ -26,11 +26,13 @@ from simdistill.simulators.queueing import (
 
 MOST_STATES = 20_000
 """States of a chain on request; more servers leave less room for each."""
-MOST_OPEN = 4
-"""Servers up to which the truncated chain is fine enough to stand beside a known answer."""
+MOST_SOLVED = 60_000
+"""States of the chain that known answers are compared with."""
+NEGLIGIBLE = 1e-7
+"""Probability of a full chain, roughly, up to which it may stand beside a known answer."""
 
 
-def limits(params: Any, size: int) -> list[int]:
+def limits(params: Any, size: int, states: int = MOST_STATES) -> list[int]:
     """Returns the most jobs at each server in a truncated chain.
 
     Up to two servers have room for `size` jobs each. Beyond, the room is shared between the extremes of equal
@@ -41,19 +43,20 @@ def limits(params: Any, size: int) -> list[int]:
     most = np.where(is_open, size, 0)
     if is_open.sum() > 2:
         mean_rate = np.exp(np.log(rates[is_open]).mean())
-        shared = MOST_STATES ** (1 / is_open.sum()) * np.sqrt(rates / mean_rate) - 1
+        shared = states ** (1 / is_open.sum()) * np.sqrt(rates / mean_rate) - 1
         most = np.minimum(most, np.maximum(shared.astype(int), 1))
         most[~is_open] = 0
     return np.minimum(most, params.capacity or size).tolist()
 
 
-def chain(params: Any, size: int) -> MarkovProcess:
+def chain(params: Any, size: int, states: int = MOST_STATES) -> MarkovProcess:
     """Returns the chain of the numbers of jobs, at most `size` at each server.
 
-    A job sent to a server that the truncation fills is lost; it is felt there. At servers that are full by
-    their capacity nothing is truncated.
+    A job sent to a server that the truncation fills is lost, and it is felt there. More than two servers have
+    so little room that an optimum would lose jobs on purpose; there the job goes to the next best server.
+    Where servers are full by their capacity nothing is truncated.
     """
-    most = limits(params, size)
+    most = limits(params, size, states)
     shape = tuple(limit + 1 for limit in most)
     jobs_SN = np.indices(shape).reshape(len(shape), -1).T
     stride_N = np.array([int(np.prod(shape[server + 1 :])) for server in range(len(shape))])
@@ -70,6 +73,10 @@ def chain(params: Any, size: int) -> MarkovProcess:
     names = letters(len(shape))
     full_SC = (jobs_SN == most)[:, is_open]
     next_SC = np.where(full_SC, index_S[:, None], index_S[:, None] + stride_N[is_open])
+    if len(is_open) > 2:
+        delay_SC = (jobs_SN[:, is_open] + 1) / np.array(params.service_rates)[is_open]
+        next_best_S = np.where(full_SC, np.inf, delay_SC).argmin(axis=1)
+        next_SC = np.where(full_SC, next_SC[index_S, next_best_S][:, None], next_SC)
     cost_S = jobs_SN.sum(axis=1).astype(float)
     legal_SC = None
     truncated_SC = full_SC
@@ -99,23 +106,32 @@ def relaxation(arrival_rate: float, service_rate: float) -> float:
     return 1.0 / (math.sqrt(service_rate) - math.sqrt(arrival_rate)) ** 2
 
 
+def fine(params: Any) -> tuple[int, int]:
+    """Returns room at each server and number of states of a chain beyond which there are hardly ever jobs."""
+    size = math.ceil(math.log(1e-9) / math.log(params.load)) if params.load < 1 else 240
+    few = sum(rate > 0 for rate in params.service_rates) <= 3
+    return min(240, max(40, size)), MOST_SOLVED if few else MOST_STATES
+
+
 @dataclass
 class Optimal:
     """The optimal policy, from the truncated chain; beyond it, as at its edge."""
 
     params: Any
-    size: int = 80
+
+    @cached_property
+    def process(self) -> MarkovProcess:
+        return chain(self.params, *fine(self.params))
 
     @cached_property
     def policy_SC(self) -> np.ndarray:
         """The policy's table over the states of the chain."""
-        process = chain(self.params, self.size)
-        return optimum(process, tabulate(process, shortest_expected_delay))[0]
+        return optimum(self.process, tabulate(self.process, shortest_expected_delay))[0]
 
     @cached_property
     def table(self) -> np.ndarray:
         """The choice's column for each combination of jobs, one axis per server."""
-        shape = [limit + 1 for limit in limits(self.params, self.size)]
+        shape = [limit + 1 for limit in limits(self.params, *fine(self.params))]
         return self.policy_SC.argmax(axis=1).reshape(shape)
 
     def __call__(self, state: dict, choices: Sequence[str]) -> str:
@@ -240,15 +256,20 @@ def solver(
         return lambda: (sum(load / (1 - load) for load in loads), 0.0)  # M/M/1 queues of their own
     if params.capacity is None and isinstance(decides, RoundRobin):
         return lambda: (sum(erlang_arrivals(arrival_rate, len(rates), rate) for rate in rates), 0.0)
-    if sum(rate > 0 for rate in rates) > MOST_OPEN or isinstance(decides, RoundRobin):
+    room = sum(limits(params, *fine(params)))
+    too_coarse = params.capacity is None and params.load**room > NEGLIGIBLE
+    if too_coarse or isinstance(decides, RoundRobin):
         return None
     return lru_cache(partial(by_chain, params, decides))
 
 
-def by_chain(params: Any, decides: Policy, size: int = 80) -> tuple[float, float]:
+def by_chain(params: Any, decides: Policy) -> tuple[float, float]:
     """Returns mean number in system and probability of refusal under a policy, from the truncated chain."""
-    process = chain(params, size)
-    policy_SC = decides.policy_SC if isinstance(decides, Optimal) else tabulate(process, decides)
+    if isinstance(decides, Optimal):
+        process, policy_SC = decides.process, decides.policy_SC
+    else:
+        process = chain(params, *fine(params))
+        policy_SC = tabulate(process, decides)
     stationary_S = evaluate(process, policy_SC).stationary_S
     jobs_SN = np.array([state["jobs"] for state in process.states])
     is_open = np.array(params.service_rates) > 0

@@ -15,6 +15,10 @@ import numpy as np
 from simdistill.process.distributions import Distribution, Exponential, beyond
 
 BLOCK = 64
+MOST_BLOCKS = 2048
+"""Blocks kept by one episode's streams; those drawn first are dropped, and drawn again if asked for."""
+MOST_POINTS = 4096
+"""Points kept of one Poisson clock; earlier ones are dropped, and drawn again if asked for."""
 
 TRAIN, TUNE, TEST = 0, 1, 2
 """First key below the root seed: training, tuning and test draws never share a tree."""
@@ -48,6 +52,8 @@ class Streams:
         key = (source, visit, block)
         numbers = self._blocks.get(key)
         if numbers is None:
+            if len(self._blocks) >= MOST_BLOCKS:
+                del self._blocks[next(iter(self._blocks))]
             numbers = self._blocks[key] = self._draw(source, visit, block)
         return numbers[offset]
 
@@ -68,20 +74,27 @@ class Clock:
         start: Time at which the process starts.
     """
 
-    __slots__ = ("_gap", "_points", "_source", "_streams")
+    __slots__ = ("_dropped", "_gap", "_points", "_source", "_start", "_streams")
 
     def __init__(self, streams: Streams, source: str, rate: float, start: float = 0.0):
         self._streams, self._source = streams, source
         self._gap = Exponential(1.0 / rate)
-        self._points = [start]
+        self._start, self._points, self._dropped = start, [start], 0
 
     def after(self, instant: float) -> float:
         """Returns the first point later than `instant`."""
         # SimPy reaches a point by adding a delay to the present, which may end one rounding error before it.
         instant += 1e-9 * self._gap.mean
         points = self._points
+        if self._dropped and instant < points[0]:
+            points, self._dropped = [self._start], 0
         while points[-1] <= instant:
-            points.append(points[-1] + self._gap.quantile(self._streams.uniform(self._source, len(points))))
+            number = self._dropped + len(points)
+            points.append(points[-1] + self._gap.quantile(self._streams.uniform(self._source, number)))
+            if len(points) > MOST_POINTS:
+                self._dropped += MOST_POINTS // 2
+                points = points[MOST_POINTS // 2 :]
+        self._points = points
         return points[bisect_right(points, instant)]
 
 

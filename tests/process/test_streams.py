@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from simdistill.process import TEST, TRAIN, TUNE, Streams, World, deterministic, exponential, gamma, generator
+from simdistill.process import (
+    TEST,
+    TRAIN,
+    TUNE,
+    Streams,
+    World,
+    deterministic,
+    exponential,
+    gamma,
+    generator,
+    streams,
+)
 from simdistill.process.streams import BranchedWorld, Clock
 
 PATH = (3, TRAIN, 0, 5)
@@ -130,3 +141,17 @@ def test_a_branched_clock_has_the_old_points_before_and_new_ones_after():
     for branch in branches:
         branch.branch()
     assert [branch.tick("service", 2.0, 20.0) for branch in branches] == following
+
+
+def test_memory_does_not_grow_with_time_and_what_was_dropped_is_drawn_again(monkeypatch):
+    whole = Clock(Streams((5,)), "service", 1.0)
+    instants = np.linspace(0.0, 300.0, 200)
+    expected = [whole.after(instant) for instant in instants]
+    monkeypatch.setattr(streams, "MOST_POINTS", 16)
+    monkeypatch.setattr(streams, "MOST_BLOCKS", 2)
+    source = Streams((5,))
+    clock = Clock(source, "service", 1.0)
+    assert [clock.after(instant) for instant in instants] == expected
+    assert len(clock._points) <= 17 and len(source._blocks) <= 2
+    assert [clock.after(instant) for instant in instants] == expected
+    assert Streams((5,)).uniform("x", 7) == source.uniform("x", 7)

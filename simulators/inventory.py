@@ -1,8 +1,8 @@
 """A stock for which orders must be placed some periods ahead of a demand that nobody knows.
 
 An example: lead time 2, Poisson demand with mean 5, a sale lost costs 9, a unit held 1 a period; 3 units are
-on hand and 6 arrive next period. Base-stock with the best level, 19, orders 10 to make up for what is missing.
-The optimum orders 6: a shortage now can't be made up for later, as customers don't wait.
+on hand and 6 arrive next period. Base-stock with the best level, 19, orders 10, all that is missing. The
+optimum orders 6: a shortage now can't be made up for later, as customers don't wait.
 """
 
 import itertools
@@ -16,7 +16,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_
 
 from simdistill.exact import DecisionProcess
 from simdistill.process import Decision, Experiment, KnownCase, Parameters, Policy, ProcessModel, Quantity
-from simdistill.process.distributions import named
+from simdistill.process.distributions import of_moments
 
 
 def amount(state: dict, choices: Sequence[str], units: float) -> str:
@@ -102,6 +102,9 @@ TERMS = (
 )
 """What a decider knows of the system, as it stands in the state and in the parameters."""
 
+BY_MEAN = ("poisson", "geometric", "deterministic", "exponential")
+"""Distributions of demand whose mean says all."""
+
 
 def _terms(state: dict) -> tuple:
     return tuple([state[name] for name in TERMS])
@@ -129,12 +132,15 @@ class Inventory(ProcessModel):
         demand: Literal[
             "poisson",
             "geometric",
-            "negative_binomial",
-            "discrete_uniform",
             "deterministic",
-            "normal",
             "exponential",
+            "negative_binomial",
+            "binomial",
+            "discrete_uniform",
+            "uniform",
+            "normal",
             "gamma",
+            "lognormal",
         ] = Field("poisson", description="distribution of a period's demand, independent between periods")
         mean_demand: PositiveFloat = Field(5.0, description="units per period")
         demand_sd: NonNegativeFloat | None = Field(
@@ -174,22 +180,9 @@ class Inventory(ProcessModel):
         @cached_property
         def distribution(self) -> Any:
             """Distribution of a period's demand by its mean and standard deviation."""
-            mean, sd = self.mean_demand, self.demand_sd
-            match self.demand:
-                case "poisson" | "geometric" | "exponential":
-                    return named({"name": self.demand, "mean": mean})
-                case "deterministic":
-                    return named({"name": self.demand, "value": int(mean) if mean == int(mean) else mean})
-            if sd is None:
-                raise ValueError(f"{self.demand} demand needs demand_sd")
-            match self.demand:
-                case "gamma":
-                    return named({"name": "gamma", "shape": (mean / sd) ** 2, "mean": mean})
-                case "discrete_uniform":
-                    reach = round(math.sqrt(12 * sd**2 + 1)) - 1
-                    low = mean - reach / 2
-                    return named({"name": self.demand, "low": round(low), "high": round(low) + reach})
-            return named({"name": self.demand, "mean": mean, "sd": sd})
+            whole = self.mean_demand.is_integer()
+            mean = int(self.mean_demand) if whole else self.mean_demand
+            return of_moments(self.demand, mean, None if self.demand in BY_MEAN else self.demand_sd)
 
         @property
         def load(self) -> float:

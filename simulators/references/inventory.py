@@ -26,8 +26,10 @@ Rule = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 DENSE = 1500
 """States up to which a chain is solved by elimination; beyond, by iteration."""
-MOST_STATES = 400_000
-"""States of a decision process on request, and of a sweep of value iteration over all choices."""
+FAST_STATES = 5_000
+"""States of a decision process that is solved within a second."""
+MOST_STATES = 4_000_000
+"""States that value iteration can sweep over."""
 
 
 # Demand and the cost of one period.
@@ -386,7 +388,7 @@ def _iterate(params: Any, most: int, largest: int, tolerance: float = 2e-6) -> O
     """
     onward = max(params.lead_time - 1, 0)
     shape = (most + 1, *(largest + 1,) * onward)
-    if np.prod(shape, dtype=float) > MOST_STATES * 10:
+    if np.prod(shape, dtype=float) > MOST_STATES:
         raise InputError(
             f"the optimum for a lead time of {params.lead_time} needs {math.prod(shape):,} states"
         )
@@ -551,20 +553,22 @@ def _descend(params: Any, kind: type, place: tuple[float, ...]) -> tuple[float, 
 def chain(params: Any, size: int) -> DecisionProcess:
     """Returns the decision process as the decider sees it.
 
-    Stock and backlog reach `size` units, or the demand of 0.4 `size` periods if that is more. Orders aren't truncated. An epoch is a period.
+    Stock and backlog reach `size` units, or the demand of 0.4 `size` periods as long as that leaves few
+    states. Orders aren't truncated. An epoch is a period.
 
     Raises:
         InputError: If demand doesn't come in whole units, or there are too many states.
     """
     demand_D = demand(params)
     choices, onward = params.max_order + 1, max(params.lead_time - 1, 0)
-    most = 0 if params.perishable else math.ceil(size * max(1.0, 0.4 * params.mean_demand))
+    ample = min(0.4 * params.mean_demand * size, FAST_STATES / choices**onward)
+    most = 0 if params.perishable else math.ceil(max(size, ample))
     lowest = 0 if params.lost_sales else -most
     shape = (most - lowest + 1, *(choices,) * onward)
-    if math.prod(shape) > MOST_STATES:
+    if math.prod(shape) > MOST_STATES / 10:
         raise InputError(
             f"a lead time of {params.lead_time} with max_order {params.max_order} has {math.prod(shape):,} "
-            f"states; at most {MOST_STATES:,} can be solved"
+            f"states; at most {MOST_STATES // 10:,} can be solved"
         )
     place_SN = np.indices(shape).reshape(len(shape), -1).T
     on_hand_S, on_order_SN = place_SN[:, 0] + lowest, place_SN[:, 1:] * params.lot_size
@@ -624,6 +628,9 @@ def _moves(
 
 SEQUENCES = ("receive, order, demand, charge", "order, receive, demand, charge")
 """What is known when an order is placed is the same in both: arrivals don't surprise."""
+
+KINDS = {"erlang": "gamma"}
+"""Names of a demand in cases that are a special case of the simulator's."""
 
 
 def experiment(case: KnownCase) -> Experiment:
@@ -710,17 +717,15 @@ def _params(case: KnownCase) -> Any:
 
 def _demand_told(spec: Mapping[str, Any]) -> dict[str, Any]:
     """Returns demand in a case's words as name, mean and standard deviation."""
-    given = dict(spec)
-    if given.get("name") == "erlang":
-        given["name"] = "gamma"
-    if "variance" in given:
-        given["sd"] = math.sqrt(given.pop("variance"))
-    try:
-        distribution = named({**given, "name": spec["name"]})
-    except ValueError as error:
-        raise InputError(f"demand {dict(spec)}: {error}") from None
-    mean = distribution.mean if hasattr(distribution, "mean") else distribution.value
-    return {"demand": given["name"], "mean_demand": mean, "demand_sd": math.sqrt(distribution.variance)}
+    if set(spec) <= {"name", "mean", "sd"}:
+        mean, sd = spec["mean"], spec.get("sd")
+    else:
+        try:
+            distribution = named(spec)
+        except ValueError as error:
+            raise InputError(f"demand {dict(spec)}: {error}") from None
+        mean, sd = distribution.mean, math.sqrt(distribution.variance)
+    return {"demand": KINDS.get(spec["name"], spec["name"]), "mean_demand": mean, "demand_sd": sd}
 
 
 def _policy(case: KnownCase, params: Any) -> Any:

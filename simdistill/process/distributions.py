@@ -478,7 +478,7 @@ class Interrupted:
     repair_mean: float
 
     def quantile(self, u: float) -> float:
-        if 1.0 - u >= self._broken:
+        if 1.0 - u > self._broken * (1.0 + 1e-9):
             return self.duration
         units = math.log((1.0 - u) / self._broken) / math.log1p(-1.0 / self.repair_mean)
         return self.duration + math.floor(units + 1e-9) + 1

@@ -20,8 +20,8 @@ from simdistill.process.distributions import of_moments
 
 def nearest(choices: Sequence[str], amount: float) -> str:
     """Returns the order nearest to an amount; halves are rounded up."""
-    step = float(choices[1])
-    return choices[min(max(math.floor(amount / step + 0.5), 0), len(choices) - 1)]
+    steps = min(max(amount / float(choices[1]), 0.0), len(choices) - 1.0)
+    return choices[math.floor(steps + 0.5)]
 
 
 def pass_through(state: dict, choices: Sequence[str]) -> str:
@@ -37,8 +37,9 @@ def order_up_to(state: dict, choices: Sequence[str]) -> str:
     """
     stage, mean = state["stage"], state["forecast"]
     backlog_cost = state["backlog_costs"][stage] or state["backlog_costs"][0]
-    safety = float(ndtri(backlog_cost / (backlog_cost + state["holding_costs"][stage])))
-    time, sd = state["lead_times"][stage], state.get("demand_sd", math.sqrt(mean))
+    covered = backlog_cost / (backlog_cost + state["holding_costs"][stage] + 1e-9)
+    safety = float(ndtri(min(max(covered, 0.001), 0.999)))
+    time, sd = state["lead_times"][stage], state.get("demand_sd", math.sqrt(abs(mean)))
     level = mean * time + safety * sd * math.sqrt(time)
     return nearest(choices, level - state["stock"] - state["on_order"])
 
@@ -131,9 +132,8 @@ class SupplyChain(ProcessModel):
             for name in ("backlog_costs", "lead_times", "order_delays", "initial_stock"):
                 if len(getattr(self, name)) != stages:
                     raise ValueError(f"{name} has {len(getattr(self, name))} numbers for {stages} stages")
-            if len(self.step_means) != len(self.step_periods) or sorted(self.step_periods) != [
-                *self.step_periods
-            ]:
+            rising = list(self.step_periods) == sorted(self.step_periods)
+            if not rising or len(self.step_means) != len(self.step_periods):
                 raise ValueError(
                     f"step_periods {self.step_periods} must rise and have as many numbers as step_means "
                     f"{self.step_means}"
@@ -142,6 +142,11 @@ class SupplyChain(ProcessModel):
                 raise ValueError(
                     f"largest_order {self.largest_order:g} must exceed the mean demand {mean:g}, or backlogs "
                     "grow without end"
+                )
+            if not 1 <= self.largest_order / self.order_step <= 100_000:
+                raise ValueError(
+                    f"largest_order {self.largest_order:g} must be 1 to 100,000 times order_step "
+                    f"{self.order_step:g}"
                 )
             of_moments(self.demand, self.demand_mean, self.demand_sd)
             return self
@@ -162,7 +167,7 @@ class SupplyChain(ProcessModel):
         p = self.params
         self.stages = range(len(p.holding_costs))
         steps = math.floor(p.largest_order / p.order_step + 1e-9)
-        self.orders = {f"{n * p.order_step:g}": n * p.order_step for n in range(steps + 1)}
+        self.orders = {f"{n * p.order_step:.10g}": n * p.order_step for n in range(steps + 1)}
         self.demands = [of_moments(p.demand, mean, p.demand_sd) for mean in (p.demand_mean, *p.step_means)]
         self.stock = list(p.initial_stock)  # less what the stage owes
         self.shipments = [deque([p.initial_flow] * time) for time in p.lead_times]  # the next to arrive first

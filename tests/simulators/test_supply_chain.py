@@ -170,7 +170,7 @@ def test_simulated_serial_systems_cost_what_the_recursion_says(case):
     for seed in range(6):
         experiment, replication = simulated(case, seed, 800.0)
         costs.append(replication.cost)
-    half = 4.0 * np.std(costs, ddof=1) / math.sqrt(len(costs))
+    half = 4.0 * float(np.std(costs, ddof=1)) / math.sqrt(len(costs))
     assert half < 0.15 * np.mean(costs)
     assert np.mean(costs) == pytest.approx(experiment.solved["cost_per_period"](), abs=half)
 
@@ -273,6 +273,7 @@ def test_one_unit_too_many_costs_what_the_recursion_says():
         ({"step_periods": (5,), "step_means": (16,)}, "must exceed the mean demand 16"),
         ({"step_periods": (5, 3), "step_means": (6, 7)}, "must rise"),
         ({"step_periods": (5,)}, "as many numbers as step_means"),
+        ({"order_step": 20}, "1 to 100,000 times order_step 20"),
         ({"demand": "poison"}, "no poison with mean 5"),
         ({"demand": "normal"}, "by mean and sd binomial"),
         ({"view": "all"}, "'local' or 'echelon'"),

@@ -1,0 +1,340 @@
+"""A single stock against known answers: by formula, by chain, by value iteration, and by simulation."""
+
+import dataclasses
+import json
+import math
+from importlib.resources import files
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+
+import simdistill  # noqa: F401 (makes the simulators known to Gymnasium)
+from simdistill.config import compose
+from simdistill.environment.language import Language
+from simdistill.errors import InputError
+from simdistill.exact import choice_values, evaluate, optimum, tabulate, uniform_policy
+from simdistill.process import TEST, KnownCase, numbers
+from simdistill.process.rollout import follow, replicate
+from simdistill.process.whatif import Situation, what_if
+from simdistill.simulators.inventory import BaseStock, Constant, Inventory, ReorderPoint, base_stock, myopic
+from simdistill.simulators.references.inventory import (
+    best,
+    lost_run,
+    optimal,
+    policy_cost,
+    reorder_cost,
+    waiting_run,
+)
+from simdistill.statistics import mean_interval
+
+POISSON = {"name": "poisson", "mean": 5}
+LOST = {"demand": POISSON, "lead_time": 2, "holding_cost": 1, "penalty": 9}
+WAITING = {"demand": POISSON, "lead_time": 0, "holding_cost": 1, "backorder_cost": 9}
+NEWS = {"demand": {"name": "normal", "mean": 50, "sd": 8}, "holding_cost": 0.18, "stockout_cost": 0.7}
+
+
+def known(family, parameters, policy, **rest):
+    given = {"id": "a-case", "conventions": {}, "run": {}, "expected": (), **rest}
+    return KnownCase(family=family, parameters=parameters, policy=policy, **given)
+
+
+def shipped():
+    text = (files("simdistill.simulators") / "known_answers" / "inventory.json").read_text()
+    for case in json.loads(text):
+        if case["family"] in Inventory.families:
+            names = {field.name for field in dataclasses.fields(KnownCase)}
+            given = {"conventions": {}, "run": {}, **case, "expected": tuple(case["expected"])}
+            yield KnownCase(**{name: value for name, value in given.items() if name in names})
+
+
+CASES = list(shipped())
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
+def test_known_answers_are_solved(case):
+    solved = Inventory.experiment(case).solved
+    for expected in case.expected:
+        assert solved[expected["measure"]]() == pytest.approx(expected["value"], abs=expected["tolerance"])
+
+
+def simulated(experiment, replications=8, horizon=1500.0):
+    return mean_interval(
+        [
+            replicate(
+                Inventory, experiment.params, experiment.policy, (5, TEST, 0, n), experiment.warm_up, horizon
+            ).cost
+            for n in range(replications)
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("family", "parameters", "policy"),
+    [
+        ("lost_sales", LOST, {"name": "optimal"}),
+        ("lost_sales", LOST, {"name": "capped_base_stock", "S": 19, "cap": 6}),
+        (
+            "lost_sales",
+            {**LOST, "demand": {"name": "geometric", "mean": 5}},
+            {"name": "constant", "units": 4},
+        ),
+        ("lost_sales", {**LOST, "lead_time": 0, "order_cost": 10}, {"name": "optimal"}),
+        ("backorders", WAITING, {"name": "base_stock", "S": 8}),
+        ("backorders", {**WAITING, "lead_time": 1, "order_cost": 20}, {"name": "s_S", "s": 9, "S": 22}),
+        (
+            "backorders",
+            {**WAITING, "demand": {"name": "gamma", "shape": 4, "mean": 5}, "lead_time": 1},
+            {"name": "base_stock", "S": 14.5},
+        ),
+        ("newsvendor", NEWS, {"name": "optimal"}),
+    ],
+)
+def test_simulation_confirms_the_solvers(family, parameters, policy):
+    experiment = Inventory.experiment(known(family, parameters, policy))
+    interval = simulated(experiment)
+    slack = 0.3 * (interval.high - interval.low)  # eight cases, each at 95%
+    exact = experiment.solved["cost_per_period"]()
+    assert interval.low - slack < exact < interval.high + slack
+    assert interval.high - interval.low < 0.15 * exact
+
+
+@pytest.mark.parametrize(
+    ("demand", "lead_time", "penalty", "cost"),
+    # Zipkin 2008, Old and new methods for lost-sales inventory systems, tables of the optimal policy.
+    [
+        ("poisson", 3, 4, 4.60),
+        ("poisson", 4, 4, 4.73),
+        ("geometric", 3, 4, 10.47),
+        ("geometric", 4, 9, 16.58),
+    ],
+)
+def test_long_lead_times_agree_with_zipkin(demand, lead_time, penalty, cost):
+    params = Inventory.parse({"demand": demand, "lead_time": lead_time, "shortage_cost": penalty})
+    assert optimal(params).cost == pytest.approx(cost, abs=0.006)
+
+
+def test_two_solvers_agree_on_the_optimum():
+    for values in ({}, {"order_cost": 8.0, "max_order": 18, "lead_time": 1}):
+        params = Inventory.parse(values)
+        process = Inventory.markov(params, 40)
+        found = optimum(process, tabulate(process, base_stock))[1]
+        assert found.boundary < 1e-9
+        assert found.cost == pytest.approx(optimal(params).cost, rel=1e-5)
+    waiting = Inventory.parse({"lost_sales": False, "lead_time": 1, "order_cost": 20.0, "max_order": 30})
+    process = Inventory.markov(waiting, 40)
+    found = optimum(process, tabulate(process, base_stock))[1]
+    assert found.cost == pytest.approx(policy_cost(waiting, best("s_S", waiting)), rel=1e-6)
+
+
+def test_formula_and_chain_agree_on_a_reorder_point():
+    params = Inventory.parse({"lost_sales": False, "lead_time": 1, "order_cost": 20.0})
+    assert reorder_cost(params, 6, 24) == pytest.approx(waiting_run(params, ReorderPoint(6, 24)), rel=1e-9)
+
+
+def test_the_decision_process_is_what_is_observed():
+    process = Inventory.markov({}, 40)
+    assert len(process.states) <= 20_000
+    states = {json.dumps(state) for state in process.states}
+    model = Inventory({}, (1, 2))
+    for _ in range(50):
+        decision = model.advance()
+        assert json.dumps(model.state(decision)) in states
+        assert decision.labels == list(process.labels)
+        model.answer(myopic(model.look(decision), decision.labels))
+
+
+def test_policies_cost_what_their_names_promise():
+    params = Inventory.parse({})
+    process = Inventory.markov(params, 40)
+    cost = {name: evaluate(process, tabulate(process, p)).cost for name, p in Inventory.policies.items()}
+    lowest = optimum(process, tabulate(process, base_stock))[1].cost
+    assert lowest < cost["capped_base_stock"] < cost["myopic"] < cost["base_stock"] < cost["constant"]
+    assert 0.03 < cost["base_stock"] / lowest - 1 < 0.04
+    assert best("base_stock", params) == BaseStock(19)
+    assert best("capped_base_stock", params) == BaseStock(19, 6)
+    assert all(lost_run(params, BaseStock(19)) <= lost_run(params, BaseStock(s)) for s in (18, 20))
+    assert best("constant", params) == Constant(4)
+
+
+def test_best_constants_of_a_case_are_found():
+    case = known("backorders", {**WAITING, "order_cost": 64, "demand": {"name": "poisson", "mean": 10}}, {})
+    for policy in ({"name": "s_S"}, {"name": "optimal"}):
+        solved = Inventory.experiment(dataclasses.replace(case, policy=policy)).solved
+        assert (solved["s"](), solved["S"]()) == (6, 40)
+    solved = Inventory.experiment(known("lost_sales", LOST, {"name": "base_stock", "S": "best"})).solved
+    assert solved["base_stock_level"]() == 19
+
+
+def test_an_idle_policy_and_one_that_never_changes_are_evaluated():
+    # Neither ever comes to the empty system with nothing on order and back by the same way.
+    process = Inventory.markov({}, 40)
+    for column, cost in ((0, 45.0), (4, lost_run(Inventory.parse({}), Constant(4)))):
+        always = np.eye(len(process.labels))[[column] * len(process.states)]
+        assert evaluate(process, always).cost == pytest.approx(cost, rel=1e-6)
+    assert evaluate(process, uniform_policy(process)).cost > 10
+
+
+def test_what_if_agrees_with_the_exact_difference():
+    model = Inventory({}, (3, 4))
+    taken = []
+    for _ in range(6):
+        decision = model.advance()
+        taken.append(base_stock(model.look(decision), decision.labels))
+        model.answer(taken[-1])
+    decision = model.advance()
+    state = model.look(decision)
+    situation = Situation(model.params, (3, 4), tuple(taken), model.env.now, state, tuple(decision.labels))
+    values = what_if(Inventory, situation, base_stock, futures=150, horizon=20.0)
+    assert values.met_CK.all()
+    process = Inventory.markov({}, 40)
+    exact_SC = choice_values(process, evaluate(process, tabulate(process, base_stock)))
+    row = process.states.index(state)
+    difference_C = exact_SC[row] - exact_SC[row, values.base]
+    error_C = np.abs(values.mean_C - difference_C)
+    assert (error_C <= 3.5 * values.standard_error_C + 1e-9).all()
+    assert error_C.max() < 0.2 * np.ptp(difference_C)
+
+
+class Audited(Inventory):
+    """Notes what comes in and goes out."""
+
+    def build(self):
+        self.ordered = self.demanded = self.unmet = 0
+        super().build()
+
+    def place(self, order):
+        self.ordered += order
+        super().place(order)
+
+    def sell(self, demand):
+        self.demanded += demand
+        if self.params.lost_sales:
+            self.unmet += max(0, demand - self.on_hand)
+        super().sell(demand)
+
+
+@pytest.mark.parametrize("lost_sales", [True, False])
+@pytest.mark.parametrize("lead_time", [0, 1, 3])
+def test_no_unit_is_lost_or_made(lost_sales, lead_time):
+    params = {"lost_sales": lost_sales, "lead_time": lead_time, "initial_stock": 7}
+    model = Audited(params, (1, 2))
+    follow(model, myopic, 200.0)
+    assert 7 + model.ordered == model.demanded - model.unmet + model.on_hand + sum(model.on_order)
+    assert len(model.on_order) == lead_time
+    if lost_sales:
+        assert model.on_hand >= 0 and model.unmet > 0
+
+
+def test_an_order_arrives_after_the_lead_time():
+    model = Inventory({"demand": "deterministic", "mean_demand": 1, "lead_time": 3}, (0,))
+    seen = []
+    for label in "900000":
+        state = model.look(model.advance())
+        seen.append((state["on_hand"], state["on_order"]))
+        model.answer(label)
+    assert seen == [(0, [0, 0]), (0, [0, 9]), (0, [9, 0]), (9, [0, 0]), (8, [0, 0]), (7, [0, 0])]
+    model.advance()
+    assert model.costs() == {"ordering": 0.0, "holding": 8 + 7 + 6, "shortage": 27}
+
+
+def test_perishable_stock_is_gone_after_its_period():
+    params = {"perishable": True, "lead_time": 0, "demand": "deterministic", "mean_demand": 3}
+    model = Inventory(params, (0,))
+    for label in ("5", "1"):
+        assert model.look(model.advance())["on_hand"] == 0
+        model.answer(label)
+    model.advance()
+    assert model.costs() == {"ordering": 0.0, "holding": 2, "shortage": 18}
+
+
+def test_seeds_decide_the_run():
+    def run(seed):
+        return replicate(Inventory, {}, base_stock, (seed, TEST, 0, 0), 10.0, 100.0)
+
+    assert run(1) == run(1)
+    assert run(1).cost != run(2).cost
+    # Demand is the world's: it doesn't depend on what is ordered.
+    demands = []
+    for label in ("0", "9"):
+        model = Audited({}, (8, 1))
+        follow(model, lambda state, choices, label=label: label, 50.0)
+        demands.append(model.demanded)
+    assert demands[0] == demands[1]
+
+
+def test_lots_and_illegal_answers():
+    model = Inventory({"lot_size": 12, "max_order": 3}, (0,))
+    decision = model.advance()
+    assert decision.labels == ["0", "1", "2", "3"]
+    model.answer("2")
+    assert model.advance() is not None and model.on_order == [24]
+    model.answer("a lot")
+    assert model.illegal_answers == 1
+    assert BaseStock(19)({**model.terms, "on_hand": 3, "on_order": [0]}, decision.labels) == "1"
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"lead_time": -1}, "lead_time = -1"),
+        ({"mean_demand": 0}, "mean_demand = 0"),
+        ({"demand": "zipf"}, "demand = 'zipf'"),
+        ({"demand": "normal"}, "no normal with mean 5 and sd None"),
+        ({"demand": "negative_binomial", "demand_sd": 2.0}, "variance above its mean"),
+        ({"demand_sd": 3.0}, "standard deviation of 2.236"),
+        ({"initial_stock": -3}, "nobody waits"),
+        ({"perishable": True}, "lead_time: 0"),
+        ({"backlog": 3}, "backlog"),
+    ],
+)
+def test_wrong_parameters_are_told(values, message):
+    with pytest.raises(InputError, match=message):
+        Inventory.parse(values)
+
+
+@pytest.mark.parametrize(
+    ("case", "message"),
+    [
+        (known("lost_sales", {**LOST, "salvage": 1}, {"name": "optimal"}), "unknown parameters salvage"),
+        (known("lost_sales", {"demand": POISSON}, {"name": "optimal"}), "no parameter 'holding_cost'"),
+        (known("lost_sales", LOST, {"name": "clairvoyant"}), "no policy 'clairvoyant'"),
+        (
+            known("lost_sales", LOST, {}, conventions={"sequence": "demand, order"}),
+            "sequence 'demand, order'",
+        ),
+        (known("lost_sales", {**LOST, "demand": {"name": "erlang", "mean": 5}}, {}), "needs shape, mean"),
+    ],
+)
+def test_cases_that_cannot_be_reproduced_are_told(case, message):
+    with pytest.raises(InputError, match=message):
+        Inventory.experiment(case)
+
+
+def test_a_stock_or_backlog_that_grows_has_no_average():
+    with pytest.raises(InputError, match="the stock grows without bound"):
+        lost_run(Inventory.parse({}), Constant(6))
+    with pytest.raises(InputError, match="the backlog grows without bound"):
+        waiting_run(Inventory.parse({"lost_sales": False}), BaseStock(20, 4))
+
+
+def test_the_environment_passes_gymnasiums_check():
+    env = gymnasium.make("simdistill/Inventory-v0", horizon=30.0)
+    check_env(env.unwrapped)
+    observation, info = env.reset(seed=1)
+    assert observation.tolist() == numbers(info["state"])
+    env = gymnasium.make("simdistill/Inventory-v0", lead_time=3, demand="geometric")
+    assert env.reset(seed=1)[0].size == observation.size + 1
+
+
+@pytest.mark.parametrize("name", ["inventory", "inventory_backorders"])
+def test_tasks_compose_and_put_states_into_words(name):
+    task = compose([f"task={name}"])[0].task
+    language = Language(task.language)
+    process = Inventory.markov(task.parameters.default, 40)
+    assert process.labels == list("0123456789")
+    words = {language.situation(state) for state in process.states}
+    assert len(words) == len(process.states)
+    assert max(len(text) for text in words) < 140
+    assert math.isfinite(evaluate(process, tabulate(process, Inventory.policies[task.heuristic])).cost)

@@ -304,7 +304,7 @@ def test_wrong_parameters_are_told(values, message):
             known("lost_sales", LOST, {}, conventions={"sequence": "demand, order"}),
             "sequence 'demand, order'",
         ),
-        (known("lost_sales", {**LOST, "demand": {"name": "erlang", "mean": 5}}, {}), "needs shape, mean"),
+        (known("lost_sales", {**LOST, "demand": {"name": "erlang", "shape": 2}}, {}), "needs shape, mean"),
     ],
 )
 def test_cases_that_cannot_be_reproduced_are_told(case, message):

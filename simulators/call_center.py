@@ -83,14 +83,14 @@ class CallCenter(ProcessModel):
 
     class Params(Parameters):
         calls: tuple[PositiveFloat, ...] = Field(
-            (18.0, 12.0), min_length=1, max_length=2, description="calls per half hour, per skill"
+            (12.0, 8.0), min_length=1, max_length=2, description="calls per half hour, per skill"
         )
         profile: tuple[NonNegativeFloat, ...] = Field(
-            (0.6, 0.9, 1.2, 1.4, 1.3, 1.0, 0.8, 0.9, 1.1, 1.2, 1.0, 0.6),
+            (0.7, 1.0, 1.3, 1.2, 0.9, 0.8, 1.1, 1.0),
             min_length=1,
             description="multiplies the calls in the first, second, … half hour, over and over",
         )
-        half_hours: PositiveInt | None = Field(12, description="half hours until it closes; None: never")
+        half_hours: PositiveInt | None = Field(8, description="half hours until it closes; None: never")
         handling_s: tuple[PositiveFloat, ...] = Field((240.0, 300.0), description="mean seconds, per skill")
         helping_factor: PositiveFloat = Field(
             1.3, description="handling takes so much longer by the other team"
@@ -100,7 +100,7 @@ class CallCenter(ProcessModel):
         agents: tuple[PositiveInt, ...] | None = Field(
             None, description="agents of each team; None: decided each half hour"
         )
-        max_agents: PositiveInt = Field(9, description="agents that may be rostered in a team")
+        max_agents: PositiveInt = Field(7, description="agents that may be rostered in a team")
         staff_cost: NonNegativeFloat = Field(10.0, description="of an agent for half an hour")
         waiting_cost: NonNegativeFloat = Field(1.0, description="of a caller's minute in the queue")
         abandonment_cost: NonNegativeFloat = Field(6.0, description="of a caller who hangs up")
@@ -190,9 +190,11 @@ class CallCenter(ProcessModel):
             yield self.duration(source, call, piecewise_exponential(rates, HALF_HOUR, self.env.now))
             if not self.open:
                 return
+            self.tally("arrived", 1)
             self.join(skill, call)
 
     def join(self, skill: int, call: int):
+        self.log("call", call=f"{self.skills[skill]}{call}")
         self.waiting[skill][call] = self.env.now
         self.changed()
         if self.params.patience_s is not None and call in self.waiting[skill]:
@@ -203,7 +205,9 @@ class CallCenter(ProcessModel):
         yield self.duration(f"patience of skill {self.skills[skill]}", call, patience)
         came = self.waiting[skill].pop(call, None)
         if came is not None:
+            self.log("hang up", call=f"{self.skills[skill]}{call}")
             self.charge("abandonment", self.params.abandonment_cost)
+            self.tally("time_in_system", self.env.now - came)
             self.told(came, answered=False)
             self.changed()
 
@@ -229,6 +233,7 @@ class CallCenter(ProcessModel):
         self.cost_rate("staff", self.params.staff_cost / HALF_HOUR * paid)
         self.cost_rate("waiting", self.params.waiting_cost * waiting)
         self.level("in_queue", waiting)
+        self.level("in_system", waiting + working)
         self.level("utilisation", working / max(1, sum(map(len, self.duty))))
         if not self.asked.triggered:
             self.asked.succeed()
@@ -266,16 +271,18 @@ class CallCenter(ProcessModel):
         return calls if self.skills[helper] in calls else {**calls, STAY: None}
 
     def start(self, team: int, skill: int):
-        _, came = self.waiting[skill].popitem(last=False)
+        call, came = self.waiting[skill].popitem(last=False)
         self.told(came, answered=True)
         agent = min(self.free(team))
         self.busy[team][agent] = skill
-        self.env.process(self.handle(team, agent, skill))
+        self.log("answer", call=f"{self.skills[skill]}{call}", agent=f"{self.skills[team]}{agent}")
+        self.env.process(self.handle(team, agent, skill, came))
 
-    def handle(self, team: int, agent: int, skill: int):
+    def handle(self, team: int, agent: int, skill: int, came: float):
         rate = 60 / self.params.handling_s[skill] / (1.0 if team == skill else self.params.helping_factor)
         yield self.poisson(f"agent {agent} of {self.skills[team]} on {self.skills[skill]}", rate)
         del self.busy[team][agent]
+        self.tally("time_in_system", self.env.now - came)
         self.changed()
 
     def observe(self, decision: Decision) -> dict:

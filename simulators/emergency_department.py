@@ -1,7 +1,7 @@
 """An emergency department: which patient is seen next when a clinician is free.
 
-An example: an hour's wait costs 10 for a patient of acuity 1, who takes 40 minutes, and 3 for one of acuity
-3, who takes 10. Acuity first sees the former, the c-mu rule the latter: in 40 minutes it sees four of them. With
+An example: an hour's wait costs 8 for a patient of acuity 1, who takes 45 minutes, and 2 for one of acuity 3,
+who takes 10. Acuity first sees the former, the c-mu rule the latter: in 45 minutes it sees four of them. With
 boarders in the beds it may be the time in a bed that counts, and not that with a clinician.
 """
 
@@ -12,7 +12,16 @@ from typing import ClassVar
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from simdistill.process import Decision, Experiment, KnownCase, Parameters, Policy, ProcessModel, uniform
+from simdistill.process import (
+    Decision,
+    Experiment,
+    KnownCase,
+    Parameters,
+    Policy,
+    ProcessModel,
+    exponential,
+    uniform,
+)
 from simdistill.process.distributions import piecewise_exponential
 
 HOUR = 60.0
@@ -66,9 +75,9 @@ class EmergencyDepartment(ProcessModel):
             min_length=1,
             description="multiplies arrivals in the first, second, … hour, over and over",
         )
-        treatment_min: tuple[PositiveFloat, ...] = Field((40.0, 25.0, 15.0), description="mean, per acuity")
+        treatment_min: tuple[PositiveFloat, ...] = Field((45.0, 30.0, 10.0), description="mean, per acuity")
         weights: tuple[NonNegativeFloat, ...] = Field(
-            (10.0, 4.0, 2.0), description="cost of an hour's wait, per acuity"
+            (8.0, 4.0, 2.0), description="cost of an hour's wait, per acuity"
         )
         clinicians: PositiveInt = 4
         beds: PositiveInt | None = Field(8, description="for treatment and boarding; None: enough")
@@ -116,8 +125,8 @@ class EmergencyDepartment(ProcessModel):
 
     def build(self):
         self.waiting: list[OrderedDict[int, float]] = [OrderedDict() for _ in self.params.weights]
-        self.treated: dict[int, tuple[int, int]] = {}  # clinician -> acuity and patient
-        self.boarders: set[int] = set()
+        self.treated: dict[tuple[int, int], float] = {}  # acuity and patient -> since when
+        self.boarders: dict[tuple[int, int], float] = {}
         self.woken = self.env.event()
         for acuity, patients in enumerate(self.params.waiting_at_start):
             self.waiting[acuity].update((patient, 0.0) for patient in range(-patients, 0))
@@ -132,13 +141,15 @@ class EmergencyDepartment(ProcessModel):
             between = piecewise_exponential(rates, HOUR, self.env.now)
             yield self.duration(f"arrival of acuity {acuity + 1}", patient, between)
             self.waiting[acuity][patient] = self.env.now
+            self.tally("arrived", 1)
+            self.log("arrival", patient=f"{acuity + 1}-{patient}")
             self.changed()
 
     def triage(self):
         while True:
             if self.ready() and any(self.waiting):
                 acuity = yield self.decide("Which acuity is seen next?", self.present)
-                self.env.process(self.treat(acuity, self.call(acuity)))
+                self.env.process(self.treat(acuity, *self.call(acuity)))
             else:
                 self.woken = self.env.event()
                 yield self.woken
@@ -154,40 +165,40 @@ class EmergencyDepartment(ProcessModel):
     def present(self) -> dict[str, int]:
         return {str(acuity + 1): acuity for acuity, waiting in enumerate(self.waiting) if waiting}
 
-    def call(self, acuity: int) -> int:
-        """The patient of an acuity who has waited longest leaves the waiting room."""
+    def call(self, acuity: int) -> tuple[int, float]:
+        """The patient who has waited longest goes to the clinician; returns the patient and its arrival."""
         patient, came = self.waiting[acuity].popitem(last=False)
-        clinician = next(c for c in itertools.count() if c not in self.treated)
-        self.treated[clinician] = acuity, patient
+        self.treated[acuity, patient] = self.env.now
         self.tally(f"wait_{acuity + 1}_min", self.env.now - came)
+        self.log("treatment", patient=f"{acuity + 1}-{patient}")
         self.changed()
-        return clinician
+        return patient, came
 
-    def treat(self, acuity: int, clinician: int):
-        rate = 1 / self.params.treatment_min[acuity]
-        yield self.poisson(f"clinician {clinician} with acuity {acuity + 1}", rate)
-        _, patient = self.treated.pop(clinician)
-        if self.params.boarding_min and self.admitted(acuity, patient):
-            yield from self.board()
+    def treat(self, acuity: int, patient: int, came: float):
+        name, params = f"acuity {acuity + 1}", self.params
+        yield self.duration(f"treatment of {name}", patient, exponential(params.treatment_min[acuity]))
+        del self.treated[acuity, patient]
+        admitted = (
+            self.draw(f"admission of {name}", patient, uniform(0.0, 1.0)) < params.share_admitted[acuity]
+        )
+        if admitted and params.boarding_min:
+            self.log("boarding", patient=f"{acuity + 1}-{patient}")
+            self.boarders[acuity, patient] = self.env.now
+            self.changed()
+            yield self.duration(f"boarding of {name}", patient, exponential(params.boarding_min))
+            del self.boarders[acuity, patient]
+        self.tally("time_in_system", self.env.now - came)
+        self.log("departure", patient=f"{acuity + 1}-{patient}")
         self.changed()
-
-    def admitted(self, acuity: int, patient: int) -> bool:
-        u = self.draw(f"admission of acuity {acuity + 1}", patient, uniform(0.0, 1.0))
-        return u < self.params.share_admitted[acuity]
-
-    def board(self):
-        place = next(p for p in itertools.count() if p not in self.boarders)
-        self.boarders.add(place)
-        self.changed()
-        yield self.poisson(f"a ward takes boarder {place}", 1 / self.params.boarding_min)
-        self.boarders.remove(place)
 
     def changed(self):
         params = self.params
         waiting = sum(w * len(patients) for w, patients in zip(params.weights, self.waiting, strict=True))
         self.cost_rate("waiting", waiting / HOUR)
         self.cost_rate("boarding", params.boarding_cost * len(self.boarders) / HOUR)
-        self.level("waiting_room", sum(map(len, self.waiting)))
+        in_room = sum(map(len, self.waiting))
+        self.level("waiting_room", in_room)
+        self.level("in_system", in_room + self.occupied())
         self.level("clinicians_busy", len(self.treated))
         if not self.woken.triggered:
             self.woken.succeed()
@@ -213,11 +224,10 @@ class EmergencyDepartment(ProcessModel):
         }
 
     def fingerprint(self):
-        with_whom = self.treated if self.params.boarding_min else {c: a for c, (a, _) in self.treated.items()}
         return (
             tuple(tuple(patients) for patients in self.waiting),
-            frozenset(with_whom.items()),
-            frozenset(self.boarders),
+            frozenset(self.treated.items()),
+            frozenset(self.boarders.items()),
         )
 
     @classmethod

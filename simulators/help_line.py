@@ -81,13 +81,13 @@ class HelpLine(ProcessModel):
     """A manager decides each hour how many operators and nurses are on duty; time is in minutes."""
 
     class Params(Parameters):
-        calls_per_hour: PositiveFloat = 50.0
+        calls_per_hour: PositiveFloat = 40.0
         profile: tuple[NonNegativeFloat, ...] = Field(
-            (0.8, 1.1, 1.3, 1.1, 0.9, 0.8, 0.9, 1.1),
+            (0.8, 1.1, 1.3, 1.0, 0.8, 1.0),
             min_length=1,
             description="multiplies the calls in the first, second, … hour, over and over",
         )
-        hours: PositiveInt | None = Field(8, description="hours until the line closes; None: never")
+        hours: PositiveInt | None = Field(6, description="hours until the line closes; None: never")
         operator_time_min: dict[str, Any] = Field(
             {"name": "triangular", "low": 5, "mode": 7, "high": 10}, description="distribution of minutes"
         )
@@ -149,7 +149,8 @@ class HelpLine(ProcessModel):
         self.operators = Desk("operator", named(params.operator_time_min), params.operators or 0)
         self.nurses = Desk("nurse", named(params.nurse_time_min), params.nurses or 0)
         self.desks = (self.operators, self.nurses)
-        self.open, self.hour = True, 0
+        self.open, self.hour, self.callers = True, 0, 0
+        self.level("in_system", 0)
         self.env.process(self.calendar())
         self.env.process(self.arrivals())
 
@@ -176,9 +177,18 @@ class HelpLine(ProcessModel):
             self.env.process(self.call(number))
 
     def call(self, number: int):
+        came = self.env.now
+        self.tally("arrived", 1)
+        self.inside(+1)
         yield from self.visit(self.operators, number)
         if self.draw("needs a nurse", number, uniform(0.0, 1.0)) < self.params.share_to_nurse:
             yield from self.visit(self.nurses, number)
+        self.tally("time_in_system", self.env.now - came)
+        self.inside(-1)
+
+    def inside(self, change: int):
+        self.callers += change
+        self.level("in_system", self.callers)
 
     def visit(self, desk: Desk, number: int):
         came = self.env.now
@@ -186,8 +196,10 @@ class HelpLine(ProcessModel):
         self.changed()
         yield turn
         wait = self.env.now - came
+        self.log(f"{desk.name} answers", call=number)
         yield self.duration(f"call with {desk.name}", number, desk.time)
         del desk.serving[number]
+        self.log(f"{desk.name} is done", call=number)
         self.tally(f"{desk.name}_wait_min", wait)
         self.changed()
 

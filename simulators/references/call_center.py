@@ -26,10 +26,7 @@ def experiment(case: KnownCase) -> Experiment:
         "p_wait": ("wait", lambda: line.p_wait),
         "mean_wait_in_queue_s": ("wait_in_queue_s", lambda: line.mean_wait),
         "mean_in_queue": ("in_queue", lambda: line.mean_in_queue),
-        "mean_in_system": (
-            lambda run: run.measures["in_queue"] + line.agents * run.measures["utilisation"],
-            lambda: line.mean_in_queue + line.agents * line.utilisation,
-        ),
+        "mean_in_system": ("in_system", lambda: line.mean_in_queue + line.agents * line.utilisation),
         "utilisation": ("utilisation", lambda: line.utilisation),
         "occupancy": ("utilisation", lambda: line.utilisation),
         "p_abandon": ("abandon", lambda: line.p_abandon),

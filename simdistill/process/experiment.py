@@ -1,13 +1,16 @@
 """How a simulator is set against a known answer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from simdistill.process.model import Parameters, Policy
 from simdistill.process.rollout import Replication
 
-Measure = str | Callable[[Replication], float]
+Figure = float | Sequence[float]
+"""A number, or one for each component."""
+
+Measure = str | Callable[[Replication], Figure]
 """Name of a tally, a level or a cost of the model, or a function of a replication."""
 
 
@@ -56,7 +59,7 @@ class Experiment:
     params: Parameters
     policy: Policy | None
     measures: Mapping[str, Measure] = field(default_factory=dict)
-    solved: Mapping[str, Callable[[], float]] = field(default_factory=dict)
+    solved: Mapping[str, Callable[[], Figure]] = field(default_factory=dict)
     warm_up: float = 0.0
     horizon: float = 1000.0
     terminating: bool = False

@@ -1,9 +1,9 @@
 """From replications to verdicts.
 
 A simulated mean disagrees with a known value if it lies significantly outside value ± tolerance, judged over
-the whole table at once (Holm, A Simple Sequentially Rejective Multiple Test Procedure, 1979): however long the
-table, correct simulators are accused with at most 1% probability. Not being accused isn't enough to agree: the
-interval must also be narrow. Axes: R replications.
+the whole table at once (Holm, A Simple Sequentially Rejective Multiple Test Procedure, 1979): however long
+the table, correct simulators are accused with at most 1% probability. Not being accused isn't enough to
+agree: the interval must also be narrow. Axes: R replications.
 """
 
 import math
@@ -65,6 +65,8 @@ class Estimate:
 
     def as_dict(self) -> dict:
         """Returns a JSON form."""
+        if math.isnan(self.mean):
+            return {"mean": None, "ci95": None, "replications": self.replications}
         half = self.half_width
         ci95 = [self.mean - half, self.mean + half]
         return {"mean": self.mean, "ci95": ci95, "replications": self.replications}
@@ -73,6 +75,8 @@ class Estimate:
 def of_means(values_R: np.ndarray) -> Estimate:
     """Returns the mean of independent replications."""
     count = len(values_R)
+    if count == 0:
+        return Estimate(math.nan, math.nan, 0)
     error = float(values_R.std(ddof=1)) / math.sqrt(count) if count > 1 else 0.0
     return _estimate(float(values_R.mean()), error, count)
 
@@ -183,7 +187,7 @@ class Row:
             "simulator": self.simulator,
             "case": self.case,
             "quantity": self.quantity,
-            "value": self.value,
+            "value": None if math.isnan(self.value) else self.value,
             "tolerance": self.tolerance,
             "source": self.source,
             "solved": self.solved,
@@ -199,7 +203,9 @@ def judge(rows: Sequence[Row]) -> None:
     rejected = holm([row.p_value for row in open_rows])
     for row, reject in zip(open_rows, rejected, strict=True):
         row.verdict = _verdict(row, reject)
-    good = {(row.case, row.quantity) for row in rows if row.verdict is Verdict.AGREES and not row.exact_beside}
+    good = {
+        (row.case, row.quantity) for row in rows if row.verdict is Verdict.AGREES and not row.exact_beside
+    }
     for row in rows:
         if row.verdict is Verdict.DISAGREES and row.exact_beside and (row.case, row.quantity) in good:
             row.verdict = Verdict.DIFFERS

@@ -1,0 +1,235 @@
+"""One table: every known answer beside what the simulators and their reference solvers say."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from simdistill import config, registry
+from simdistill.compute import simulating
+from simdistill.config import TaskConfig
+from simdistill.errors import InputError
+from simdistill.files import write_json
+from simdistill.process import KnownCase, ProcessModel
+from simdistill.verification.cases import packaged, read
+from simdistill.verification.experiments import FULL, LAW, QUICK, Budget, Item, run
+from simdistill.verification.verdict import Row, Verdict, judge
+
+QUICK_CASES = frozenset(
+    {
+        "mmc-0.5-1-1",
+        "mmc-2-1-3",
+        "erlang-b-3-5",
+        "mmck-2.5-3-6",
+        "mg1-deterministic",
+        "two-class-[0.3, 0.4]-[1, 1]-class_1_first",
+        "two-class-cost-[0.3, 0.4]-c_mu",
+        "routing-1.4-[1, 1]-jsq",
+        "slow-server-0.5-[1, 0.2]-optimal",
+        "naor-0.8-10-social",
+        "criss-cross-IL-optimal",
+        "criss-cross-BL-maxweight",
+        "n-model-0.8-maxweight",
+        "lost-sales-poisson-1-4-optimal",
+        "lost-sales-poisson-2-4-capped",
+        "backorders-0",
+        "s-S-10",
+        "newsvendor",
+        "clark-scarf-6.1",
+        "beer-game-order-up-to",
+        "erlang-c-100-180-14",
+        "nhs-111-9",
+    }
+)
+"""The packaged cases of `--quick`, besides those of job shops: some of every family."""
+
+COLOURS = {
+    Verdict.AGREES: "green",
+    Verdict.DISAGREES: "bold red",
+    Verdict.DIFFERS: "yellow",
+    Verdict.INCONCLUSIVE: "yellow",
+    Verdict.FAILED: "bold red",
+}
+
+
+@dataclass
+class Selection:
+    """What is to be verified.
+
+    Attributes:
+        items: Cases, each with its simulator.
+        skipped: What can't be verified, and why; one line each.
+    """
+
+    items: list[Item] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+
+def select(name: str | None, folder: Path | None, quick: bool) -> Selection:
+    """Finds cases and their simulators.
+
+    Args:
+        name: Of a simulator, a family or a case; None for all.
+        folder: Has the cases; None for those packaged with simdistill.
+        quick: Whether only chosen ones of the packaged cases count, with a small budget.
+
+    Raises:
+        InputError: If a file of cases is wrong, or nothing has this name.
+    """
+    cases = packaged() if folder is None else read(folder)
+    simulators, found = _simulators()
+    owner = {family: key for key, simulator in simulators.items() for family in simulator.families}
+    wanted = [case for case in cases if name in (None, owner.get(case.family), case.family, case.id)]
+    budget = QUICK if quick else FULL
+    selection = Selection(skipped=found if name is None else [])
+    for family in dict.fromkeys(case.family for case in wanted if case.family not in owner):
+        count = sum(case.family == family for case in wanted)
+        families = ", ".join(sorted(owner)) or "none"
+        selection.skipped.append(
+            f"family {family}: no simulator takes it, {count} cases are skipped; families: {families}"
+        )
+    for case in wanted:
+        chosen = not quick or folder is not None or case.id in QUICK_CASES or case.family == "job_shop"
+        if case.family in owner and chosen:
+            key = owner[case.family]
+            selection.items.append(Item(key, simulators[key], case, budget))
+    if folder is None:
+        selection.items += _tasks_without_cases(
+            simulators, {item.name for item in selection.items}, name, budget
+        )
+    if name is not None and not selection.items:
+        known = dict.fromkeys(
+            [*simulators, *owner, *(case.family for case in cases), *(case.id for case in cases)]
+        )
+        if name in known or name in registry.names("simulators"):
+            why = [
+                line
+                for line in (*found, *selection.skipped)
+                if line.startswith((f"{name}:", f"family {name}:"))
+            ]
+            raise InputError(
+                why[0] if why else f"{name}: there are no known answers; give some with --cases FOLDER"
+            )
+        raise InputError(registry.unknown("simulator, family or case", name, known))
+    return selection
+
+
+def _simulators() -> tuple[dict[str, type[ProcessModel]], list[str]]:
+    """Returns the simulators that can be loaded, and a line on each that can't."""
+    found, skipped = {}, []
+    for name in registry.names("simulators"):
+        try:
+            simulator = registry.load("simulators", name)
+        except (InputError, ImportError) as error:
+            skipped.append(f"{name}: can't be loaded: {error}")
+            continue
+        if isinstance(simulator, type) and issubclass(simulator, ProcessModel):
+            found[name] = simulator
+    return found, skipped
+
+
+def _tasks_without_cases(
+    simulators: dict[str, type[ProcessModel]], seen: set[str], name: str | None, budget: Budget
+) -> Iterable[Item]:
+    """The laws hold for every simulator: one without known answers is run as one of its tasks says."""
+    for path in config.tasks().values():
+        task: TaskConfig = config.compose([f"task={path}"], check=False)[0].task
+        simulator = simulators.get(task.simulator)
+        if simulator is None or task.simulator in seen or name not in (None, task.simulator):
+            continue
+        seen = seen | {task.simulator}
+        case = KnownCase(f"task {task.name}", task.simulator, {}, {}, {}, {"kind": task.kind}, ())
+        yield Item(task.simulator, simulator, case, budget, task)
+
+
+def verify(
+    name: str | None,
+    folder: Path | None,
+    quick: bool,
+    witness: bool,
+    console: Console,
+    workers: int | None = None,
+) -> list[Row]:
+    """Runs the selected cases in parallel and returns their rows with verdicts.
+
+    Args:
+        name: Of a simulator, a family or a case; None for all.
+        folder: Has the cases; None for those packaged with simdistill.
+        quick: Whether only chosen cases are run, with a small budget.
+        console: Shows what is skipped, and how far it is.
+        workers: Number of processes; None for one per core.
+
+    Raises:
+        InputError: If a file of cases is wrong, or nothing has this name.
+    """
+    selection = select(name, folder, quick)
+    for line in selection.skipped:
+        console.print(f"[yellow]skipped[/yellow] {line}", highlight=False, soft_wrap=True)
+    columns = (TextColumn("verifying"), BarColumn(bar_width=28), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress, simulating(workers) as compute:
+        bar = progress.add_task("", total=len(selection.items))
+        rows = run(selection.items, compute, lambda item: progress.advance(bar))
+    judge(rows)
+    return rows
+
+
+def save(rows: Sequence[Row], path: Path) -> None:
+    """Writes all rows as JSON."""
+    write_json(path, [row.as_dict() for row in rows])
+
+
+def show(rows: Sequence[Row], console: Console) -> None:
+    """Prints the table, how many rows have which verdict, and the notes of those that don't agree."""
+    table = Table("quantity", "known", "source", "solver", "simulated ± 95%", "runs", "verdict", box=None)
+    shown = []
+    for name in dict.fromkeys(row.simulator for row in rows):
+        mine = [row for row in rows if row.simulator == name]
+        table.add_row(f"[bold]{name}[/bold]", end_section=True)
+        for case in dict.fromkeys(row.case for row in mine if row.source != LAW):
+            table.add_row(escape(case))
+            shown += _added(table, [row for row in mine if row.case == case and row.source != LAW])
+        for law in dict.fromkeys(row.quantity for row in mine if row.source == LAW):
+            stated = [row for row in mine if row.quantity == law]
+            table.add_row(f"{law}, worst of {len(stated)} cases")
+            shown += _added(table, [min(stated, key=_order)])
+    console.print(table)
+    counts = [(verdict, sum(row.verdict is verdict for row in rows)) for verdict in Verdict]
+    console.print(", ".join(f"{count} {verdict}" for verdict, count in counts if count), highlight=False)
+    for row in shown:
+        if row.verdict is not Verdict.AGREES and row.notes:
+            line = f"{row.case}, {row.quantity}: {'; '.join(row.notes)}"
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _added(table: Table, rows: Sequence[Row]) -> Sequence[Row]:
+    """Adds a line for each row, and returns the rows."""
+    for row in rows:
+        simulated = row.simulated
+        table.add_row(
+            f"  {escape(row.quantity)}",
+            ""
+            if math.isnan(row.value)
+            else f"{row.value:.6g}" + (f" ± {row.tolerance:.2g}" if row.tolerance else ""),
+            escape(row.source),
+            "" if row.solved is None else f"{row.solved:.6g}",
+            "" if simulated is None else f"{simulated.mean:.5g} ± {simulated.half_width:.2g}",
+            "" if simulated is None else str(simulated.replications),
+            f"[{COLOURS[row.verdict]}]{row.verdict}[/]" if row.verdict else "",
+        )
+    return rows
+
+
+def _order(row: Row) -> tuple[bool, bool, float, float]:
+    """The worst of several rows comes first."""
+    half_width = row.simulated.half_width if row.simulated else 0.0
+    return row.verdict is not Verdict.DISAGREES, row.verdict is Verdict.AGREES, row.p_value, -half_width
+
+
+def disagreements(rows: Sequence[Row]) -> int:
+    """Counts the rows that must not stand: known answers that aren't reproduced, and cases that failed."""
+    return sum(row.verdict in (Verdict.DISAGREES, Verdict.FAILED) for row in rows)

@@ -124,6 +124,60 @@ def play(overrides: Overrides = None) -> None:
 
 
 @app.command()
+def verify(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="A simulator, a family or a case; all if left out.")
+    ] = None,
+    cases: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Take the cases of this folder in place of the packaged ones."),
+    ] = None,
+    quick: Annotated[bool, typer.Option(help="Chosen cases only, within two minutes.")] = False,
+    witness: Annotated[bool, typer.Option(help="Run the networks that Ciw knows in Ciw as well.")] = False,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table to this file.")] = None,
+) -> None:
+    """Hold simulators and reference solvers against known answers; exit code 1 if one isn't reproduced.
+
+    For example: simdistill verify queueing --quick
+    """
+    from simdistill.verification import verify as verification
+
+    console = _wide()
+    rows = verification.verify(name, cases, quick, witness, console)
+    verification.show(rows, console)
+    if json is not None:
+        verification.save(rows, json)
+    if verification.disagreements(rows):
+        raise typer.Exit(1)
+
+
+@app.command()
+def trace(
+    overrides: Overrides = None,
+    form: Annotated[str, typer.Option("--format", help="jsonl, ocel (OCEL 2.0 JSON) or xes.")] = "jsonl",
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="The file.")] = None,
+    policy: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who decides; the task's heuristic if left out.")
+    ] = None,
+) -> None:
+    """Write the event log of one episode, for process mining.
+
+    For example: simdistill trace task=queueing --format ocel -o log.jsonocel
+    """
+    if output is None:
+        raise InputError("trace needs a file to write to: -o FILE")
+    from simdistill import config
+    from simdistill.process import eventlog
+
+    configs = config.compose(overrides or [])
+    if len(configs) > 1:
+        raise InputError(f"trace takes one task and one value for each field, not {len(configs)} runs")
+    log = eventlog.of_task(configs[0].task, policy, configs[0].seed)
+    eventlog.write(log, output, form)
+    typer.echo(f"{output}: {len(log.entries)} entries until {log.time_unit} {log.time:g}")
+
+
+@app.command()
 def fetch() -> None:
     """Get the embedded student into the cache, checked, and converted once."""
     from simdistill.students import SMOLLM2_135M
@@ -156,6 +210,12 @@ def _line(kind: str, name: str) -> str:
         return registry.describe(kind, name)
     except (InputError, ImportError) as error:
         return f"can't be loaded: {error}"
+
+
+def _wide() -> Console:
+    """A console whose tables aren't squeezed when they go to a file."""
+    console = Console()
+    return console if console.is_terminal else Console(width=150)
 
 
 def _escaped(text: str) -> str:

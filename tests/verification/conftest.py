@@ -47,11 +47,11 @@ class Counter(ProcessModel):
                 self.work.succeed()
 
     def serve(self):
-        for customer in itertools.count():
+        while True:
             while not self.line:
                 self.work = self.env.event()
                 yield self.work
-            yield self.duration("service", customer, exponential(1 / self.params.service_rate))
+            yield self.poisson("service", self.params.service_rate)
             self.tally("time_in_system", self.env.now - self.line.pop(0))
             self.changed()
 
@@ -79,7 +79,7 @@ class Counter(ProcessModel):
             warm_up=case.run.get("warm_up", 100.0),
             horizon=1000.0,
             growing={"growth_rate": "in_system"} if unstable else {},
-            other_start=cls.parse({**case.parameters, "initial": 10}),
+            other_start=cls.parse({**case.parameters, "initial": 30}),
         )
 
 

@@ -33,7 +33,7 @@ def verdicts(item) -> dict[str, Verdict | None]:
 def test_a_correct_simulator_agrees(item):
     laws = {LITTLE: Verdict.AGREES, CONSERVATION: Verdict.AGREES}
     assert verdicts(item(1 / 3)) == {"mean_in_system": Verdict.AGREES, **laws}
-    unsolved = item(4 / 3, measure="mean_time_in_system", tolerance=0.04)
+    unsolved = item(4 / 3, measure="mean_time_in_system", tolerance=0.06)
     assert verdicts(unsolved) == {"mean_time_in_system": Verdict.AGREES, **laws}
 
 
@@ -64,9 +64,9 @@ def test_measures_by_name_by_function_and_by_component(item):
 
 def test_growth_is_told_by_its_interval(item):
     named = {"parameters": {"arrival_rate": 1.5}, "run": {"kind": "unstable"}, "measure": "growth_rate"}
-    found = verdicts(item(0.5, tolerance=0.03, **named))
+    found = verdicts(item(0.5, tolerance=0.05, **named))
     assert found == {"growth_rate": Verdict.AGREES, CONSERVATION: Verdict.AGREES}
-    assert verdicts(item(0.7, tolerance=0.03, **named))["growth_rate"] is Verdict.DISAGREES
+    assert verdicts(item(0.7, tolerance=0.05, **named))["growth_rate"] is Verdict.DISAGREES
 
 
 def test_a_short_warm_up_is_noticed(item):

@@ -7,6 +7,7 @@ optimum orders 6: a shortage now can't be made up for later, as customers don't 
 
 import itertools
 import math
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -207,24 +208,34 @@ class Inventory(ProcessModel):
         self.orders = {label: count * self.params.lot_size for label, count in lots.items()}
         self.on_hand = self.params.initial_stock
         self.on_order = [0] * self.params.lead_time  # the next to arrive first
+        self.placed = deque()  # when each order under way was placed
         self.terms = told(self.params)
+        self.count()
         self.env.process(self.periods())
 
     def periods(self):
         for period in itertools.count():
             if self.on_order:
-                self.on_hand += self.on_order.pop(0)
+                self.receive(self.on_order.pop(0))
             order = yield self.decide("How many lots do you order?", self.orders)
             self.place(order)
             self.sell(self.draw("demand", period, self.params.distribution))
             yield self.env.timeout(1)
 
+    def receive(self, order: float):
+        self.on_hand += order
+        if order:
+            self.tally("time_in_system_orders", self.env.now - self.placed.popleft())
+
     def place(self, order: float):
         if order:
             self.charge("ordering", self.params.order_cost)
+            self.placed.append(self.env.now)
+            self.tally("arrived_orders", 1)
         self.tally("order", order)
+        self.tally("arrived", order)
         if self.params.lead_time == 0:
-            self.on_hand += order
+            self.receive(order)
         else:
             self.on_order.append(order)
 
@@ -236,8 +247,15 @@ class Inventory(ProcessModel):
         self.tally("on_hand", left)
         self.tally("short", short)
         self.tally("stockout", short > 0)
+        before = self.on_hand
         keeps = 0 if self.params.perishable else left
         self.on_hand = keeps if self.params.lost_sales else left - short
+        self.tally("left", before - self.on_hand)
+        self.count()
+
+    def count(self):
+        self.level("in_system", self.on_hand + sum(self.on_order))
+        self.level("in_system_orders", len(self.placed))
 
     def observe(self, decision: Decision) -> dict:
         return {**self.terms, "on_hand": self.on_hand, "on_order": list(self.on_order)}

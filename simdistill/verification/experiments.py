@@ -10,7 +10,8 @@ where it has several kinds of entities (`in_system_patients`, `time_in_system_pa
 
 - `self.level("in_system", n)`: how many entities are inside, whenever that changes;
 - `self.tally("arrived", 1)`: an entity has come in (those turned away never were);
-- `self.tally("time_in_system", t)`: an entity leaves, and how long it was inside.
+- `self.tally("time_in_system", t)`: an entity leaves, and how long it was inside; or `self.tally("left", n)`
+  where nobody keeps the time, as for units of stock.
 
 Little's law: mean number inside = throughput x mean time inside. Conservation: those there at the beginning
 and those arrived have left or are still inside.
@@ -52,10 +53,13 @@ FIRST = 10
 SURELY = 3.0
 """Standard errors beyond which two starting states differ."""
 
-INSIDE, ARRIVED, TIMES = "in_system", "arrived", "time_in_system"
+INSIDE, ARRIVED, TIMES, LEFT = "in_system", "arrived", "time_in_system", "left"
 LITTLE, CONSERVATION = "Little's law", "conservation of entities"
 LAW = "law"
 """Source of the rows that hold for any simulator."""
+
+LOST = 1e-6
+"""Entities that are floating-point noise, where they are amounts."""
 
 LITTLE_TOLERANCE = 0.002
 """What the entities inside at both ends of a long replication may change in the ratio of Little's law."""
@@ -69,15 +73,17 @@ class Budget:
     """How much of a case is simulated, counted in SimPy events, so that results don't depend on speed.
 
     Attributes:
-        cheap: Events up to which the half-width of 1% is sought.
-        most: Events at which a case ends.
+        cheap: Events up to which a half-width of 1% is sought.
+        most: Events up to which one of 2% is sought where a solver has found the value, too.
+        alone: Events up to which it is sought where simulation is all there is.
     """
 
     cheap: int
     most: int
+    alone: int
 
 
-FULL, QUICK = Budget(1_000_000, 5_000_000), Budget(0, 400_000)
+FULL, QUICK = Budget(1_000_000, 4_000_000, 40_000_000), Budget(0, 600_000, 1_200_000)
 
 
 @dataclass(frozen=True)
@@ -127,7 +133,7 @@ def run_case(item: Item) -> list[Row]:
         experiment = item.experiment()
         rows += _rows(item, experiment)
         if experiment.policy is not None:
-            simulation = Simulation(item, experiment, experiment.policy, *_windows(experiment))
+            simulation = Simulation(item, experiment, experiment.policy, *_windows(item, experiment))
             rows += _simulated(simulation, rows)
     except Exception as error:  # a case that fails mustn't keep the others from being verified
         failed = rows or [Row(item.name, item.case.id, "all", math.nan, 0.0, "")]
@@ -277,6 +283,11 @@ class Simulation:
     first: int
     trajectories: list[Trajectory] = field(default_factory=list)
 
+    @property
+    def finite(self) -> bool:
+        """Whether whole runs are averaged."""
+        return _finite(self.item, self.experiment)
+
     def path(self, replication: int) -> SeedPath:
         """Seed path: every case has its own random numbers, always the same."""
         return (crc32(self.item.case.id.encode()), TEST, EPISODE, replication)
@@ -314,7 +325,7 @@ class Simulation:
     def estimate(self, measure: Measure, component: int | None) -> Estimate:
         """Estimates a measure after the warm-up."""
         terminating = self.experiment.terminating
-        if isinstance(measure, str) and not terminating:
+        if isinstance(measure, str) and not self.finite:
             sums_R, weights_R = np.array([t.between(measure, self.first) for t in self.trajectories]).T
             return of_ratio(sums_R, weights_R)
         values = [
@@ -358,17 +369,22 @@ class Simulation:
         return np.where(np.isfinite(values_W), values_W, np.nanmean(values_W[np.isfinite(values_W)]))
 
 
-def _windows(experiment: Experiment) -> tuple[np.ndarray, int]:
+def _windows(item: Item, experiment: Experiment) -> tuple[np.ndarray, int]:
     """Returns the edges of a replication's windows, and which of them ends the warm-up.
 
-    Windows are about as long before and after that edge.
+    In a steady state, windows are about as long before and after that edge.
     """
     warm_up, horizon = experiment.warm_up, experiment.horizon
-    if experiment.terminating:
+    if _finite(item, experiment):
         return np.array([0.0, horizon]), 0
     warm = min(WINDOWS - 1, math.ceil(WINDOWS * warm_up / (warm_up + horizon)))
     after_E = warm_up + np.linspace(0.0, horizon, WINDOWS - warm + 1)
     return np.concatenate([np.linspace(0.0, warm_up, warm + 1)[:-1], after_E]), warm
+
+
+def _finite(item: Item, experiment: Experiment) -> bool:
+    """Whether whole runs are averaged, and not a steady state; some runs end before the process does."""
+    return experiment.terminating or item.case.run.get("kind") == "terminating"
 
 
 def _value(measure: Measure, component: int | None, replication: Replication) -> float:
@@ -391,7 +407,7 @@ def _simulated(simulation: Simulation, rows: Sequence[Row]) -> list[Row]:
     while (more := _missing(simulation, rows, per_replication)) > 0:
         simulation.add(more)
         _estimate(simulation, rows)
-    if not experiment.terminating and not experiment.growing:
+    if not simulation.finite and not experiment.growing:
         _check_warm_up(simulation, rows)
     return _laws(simulation)
 
@@ -426,18 +442,19 @@ def _measures(
 def _missing(simulation: Simulation, rows: Sequence[Row], per_replication: int) -> int:
     """Returns how many more replications the half-widths need and the budget allows."""
     count, spent, budget = len(simulation.trajectories), simulation.events, simulation.item.budget
-    needed = count
-    for share, most in ((PRECISE, budget.cheap), (SUFFICIENT, budget.most)):
-        ratios = [_excess(row, share) for row in rows]
-        if spent < most and max(ratios, default=0.0) > 1.0:
+    unsolved = [row for row in rows if row.solved is None]
+    stages = (
+        (PRECISE, budget.cheap, rows),
+        (SUFFICIENT, budget.most, rows),
+        (SUFFICIENT, budget.alone, unsolved),
+    )
+    for share, most, wanted in stages:
+        excess = max((_excess(row, share) for row in wanted), default=0.0)
+        if spent < most and excess > 1.0:
             # A tenth more than what the half-widths so far ask for, at most as many again as there are.
-            needed = min(
-                2 * count,
-                math.ceil(1.1 * count * max(ratios) ** 2),
-                count + (most - spent) // per_replication,
-            )
-            break
-    return max(0, needed - count)
+            needed = min(2 * count, math.ceil(1.1 * count * excess**2))
+            return max(1, min(needed - count, (most - spent) // per_replication))
+    return 0
 
 
 def _excess(row: Row, share: float) -> float:
@@ -494,29 +511,29 @@ def _starts_apart(
 
 def _laws(simulation: Simulation) -> list[Row]:
     """Checks Little's law and conservation of entities in the replications of a case."""
-    kinds = [
-        name.removeprefix(INSIDE)
-        for name in sorted(simulation.names)
-        if name.startswith(INSIDE) and TIMES + name.removeprefix(INSIDE) in simulation.names
-    ]
+    names = simulation.names
+    kinds = [name.removeprefix(INSIDE) for name in sorted(names) if name.startswith(INSIDE)]
+    kinds = [kind for kind in kinds if TIMES + kind in names or LEFT + kind in names]
     if not kinds:
-        missing = [name for name in (INSIDE, TIMES, ARRIVED) if name not in simulation.names]
+        missing = [name for name in (INSIDE, TIMES, ARRIVED) if name not in names]
         note = f"the simulator has no {', '.join(missing)}; see simdistill.verification.experiments"
-        return [
-            Row(simulation.item.name, simulation.item.case.id, law, value, 0.0, LAW, notes=[note])
-            for law, value in ((LITTLE, 1.0), (CONSERVATION, 0.0))
-        ]
+        rows = [_law(simulation, LITTLE, 1.0, 0.0), _law(simulation, CONSERVATION, 0.0, 0.0)]
+        for row in rows:
+            row.notes.append(note)
+        return rows
     return [row for kind in kinds for row in (*_little(simulation, kind), *_conservation(simulation, kind))]
 
 
 def _little(simulation: Simulation, kind: str) -> list[Row]:
     """Number inside over throughput x time inside; 1 in episodes that end empty, and in the long run."""
     episodes = [t for t in simulation.trajectories if t.after[INSIDE + kind] == 0]
-    counted = episodes if simulation.experiment.terminating else simulation.trajectories
-    if not counted or simulation.experiment.growing:
+    counted = episodes if simulation.finite else simulation.trajectories
+    if not counted or simulation.experiment.growing or TIMES + kind not in simulation.names:
         return []
     inside_R = np.array([t.between(INSIDE + kind, simulation.first)[0] for t in counted])
     times_R = np.array([t.between(TIMES + kind, simulation.first)[0] for t in counted])
+    if not times_R.any():
+        return []  # all that came left at once
     row = _law(simulation, LITTLE + kind.replace("_", " "), 1.0, LITTLE_TOLERANCE)
     row.simulated = of_ratio(inside_R, times_R)
     return [row]
@@ -531,12 +548,19 @@ def _conservation(simulation: Simulation, kind: str) -> list[Row]:
     lost = [
         t.before.get(INSIDE + kind, 0.0)
         + t.between(ARRIVED + kind, 0)[0]
-        - t.between(TIMES + kind, 0)[1]
+        - _left(t, kind)
         - t.after[INSIDE + kind]
         for t in simulation.trajectories
     ]
-    row.simulated = Estimate(max(lost, key=abs), 0.0, len(lost))
+    worst = max(lost, key=abs)
+    row.simulated = Estimate(0.0 if abs(worst) < LOST else worst, 0.0, len(lost))
     return [row]
+
+
+def _left(trajectory: Trajectory, kind: str) -> float:
+    if LEFT + kind in trajectory.names:
+        return trajectory.between(LEFT + kind, 0)[0]
+    return trajectory.between(TIMES + kind, 0)[1]
 
 
 def _law(simulation: Simulation, law: str, value: float, tolerance: float) -> Row:

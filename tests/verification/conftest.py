@@ -11,7 +11,7 @@ from simdistill.errors import InputError
 from simdistill.process import Experiment, KnownCase, Parameters, ProcessModel, exponential
 from simdistill.verification.experiments import Budget, Item
 
-BUDGET = Budget(0, 50_000)
+BUDGET = Budget(0, 50_000, 50_000)
 
 
 class Counter(ProcessModel):

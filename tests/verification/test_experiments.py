@@ -44,7 +44,7 @@ def test_a_wrong_value_disagrees(item):
 
 
 def test_results_are_fixed_and_more_budget_narrows_them(item):
-    budgets = [Budget(0, 1), Budget(0, 1), Budget(0, 10**7), Budget(10**7, 10**7)]
+    budgets = [Budget(0, 1, 1), Budget(0, 1, 1), Budget(0, 10**7, 10**7), Budget(10**7, 10**7, 10**7)]
     wide, again, sufficient, precise = (
         estimate(item(4.0, measure="mean_time_in_system", budget=budget)) for budget in budgets
     )
@@ -84,8 +84,8 @@ def test_mser_deletes_more_where_the_beginning_is_far_off(item):
     assert row.simulated is not None and row.simulated.mean == pytest.approx(1 / 3, abs=0.04)
 
 
-def test_windows_meet_the_end_of_the_warm_up(counter, case):
-    times_E, first = _windows(counter.experiment(case(1.0)))
+def test_windows_meet_the_end_of_the_warm_up(item, counter, case):
+    times_E, first = _windows(item(1.0), counter.experiment(case(1.0)))
     assert times_E[first] == 100.0 and times_E[-1] == 1100.0 and len(times_E) == 201
     assert (times_E[1:] > times_E[:-1]).all()
 
@@ -136,7 +136,7 @@ def test_replications_have_streams_of_their_own(item):
     one, other = item(1 / 3), item(1 / 3, id="other")
     experiment = one.experiment()
     first, second = (
-        Simulation(of, experiment, experiment.policy, *_windows(experiment)) for of in (one, other)
+        Simulation(of, experiment, experiment.policy, *_windows(of, experiment)) for of in (one, other)
     )
     assert len({simulation.path(n) for simulation in (first, second) for n in range(3)}) == 6
 
@@ -146,6 +146,8 @@ def test_a_task_stands_in_for_known_answers():
     from simdistill.simulators.queueing import Queueing
 
     task = compose(["task=queueing"])[0].task
-    item = Item("queueing", Queueing, KnownCase("task", "queueing", {}, {}, {}, {}, ()), Budget(0, 1), task)
+    item = Item(
+        "queueing", Queueing, KnownCase("task", "queueing", {}, {}, {}, {}, ()), Budget(0, 1, 1), task
+    )
     found = verdicts(item)
     assert set(found) == {LITTLE, CONSERVATION} and Verdict.DISAGREES not in found.values()

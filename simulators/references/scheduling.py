@@ -8,12 +8,12 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.linalg import spsolve
+from scipy.sparse.linalg import LinearOperator, bicgstab, splu, spsolve
 
 from simdistill.errors import InputError
 from simdistill.exact import DecisionProcess, Evaluation, evaluate, optimum, tabulate
@@ -33,10 +33,14 @@ from simdistill.simulators.scheduling import (
     threshold,
 )
 
-SIZES = {1: (100, 400, 1600), 2: (60, 120, 240, 480), 3: (24, 40, 60)}
-"""Truncations to try, by the number of classes."""
-NEGLIGIBLE = 1e-8
-"""Probability of a truncation's boundary below which it doesn't matter."""
+FIRST_SIZE = 20
+"""Jobs of each class in the first truncation that is tried."""
+MOST_STATES = 2e6
+"""Combinations of jobs in the largest truncation that is tried."""
+NEGLIGIBLE = {1: 1e-12, 2: 1e-11, 3: 1e-7}
+"""Probability of a class's most jobs below which they may as well be the most, by the number of classes."""
+RESTARTS = 10
+"""Beginnings of an iterative solution."""
 
 
 class Rows:
@@ -252,6 +256,48 @@ def markov(params: Any, size: int) -> DecisionProcess:
     return network(params, np.full(len(params.arrival_rates), size), size)
 
 
+class Iteration:
+    """Evaluates policies of large networks one after another; each solution begins where the last one ended.
+
+    BiCGSTAB preconditioned by one sweep of Gauss-Seidel (Stewart, Introduction to the Numerical Solution of
+    Markov Chains, chapters 3 and 4): with three classes the factors of a sparse matrix would fill up.
+    """
+
+    def __init__(self, process: DecisionProcess):
+        self.process = process
+        self.visits_S, self.bias_S = np.zeros((2, len(process.states) - 1))
+
+    def stationary(self, policy_SC: np.ndarray) -> np.ndarray:
+        """Returns the probability of each state over epochs.
+
+        Raises:
+            InputError: If it doesn't converge, as for a policy under which the queues grow.
+        """
+        system, _, _ = self.process.system(policy_SC)
+        from_first = -system[0, 1:].toarray().ravel()
+        self.visits_S = _converged(system[1:, 1:].T.tocsr(), from_first, self.visits_S)
+        return np.concatenate([[1.0], self.visits_S]) / (1.0 + self.visits_S.sum())
+
+    def evaluate(self, process: DecisionProcess, policy_SC: np.ndarray) -> Evaluation:
+        """Does what `exact.evaluate` does."""
+        stationary_S = self.stationary(policy_SC)
+        system, cost_S, time_S = process.system(policy_SC)
+        cost = float(stationary_S @ cost_S / (stationary_S @ time_S))
+        self.bias_S = _converged(system[1:, 1:].tocsr(), (cost_S - cost * time_S)[1:], self.bias_S)
+        bias_S = np.concatenate([[0.0], self.bias_S])
+        return Evaluation(cost, stationary_S, bias_S, float(stationary_S @ process.boundary_S))
+
+
+def _converged(matrix: sparse.csr_matrix, right: np.ndarray, found: np.ndarray) -> np.ndarray:
+    sweep = splu(sparse.tril(matrix, format="csc"), permc_spec="NATURAL", diag_pivot_thresh=0.0)
+    preconditioner = LinearOperator(matrix.shape, sweep.solve, dtype=float)
+    for _ in range(RESTARTS):  # the method may break down; begun again it goes on
+        found, failed = bicgstab(matrix, right, found, M=preconditioner, rtol=1e-8, maxiter=1_000)
+        if not failed:
+            return found
+    raise InputError(f"{matrix.shape[0]:,} states: no convergence; do the queues grow?")
+
+
 @dataclass(frozen=True)
 class Solution:
     """A network under one policy.
@@ -259,18 +305,46 @@ class Solution:
     Attributes:
         process: The truncated process.
         policy_SC: The policy's table.
-        evaluation: Its long run.
+        stationary_S: Probability of each state over epochs.
     """
 
     process: DecisionProcess
     policy_SC: np.ndarray
-    evaluation: Evaluation
+    stationary_S: np.ndarray
+
+    @property
+    def rows(self) -> Rows:
+        """How the states are numbered."""
+        states: Any = self.process.states
+        return states.rows
+
+    @property
+    def jobs_SC(self) -> np.ndarray:
+        """Jobs of each class in each state."""
+        states: Any = self.process.states
+        return self.rows.jobs(states.rows_SN)
+
+    @cached_property
+    def over_time_S(self) -> np.ndarray:
+        """Probability of each state over time."""
+        weights_S = self.stationary_S * (self.policy_SC * self.process.time_SC).sum(axis=1)
+        return weights_S / weights_S.sum()
 
     def jobs(self) -> np.ndarray:
         """Returns the mean number of jobs in the system over time, per class."""
-        weights_S = self.evaluation.stationary_S * (self.policy_SC * self.process.time_SC).sum(axis=1)
-        states: Any = self.process.states
-        return weights_S @ states.rows.jobs(states.rows_SN) / weights_S.sum()
+        return self.over_time_S @ self.jobs_SC
+
+    def wanted(self) -> np.ndarray:
+        """Returns for how many jobs of each class there should be room, by the decay of its distribution."""
+        wanted_C, negligible = self.rows.most_C.copy(), NEGLIGIBLE[min(self.rows.classes, 3)]
+        for job_class, most in enumerate(self.rows.most_C.tolist()):
+            share_N = np.bincount(self.jobs_SC[:, job_class], self.over_time_S, minlength=most + 1)
+            if share_N[most] > negligible:
+                some, more = most // 2, 3 * most // 4
+                decay = math.log(share_N[more] / share_N[some]) / (more - some)
+                further = math.log(negligible / share_N[more]) / min(decay, -1e-3)
+                wanted_C[job_class] = min(more + math.ceil(1.05 * further), 2 * most)
+        return wanted_C
 
 
 @lru_cache(maxsize=8)
@@ -280,48 +354,45 @@ def solve(params: Any, policy: Policy | None) -> Solution:
     Raises:
         InputError: If no truncation is large enough, as for a policy under which the queues grow.
     """
-    classes = len(params.arrival_rates)
-    start = policy or maxweight
-    for size in SIZES[min(classes, 3)]:
-        process = network(params, np.full(classes, size), size, alike(params))
-        policy_SC = tabulate(process, start)
-        evaluation = evaluate(process, policy_SC)
-        if evaluation.boundary <= NEGLIGIBLE:
-            break
-    else:
-        raise InputError(f"the boundary still matters with {size} jobs; do the queues grow?")
-    if policy is None:
-        policy_SC, evaluation = optimum(process, policy_SC)
-    return Solution(process, policy_SC, evaluation)
+    most_C = np.full(len(params.arrival_rates), FIRST_SIZE)
+    choose = policy or maxweight
+    while np.prod(most_C.astype(float)) <= MOST_STATES:
+        process = network(params, most_C, int(most_C.sum()), alike(params))
+        policy_SC = tabulate(process, choose)
+        large = Iteration(process) if len(most_C) > 2 else None
+        if policy is None:
+            policy_SC, found = optimum(process, policy_SC, 1e-8, large.evaluate if large else evaluate)
+            stationary_S = found.stationary_S
+        else:
+            stationary_S = large.stationary(policy_SC) if large else evaluate(process, policy_SC).stationary_S
+        solution = Solution(process, policy_SC, stationary_S)
+        wanted_C = solution.wanted()
+        if (wanted_C == most_C).all():
+            return solution
+        if policy is None:
+            choose = Optimal(solution)
+        most_C = wanted_C
+    raise InputError(f"truncated at {most_C.tolist()} jobs the boundary still matters; do the queues grow?")
 
 
 class Optimal:
     """The optimal policy; beyond the truncation as with the most jobs that it holds."""
 
-    def __init__(self, params: Any):
-        self.params = params
-        self.table: dict[tuple, str] = {}
+    def __init__(self, solution: Solution):
+        self.solution, process = solution, solution.process
+        self.most = solution.rows.most_C.tolist()
+        asked = np.flatnonzero(process.legal_SC.sum(axis=1) > 1).tolist()
+        best = solution.policy_SC.argmax(axis=1).tolist()
+        self.table = {self.key(process.states[row]): process.labels[best[row]] for row in asked}
 
     def __call__(self, state: dict, choices: Sequence[str]) -> str:
-        if not self.table:
-            self.table.update(self.tabulated())
-        jobs = list(state["jobs"])
-        while any(jobs):
-            label = self.table.get(self.key({**state, "jobs": jobs}))
-            if label is not None:
-                return label
-            jobs[jobs.index(max(jobs))] -= 1
-        return choices[0]
+        return self.table[self.key(state)] if len(choices) > 1 else choices[0]
 
     def key(self, state: dict) -> tuple:
-        if alike(self.params):
-            return (*state["jobs"], *sorted(state["serving"]))
-        return (*state["jobs"], *state["serving"], state["server"])
-
-    def tabulated(self) -> dict[tuple, str]:
-        process, policy_SC = (solution := solve(self.params, None)).process, solution.policy_SC
-        asked = np.flatnonzero(process.legal_SC.sum(axis=1) > 1).tolist()
-        return {self.key(process.states[row]): process.labels[int(policy_SC[row].argmax())] for row in asked}
+        jobs = map(min, state["jobs"], self.most)
+        if self.solution.rows.alike:
+            return (*jobs, *sorted(state["serving"]))
+        return (*jobs, *state["serving"], state["server"])
 
 
 def alike(params: Any) -> bool:
@@ -415,7 +486,7 @@ def policy_of(case: KnownCase, params: Any) -> Policy:
     """
     name = case.policy["name"]
     if name == "optimal":
-        return Optimal(params)
+        return Optimal(solve(params, None))
     if name == "threshold":
         return threshold(case.policy["T"])
     if name == "reverse_c_mu":
@@ -469,7 +540,7 @@ def mean_jobs(params: Any, policy: Policy) -> np.ndarray:
     """Returns the exact mean number of jobs in the system, per class."""
     if policy is first_come:
         return first_come_jobs(params)
-    return solve(params, None if isinstance(policy, Optimal) else policy).jobs()
+    return policy.solution.jobs() if isinstance(policy, Optimal) else solve(params, policy).jobs()
 
 
 def experiment(case: KnownCase) -> Experiment:

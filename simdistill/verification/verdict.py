@@ -17,8 +17,9 @@ from scipy import stats
 LEVEL = 0.01
 """Probability that any correct row of a table is called a disagreement."""
 
-PRECISE, SUFFICIENT, CONFIRMING = 0.01, 0.02, 0.05
-"""Half-widths relative to the known value: where it is cheap; at most; and where a solver gave it exactly."""
+PRECISE, SUFFICIENT, CONFIRMING, WITNESSING = 0.01, 0.02, 0.05, 0.1
+"""Half-widths relative to the known value: where it is cheap; at most; where a solver gave it exactly; and of
+a witness, who is slow."""
 
 ROUNDING = 1e-9
 """Relative difference that is floating-point noise."""
@@ -133,6 +134,7 @@ class Row:
         sound: Whether the simulated value means what it should; false if the warm-up was too short.
         exact_beside: Whether this is a published figure beside an exact one of the same quantity.
         growing: Whether the value is a growth rate, which has to differ from 0 as well.
+        value_error: Standard error of the value where it is simulated itself, by a witness's counterpart.
         verdict: Set by `judge`, except where the case failed.
     """
 
@@ -148,6 +150,7 @@ class Row:
     sound: bool = True
     exact_beside: bool = False
     growing: bool = False
+    value_error: float = 0.0
     verdict: Verdict | None = None
 
     def allowed(self, share: float) -> float:
@@ -162,9 +165,10 @@ class Row:
         distance = abs(self.simulated.mean - self.value) - self.tolerance
         if distance <= ROUNDING * abs(self.value):
             return 1.0
-        if self.simulated.error == 0.0:
+        error = math.hypot(self.simulated.error, self.value_error)
+        if error == 0.0:
             return 0.0
-        return 2.0 * float(stats.t.sf(distance / self.simulated.error, self.simulated.replications - 1))
+        return 2.0 * float(stats.t.sf(distance / error, self.simulated.replications - 1))
 
     @property
     def solver_agrees(self) -> bool | None:
@@ -178,7 +182,7 @@ class Row:
         """Whether the interval is narrow enough to agree."""
         if self.simulated is None:
             return self.solver_agrees is True
-        share = CONFIRMING if self.solver_agrees else SUFFICIENT
+        share = WITNESSING if self.value_error else CONFIRMING if self.solver_agrees else SUFFICIENT
         return self.simulated.half_width <= self.allowed(share)
 
     def as_dict(self) -> dict:

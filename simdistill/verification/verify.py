@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from simdistill import config, registry
-from simdistill.compute import simulating
+from simdistill.compute import Map, simulating
 from simdistill.config import TaskConfig
 from simdistill.errors import InputError
 from simdistill.files import write_json
@@ -19,6 +19,7 @@ from simdistill.process import KnownCase, ProcessModel
 from simdistill.verification.cases import packaged, read
 from simdistill.verification.experiments import CONSERVATION, FULL, LAW, LITTLE, QUICK, Budget, Item, run
 from simdistill.verification.verdict import Estimate, Row, Verdict, judge
+from simdistill.verification.witness import available, testify
 
 QUICK_CASES = frozenset(
     {
@@ -156,21 +157,40 @@ def verify(
         name: Of a simulator, a family or a case; None for all.
         folder: Has the cases; None for those packaged with simdistill.
         quick: Whether only chosen cases are run, with a small budget.
+        witness: Whether Ciw runs the networks that it can express, too.
         console: Shows what is skipped, and how far it is.
         workers: Number of processes; None for one per core.
 
     Raises:
-        InputError: If a file of cases is wrong, or nothing has this name.
+        InputError: If a file of cases is wrong, nothing has this name, or Ciw is missing.
     """
+    if witness:
+        available()
     selection = select(name, folder, quick)
     for line in selection.skipped:
         console.print(f"[yellow]skipped[/yellow] {line}", highlight=False, soft_wrap=True)
-    columns = (TextColumn("verifying"), BarColumn(bar_width=28), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=28),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as progress, simulating(workers) as compute:
-        bar = progress.add_task("", total=len(selection.items))
+        bar = progress.add_task("verifying", total=len(selection.items))
         rows = run(selection.items, compute, lambda item: progress.advance(bar))
+        if witness:
+            rows += _testimony(selection.items, rows, compute, progress)
     judge(rows)
     return rows
+
+
+def _testimony(items: Sequence[Item], rows: Sequence[Row], compute: Map, progress: Progress) -> list[Row]:
+    """Runs in Ciw what Ciw can express."""
+    heard = [(item, [row for row in rows if row.case == item.case.id]) for item in items]
+    found = []
+    for testimony in progress.track(compute(testify, heard), total=len(heard), description="in Ciw"):
+        found += testimony
+    return found
 
 
 def save(rows: Sequence[Row], path: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import yaml
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -12,7 +13,6 @@ from rich.table import Table
 
 from simdistill import config, registry
 from simdistill.compute import Map, simulating
-from simdistill.config import TaskConfig
 from simdistill.errors import InputError
 from simdistill.files import write_json
 from simdistill.process import KnownCase, ProcessModel
@@ -133,14 +133,15 @@ def _tasks_without_cases(
     simulators: dict[str, type[ProcessModel]], seen: set[str], name: str | None, budget: Budget
 ) -> Iterable[Item]:
     """The laws hold for every simulator: one without known answers is run as one of its tasks says."""
-    for path in config.tasks().values():
-        task: TaskConfig = config.compose([f"task={path}"], check=False)[0].task
-        simulator = simulators.get(task.simulator)
-        if simulator is None or task.simulator in seen or name not in (None, task.simulator):
+    wanted = {key for key in simulators if key not in seen and name in (None, key)}
+    for path in config.tasks().values() if wanted else ():
+        key = yaml.safe_load(path.read_text(encoding="utf-8"))["task"].get("simulator")
+        if key not in wanted:
             continue
-        seen = seen | {task.simulator}
-        case = KnownCase(f"task {task.name}", task.simulator, {}, {}, {}, {"kind": task.kind}, ())
-        yield Item(task.simulator, simulator, case, budget, task)
+        wanted.remove(key)
+        task = config.compose([f"task={path}"], check=False)[0].task
+        case = KnownCase(f"task {task.name}", key, {}, {}, {}, {"kind": task.kind}, ())
+        yield Item(key, simulators[key], case, budget, task)
 
 
 def verify(

@@ -1,7 +1,7 @@
 """`check_simulator()`: what is wrong with a process model, and what its author can do about it.
 
-The model is run many times: with one seed twice, with other seeds, with other answers, and branched under other
-futures. What may not differ is compared exactly; only values in equal states are compared statistically.
+The model is run many times: with one seed twice, with other seeds, with other answers, and branched under
+other futures. What may not differ is compared exactly, and only values in equal states statistically.
 """
 
 import copy
@@ -10,38 +10,34 @@ import math
 import traceback
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from importlib import import_module
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Any
-from zlib import crc32
 
 import numpy as np
-import simpy
 from scipy import stats
 
 from simdistill.errors import InputError, ProcessError
-from simdistill.process.distributions import Distribution, Exponential
-from simdistill.process.model import WAIT, Decision, Parameters, ProcessModel, numbers
-from simdistill.process.rollout import follow, started
-from simdistill.process.streams import EPISODE, FUTURE, TEST, BranchedWorld, SeedPath, Streams, World
+from simdistill.process.model import WAIT, Parameters, ProcessModel
+from simdistill.process.probe import (
+    OTHER_ANSWERS,
+    Key,
+    Run,
+    Step,
+    Subject,
+    after,
+    scattered,
+    text_of,
+    varied,
+)
+from simdistill.process.rollout import RandomPolicy, follow, started
+from simdistill.process.streams import FUTURE, BranchedWorld, Streams, World
 from simdistill.process.whatif import replay
-
-DECISIONS = 150
-"""Decisions of one run of a check."""
-
-OTHER_ANSWERS = 40
-"""Decisions that two runs of one seed answer differently before they go on alike."""
 
 RARE = 1e-6
 """Probability below which values of equal states count as different."""
-
-Key = tuple[str, int, int]
-"""Source, entity and visit of a random number."""
-
-Choose = Callable[[int, str, Sequence[str]], str]
-"""Number of the decision, state as text, labels -> label."""
 
 
 @dataclass(frozen=True)
@@ -146,300 +142,26 @@ def inspect_simulator(
     )
 
 
-# What a run leaves behind.
-
-
-@dataclass(frozen=True)
-class Draw:
-    """A random number that a process took; `end` is when the duration that it makes is over."""
-
-    key: Key
-    distribution: Distribution
-    end: float | None
-
-
-class RecordingWorld(World):
-    """An episode's world that remembers what was drawn from it.
-
-    Args:
-        streams: The episode's streams.
-        altered: Numbers that are to come out differently: key -> change of the uniform number.
-        path: The seed path that the process is told, if it isn't that of the streams.
-    """
-
-    def __init__(
-        self,
-        streams: Streams,
-        altered: Mapping[Key, Callable[[float], float]] | None = None,
-        path: SeedPath | None = None,
-    ):
-        super().__init__(streams)
-        self.path = path or self.path
-        self.draws: list[Draw] = []
-        self.rates: dict[str, set[float]] = defaultdict(set)
-        self.ticks: set[float] = set()
-        self._altered = altered or {}
-
-    def number(self, source: str, entity: int, distribution: Distribution, visit: int = 0) -> float:
-        key = (source, entity, visit)
-        self.draws.append(Draw(key, distribution, None))
-        if key in self._altered:
-            return distribution.quantile(self._altered[key](self.streams.uniform(*key)))
-        return super().number(source, entity, distribution, visit)
-
-    def duration(
-        self, source: str, entity: int, distribution: Distribution, now: float, visit: int = 0
-    ) -> float:
-        value = super().duration(source, entity, distribution, now, visit)
-        self.draws.append(Draw((source, entity, visit), distribution, now + value))
-        return value
-
-    def tick(self, source: str, rate: float, now: float) -> float:
-        self.rates[source].add(rate)
-        point = super().tick(source, rate, now)
-        self.ticks.add(now + (point - now))  # rounded as SimPy does
-        return point
-
-
-@dataclass(frozen=True)
-class Step:
-    """A decision of a run, as it was when the question was put.
-
-    Attributes:
-        time: Simulated time.
-        question: The question.
-        labels: The choices.
-        state: The observed state as text.
-        observed: What `observe` returned, the object itself.
-        numbers: The numbers in the state.
-        steady: Whether looking twice showed the same.
-        cost: Cost so far.
-        mark: What `fingerprint` returned.
-        drawn: Random numbers taken so far.
-        balances: Per kind of entity, those inside minus those arrived plus those gone.
-        ages: Whether something under way has lasted for a time that matters and that isn't in `mark`.
-        taken: The answer.
-    """
-
-    time: float
-    question: str
-    labels: tuple[str, ...]
-    state: str
-    observed: Any
-    numbers: tuple[float, ...]
-    steady: bool
-    cost: float
-    mark: Any
-    drawn: int
-    balances: Mapping[str, float]
-    ages: bool
-    taken: str
-
-    @property
-    def shown(self) -> tuple:
-        """What two runs of one world have in common."""
-        return self.time, self.question, self.labels, self.state, self.cost
-
-
-@dataclass
-class Run:
-    """What a run left.
-
-    Attributes:
-        steps: Its decisions.
-        world: Where its random numbers came from.
-        model: The process, None if it couldn't even be built.
-        error: What ended it before its time.
-    """
-
-    steps: list[Step] = field(default_factory=list)
-    world: Any = None
-    model: ProcessModel | None = None
-    error: Exception | None = None
-
-    @property
-    def draws(self) -> list[Draw]:
-        return getattr(self.world, "draws", [])
-
-
-def scattered(number: int, state: str, labels: Sequence[str]) -> str:
-    """Takes some choice, the same one whenever the state is the same."""
-    return labels[crc32(state.encode()) % len(labels)]
-
-
-def varied(number: int, state: str, labels: Sequence[str]) -> str:
-    """Takes some choice that depends on the number of the decision as well."""
-    return labels[crc32(f"{number} {state}".encode()) % len(labels)]
-
-
-def after(answers: Sequence[str], then: Choose) -> Choose:
-    """Gives these answers and then goes on by a rule."""
-    return lambda number, state, labels: (
-        answers[number] if number < len(answers) else then(number, state, labels)
-    )
-
-
-class Subject:
-    """A process model under examination; runs that several checks need are made once."""
-
-    def __init__(self, simulator: type[ProcessModel], params: Parameters, seed: int, deterministic: bool):
-        self.simulator, self.params, self.seed, self.deterministic = simulator, params, seed, deterministic
-        self._runs: dict[str, Run] = {}
-
-    def path(self, episode: int = 0) -> SeedPath:
-        return (self.seed, TEST, EPISODE, episode)
-
-    def world(self, episode: int = 0, **options: Any) -> RecordingWorld:
-        return RecordingWorld(Streams(self.path(episode)), **options)
-
-    @property
-    def main(self) -> Run:
-        """The run that most checks look at."""
-        return self._kept("main", varied)
-
-    def perturbed(self, position: int) -> Run:
-        """A run whose first answers are always the first (0) or the last (-1) choice."""
-
-        def choose(number: int, state: str, labels: Sequence[str]) -> str:
-            return labels[position] if number < OTHER_ANSWERS else scattered(number, state, labels)
-
-        return self._kept(f"perturbed {position}", choose)
-
-    def _kept(self, name: str, choose: Choose) -> Run:
-        if name not in self._runs:
-            self._runs[name] = self.play(self.world(), choose)
-        return self._runs[name]
-
-    def play(
-        self,
-        world: World,
-        choose: Choose,
-        decisions: int = DECISIONS,
-        until: float = math.inf,
-        illegal: bool = False,
-    ) -> Run:
-        """Runs the process for some decisions; what goes wrong ends the run and is kept in it."""
-        run = Run(world=world)
-        try:
-            model = run.model = self.simulator(self.params, world)
-            _watch(model)
-            while len(run.steps) < decisions and (decision := model.advance(until)) is not None:
-                step = _step(model, decision, run, choose)
-                run.steps.append(step)
-                model.answer("an illegal answer" if illegal else step.taken)
-        except (KeyboardInterrupt, MemoryError):
-            raise
-        except Exception as error:
-            run.error = error
-        return run
-
-    def branch(self, past: World, index: int, future: int, choice: str, run: Run, **limits: Any) -> Run:
-        """Replays a run up to one of its decisions and goes on with a choice under a future of its own."""
-        streams = Streams((*self.path(), FUTURE, index, future))
-        world = BranchedWorld(past, streams, run.steps[index].time)
-        answers = [step.taken for step in run.steps[:index]]
-
-        def choose(number: int, state: str, labels: Sequence[str]) -> str:
-            if number < index:
-                return answers[number]
-            if number == index:
-                world.branch()
-                return choice
-            return scattered(number, state, labels)
-
-        return self.play(world, choose, **limits)
-
-
-def _watch(model: ProcessModel) -> None:
-    """Lets a process fail when its time goes backwards; SimPy notices only negative timeouts."""
-    env, step = model.env, model.env.step
-
-    def watched() -> None:
-        before = env.now
-        step()
-        if not env.now >= before:
-            raise ProcessError(
-                type(model).__name__, model.seed_path, before, f"time went from {before:g} to {env.now:g}"
-            )
-
-    env.step = watched  # type: ignore[method-assign]
-
-
-def _step(model: ProcessModel, decision: Decision, run: Run, choose: Choose) -> Step:
-    observed = model.look(decision)
-    state = _text(observed)
-    found = tuple(numbers(observed)) if isinstance(observed, dict) else ()
-    steady = _text(model.look(decision)) == state
-    mark = model.fingerprint()
-    labels = tuple(decision.labels)
-    taken = choose(len(run.steps), state, labels)
-    return Step(
-        time=model.env.now,
-        question=decision.question,
-        labels=labels,
-        state=state,
-        observed=observed,
-        numbers=found,
-        steady=steady,
-        cost=model.cost(),
-        mark=copy.deepcopy(mark),
-        drawn=len(run.draws),
-        balances=_balances(model),
-        ages=_ages(model, run),
-        taken=taken,
-    )
-
-
-def _text(observed: Any) -> str:
-    """A state as text, whatever it is made of."""
-    try:
-        return json.dumps(observed, default=repr)
-    except (TypeError, ValueError, RecursionError):
-        return repr(observed)
-
-
-def _balances(model: ProcessModel) -> dict[str, float]:
-    """Per kind of entity, how many are inside minus how many should be."""
-    levels, tallies, found = model._levels, model._tallies, {}
-    for name, (_, inside, _) in levels.items():
-        kind = name.removeprefix("in_system")
-        if name == f"in_system{kind}" and f"arrived{kind}" in tallies:
-            arrived = tallies[f"arrived{kind}"][0]
-            gone = tallies.get(f"left{kind}") or [0.0, tallies.get(f"time_in_system{kind}", [0.0, 0.0])[1]]
-            found[name] = inside - arrived + (gone[0] if f"left{kind}" in tallies else gone[1])
-    return found
-
-
-def _ages(model: ProcessModel, run: Run) -> bool:
-    """Whether something is under way of which it matters how long it has lasted already."""
-    now = model.env.now
-    running = [draw for draw in run.draws if draw.end is not None and draw.end > now]
-    ends = {draw.end for draw in running} | getattr(run.world, "ticks", set())
-    timeouts = [
-        time for time, *_, event in model.env._queue if isinstance(event, simpy.Timeout) and time > now
-    ]
-    return any(not isinstance(draw.distribution, Exponential) for draw in running) or any(
-        time not in ends for time in timeouts
-    )
-
-
 # The checks: each yields (message, advice) for what is wrong, and a note for what it can't tell.
 
 Found = Iterator[tuple[str, str] | str]
 
 _CAUSES = (
     ("offers no choice", "choices",
-     "ask only when there is something to choose, or give decide() a choice for doing nothing; a question that "
-     "has lost its point is taken back with decision.withdraw()"),
+     "ask only when there is something to choose, or give decide() a choice for doing nothing; a question "
+     "that has lost its point is taken back with decision.withdraw()"),
     ("max_choices is", "choices",
-     "set max_choices (a number, or a property of the parameters) to the most choices that a question can have"),
+     "set max_choices (a number, or a property of the parameters) to the most choices that a question can "
+     "have"),
     ("events passed without a decision", "decisions",
      "see that some process always comes to `answer = yield self.decide(...)` again, or let the process end; "
      "where so long a silence is right, raise max_silent_events"),
     ("Negative delay", "time",
-     "a timeout was negative: use a distribution of non-negative numbers, and don't subtract times without max(0, …)"),
+     "a timeout was negative: use a distribution of non-negative numbers, and don't subtract times "
+     "without max(0, …)"),
     ("time went from", "time",
-     "schedule events with env.timeout(delay) and delays that are numbers of at least 0, not with env.schedule()"),
+     "schedule events with env.timeout(delay) and delays that are numbers of at least 0, not with "
+     "env.schedule()"),
     ("cost '", "cost",
      "look for a division by zero, inf - inf or an empty mean in what goes to cost_rate(), charge()"),
     ("fallback() returned", "illegal answers", "let fallback(decision) return one of decision.labels"),
@@ -475,7 +197,7 @@ def _runs(check: str) -> Callable[["Subject"], Found]:
     """Makes the check that tells failures of one kind, of any run."""
 
     def found(subject: Subject) -> Found:
-        for run in (subject.main, subject.perturbed(0), subject.perturbed(-1)):
+        for run in (subject.main, *subject.perturbed):
             if run.error is not None and (failure := _failed(run.error))[0] == check:
                 yield failure[1]
                 return
@@ -529,26 +251,26 @@ def _states(subject: Subject) -> Found:
     for step in run.steps:
         if not step.steady:
             yield (
-                f"observe() shows something else when it looks twice at the same instant, at time {step.time:g}: "
-                f"first {step.state}",
+                "observe() shows something else when it looks twice at the same instant, at time "
+                f"{step.time:g}: first {step.state}",
                 "observe() must not change the process and must not draw random numbers",
             )
             break
     for step in run.steps:
-        if _text(step.observed) != step.state:
+        if text_of(step.observed) != step.state:
             yield (
-                f"a state changes after it was observed: at time {step.time:g} it was {step.state}, later the same "
-                f"object says {_text(step.observed)}",
+                f"a state changes after it was observed: at time {step.time:g} it was {step.state}, later "
+                f"the same object says {text_of(step.observed)}",
                 "observe() hands out the process's own list or dict; return a copy, as in list(self.jobs)",
             )
             break
     for first, step in zip(run.steps, run.steps[1:], strict=False):
         if len(step.numbers) != len(first.numbers):
             yield (
-                f"observe() gave {len(first.numbers)} numbers at time {first.time:g} and {len(step.numbers)} at time "
-                f"{step.time:g}",
-                "give the same numbers at every decision, with 0 where there is nothing; a Gymnasium observation "
-                "has a fixed size",
+                f"observe() gave {len(first.numbers)} numbers at time {first.time:g} and "
+                f"{len(step.numbers)} at time {step.time:g}",
+                "give the same numbers at every decision, with 0 where there is nothing; a Gymnasium "
+                "observation has a fixed size",
             )
             break
 
@@ -583,17 +305,17 @@ def _same_seed(subject: Subject) -> Found:
     if (difference := _difference(subject.main, again)) is not None:
         yield (
             f"the same seed gives two runs: {difference}",
-            "draw random numbers through self.duration(), self.poisson() and self.draw() only, not from random or "
-            "numpy.random; keep what changes on self, set in build(), not on the class or in the module; don't "
-            "depend on the order of a set, on id() or on the clock",
+            "draw random numbers through self.duration(), self.poisson() and self.draw() only, not from "
+            "random or numpy.random; keep what changes on self, set in build(), not on the class or in the "
+            "module; don't depend on the order of a set, on id() or on the clock",
         )
         return
     told = subject.play(subject.world(path=(*subject.path(), 1)), varied)
     if (difference := _difference(subject.main, told)) is not None:
         yield (
             f"the run depends on the seed path itself: with the same numbers and another path, {difference}",
-            "don't make random generators of your own from the seed: branches can't give them other futures; draw "
-            "through self.duration(), self.poisson() and self.draw()",
+            "don't make random generators of your own from the seed: branches can't give them other "
+            "futures; draw through self.duration(), self.poisson() and self.draw()",
         )
 
 
@@ -604,8 +326,8 @@ def _other_seed(subject: Subject) -> Found:
     if all(_difference(subject.main, other) is None for other in others):
         yield (
             "a different seed gives the same run",
-            "draw random numbers through self.duration(), self.poisson() and self.draw(), not from a generator with "
-            "a fixed seed; if nothing is random with these parameters, say "
+            "draw random numbers through self.duration(), self.poisson() and self.draw(), not from a "
+            "generator with a fixed seed; if nothing is random with these parameters, say "
             "check_simulator(..., deterministic=True)",
         )
 
@@ -623,39 +345,41 @@ def _difference(one: Run, other: Run) -> str | None:
 
 
 def _streams(subject: Subject) -> Found:
-    for run in (subject.main, subject.perturbed(0)):
+    for run in (subject.main, subject.perturbed[0]):
         counted = Counter(draw.key for draw in run.draws)
         for source in dict.fromkeys(draw.key[0] for draw in run.draws):
             again = [key for key, count in counted.items() if count > 1 and key[0] == source]
             if again:
                 _, entity, visit = again[0]
                 yield (
-                    f"a stream key is used {counted[again[0]]} times in one run, for {source!r} of entity {entity}, "
-                    f"visit {visit}: the same number again",
-                    "give every draw a key of its own: another source, the number of the entity that it is for, or "
-                    "visit=… for the second time of the same entity; a number that is needed twice is kept",
+                    f"a stream key is used {counted[again[0]]} times in one run, for {source!r} of entity "
+                    f"{entity}, visit {visit}: the same number again",
+                    "give every draw a key of its own: another source, the number of the entity that it is "
+                    "for, or visit=… for the second time of the same entity; a number that is needed twice "
+                    "is kept",
                 )
                 break
         for source, rates in run.world.rates.items():
             if len(rates) > 1:
                 yield (
-                    f"the Poisson source {source!r} has several rates, {', '.join(f'{r:g}' for r in sorted(rates)[:4])}",
-                    "a source of poisson() keeps its rate for the whole episode; give each rate a source of its own, "
-                    "or use duration()",
+                    f"the Poisson source {source!r} has several rates, "
+                    f"{', '.join(f'{r:g}' for r in sorted(rates)[:4])}",
+                    "a source of poisson() keeps its rate for the whole episode; give each rate a source "
+                    "of its own, or use duration()",
                 )
             if any(draw.key[0] == source for draw in run.draws):
                 yield (
                     f"{source!r} is a source of poisson() and of duration() or draw() as well",
                     "give each a source of its own: they would share their numbers",
                 )
-    yield from _counted(subject.perturbed(0), subject.perturbed(-1))
+    yield from _counted(*subject.perturbed[:2])
 
 
 def _counted(one: Run, other: Run) -> Found:
     """Finds entities numbered by a count that decisions change.
 
-    Such a source uses 0, 1, 2, … without gaps in both runs, and after the runs have been answered alike again it
-    stays behind in one of them by more than the states can account for.
+    Such a source uses 0, 1, 2, … without gaps in both runs, and after the runs have been answered alike again
+    it stays behind in one of them by more than the states can account for.
     """
     shared = {draw.key[0] for draw in one.draws} & {draw.key[0] for draw in other.draws}
     for source in sorted(shared):
@@ -675,16 +399,16 @@ def _counted(one: Run, other: Run) -> Found:
         explained = [abs(lead) <= max(4, apart + 2) for lead, apart in leads]
         if len(leads) >= 10 and sum(explained) <= len(leads) / 10:
             yield (
-                f"the numbers of {source!r} are counted by something that decisions change: two runs of one seed that "
-                f"differ in {OTHER_ANSWERS} answers stay {abs(leads[-1][0])} entities apart, so the same key is for "
-                "different things",
-                "number the entity as the world does, whatever is decided: by the arrival's index, the period, or the "
-                "number of its parent with visit=…",
+                f"the numbers of {source!r} are counted by something that decisions change: two runs of one "
+                f"seed that differ in {OTHER_ANSWERS} answers stay {abs(leads[-1][0])} entities apart, so "
+                "the same key is for different things",
+                "number the entity as the world does, whatever is decided: by the arrival's index, the "
+                "period, or the number of its parent with visit=…",
             )
 
 
 def _positions(run: Run, source: str) -> list[int]:
-    """Where in a run the numbers of a source were drawn; empty unless its entities are counted without gaps."""
+    """Where in a run a source's numbers were drawn; empty unless its entities are counted without gaps."""
     found = [(index, draw.key) for index, draw in enumerate(run.draws) if draw.key[0] == source]
     entities = [key[1] for _, key in found]
     if len(entities) < 10 or any(b - a != 1 for a, b in pairwise(entities)):
@@ -718,17 +442,17 @@ def _branches(subject: Subject) -> Found:
                 return
             if found.state != step.state:
                 yield (
-                    f"the state at time {step.time:g} tells the future: it is {step.state}, but {found.state} if what "
-                    "is still under way ends at another time",
-                    "observe() must not show when a running activity will end; show since when it runs, or draw "
-                    "what is known beforehand with self.draw()",
+                    f"the state at time {step.time:g} tells the future: it is {step.state}, but "
+                    f"{found.state} if what is still under way ends at another time",
+                    "observe() must not show when a running activity will end; show since when it runs, or "
+                    "draw what is known beforehand with self.draw()",
                 )
                 return
 
 
 _REPLAY = (
-    "draw random numbers through self.duration(), self.poisson() and self.draw() only, yield durations as they are, "
-    "and let nothing depend on how long something that is still running will last"
+    "draw random numbers through self.duration(), self.poisson() and self.draw() only, yield durations as "
+    "they are, and let nothing depend on how long something that is still running will last"
 )
 
 
@@ -750,19 +474,19 @@ def _clairvoyance(subject: Subject) -> Found:
                 if (difference := _difference(seen, other)) is not None:
                     (source, entity, _), *_ = hidden
                     yield (
-                        f"equal states don't have equal what-if values: after the decision at time "
-                        f"{run.steps[index].time:g} every future depends on {source!r} of entity {entity}, which was "
-                        f"drawn before and which nothing has revealed yet ({difference})",
+                        "equal states don't have equal what-if values: after the decision at time "
+                        f"{run.steps[index].time:g} every future depends on {source!r} of entity {entity}, "
+                        f"which was drawn before and which nothing has revealed yet ({difference})",
                         "a branch knows what draw() has returned. Draw the length of an activity with "
-                        "self.duration() when it begins, and other numbers when they are first needed; or show the "
-                        "number in observe(). If it is part of a state that this decider doesn't see, let "
-                        "fingerprint() contain it",
+                        "self.duration() when it begins, and other numbers when they are first needed; or "
+                        "show the number in observe(). If it is part of a state that this decider doesn't "
+                        "see, let fingerprint() contain it",
                     )
                     return
 
 
 def _hidden(subject: Subject, run: Run, index: int) -> Iterator[dict[Key, Callable[[float], float]]]:
-    """Changes of drawn numbers that leave everything up to a decision as it was, the largest for each source."""
+    """Changes of drawn numbers that leave everything up to a decision as it was, one for each source."""
     answers = [step.taken for step in run.steps[:index]]
     keys = [draw.key for draw in run.draws[: run.steps[index].drawn] if draw.end is None]
     for source in list(dict.fromkeys(key[0] for key in reversed(keys)))[:8]:
@@ -805,22 +529,24 @@ def _values(subject: Subject) -> Found:
     if subject.deterministic:
         return
     runs: list[Run] = []
-    met: dict[tuple, dict[int, int]] = defaultdict(dict)
-    histories: dict[int, int] = {}
+    met: dict[tuple, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+    histories: dict[int, list[int]] = {}
     for episode in range(HISTORIES + 20):
         runs.append(subject.play(subject.world(episode), varied, decisions=30))
         for index, step in enumerate(runs[-1].steps[1:], start=1):
             if not step.ages:
-                met[step.state, step.labels, repr(step.mark)].setdefault(episode, index)
+                met[step.state, step.labels, repr(step.mark)][episode].append(index)
         histories = max(met.values(), key=len, default={})
         if len(histories) < episode // 10:
             break
     if len(histories) < 10:
-        yield "too few histories reach equal states with nothing of known age under way to compare their values"
+        yield "too few histories reach equal states without something under way whose age matters"
         return
     gaps = [b.time - a.time for run in runs for a, b in pairwise(run.steps) if b.time > a.time]
     horizon = 3 * float(np.median(gaps)) if gaps else 1.0
-    chosen = list(histories.items())[:HISTORIES]
+    chosen = [
+        (e, visits[e % len(visits) if e % 2 else 0]) for e, visits in list(histories.items())[:HISTORIES]
+    ]
     first = runs[chosen[0][0]].steps[chosen[0][1]]
     for choice in first.labels[:3]:
         cost_NK = np.array([_costs(subject, runs[e], e, i, choice, horizon) for e, i in chosen])
@@ -833,11 +559,12 @@ def _values(subject: Subject) -> Found:
         p = float(stats.f.sf(between / within, *degrees)) if within > 0 else 0.0
         if p < RARE:
             yield (
-                f"equal states don't have equal what-if values: {len(chosen)} histories reach {first.state}, and what "
-                f"{choice!r} costs from there differs more between them than chance allows (p = {p:.0e})",
-                "either a branch knows something of the future, as when a generator of your own goes on in it, or the "
-                "future depends on something that the state doesn't show: show it, or, if this decider mustn't see "
-                "it, let fingerprint() contain it",
+                f"equal states don't have equal what-if values: {len(chosen)} histories reach "
+                f"{first.state}, and what {choice!r} costs from there differs more between them than chance "
+                f"allows (p = {p:.0e})",
+                "either a branch knows something of the future, as when a generator of your own goes on in "
+                "it, or the future depends on something that the state doesn't show: show it, or, if this "
+                "decider mustn't see it, let fingerprint() contain it",
             )
             return
 
@@ -847,12 +574,13 @@ def _costs(subject: Subject, run: Run, episode: int, index: int, choice: str, ho
     past, step, costs = World(Streams(subject.path(episode))), run.steps[index], []
     answers = [before.taken for before in run.steps[:index]]
     for future in range(FUTURES):
-        world = BranchedWorld(past, Streams((*subject.path(episode), FUTURE, index, future)), step.time)
+        streams = Streams((*subject.path(episode), FUTURE, index, future))
+        world = BranchedWorld(past, streams, step.time)
         try:
             model, _ = replay(subject.simulator, subject.params, world, answers)
             world.branch()
             model.answer(choice)
-            follow(model, lambda state, labels: scattered(0, _text(state), labels), step.time + horizon)
+            follow(model, RandomPolicy(streams), step.time + horizon)
             costs.append(model.cost(step.time + horizon) - step.cost)
         except ProcessError:
             costs.append(math.nan)  # other checks tell why
@@ -860,40 +588,49 @@ def _costs(subject: Subject, run: Run, episode: int, index: int, choice: str, ho
 
 
 def _fingerprints(subject: Subject) -> Found:
-    one, other = subject.perturbed(0), subject.perturbed(-1)
-    if any(step.mark is None for step in one.steps):
-        yield "fingerprint() isn't there: what-if branches that have become equal can't stop early"
-        return
-    for step in one.steps:
+    for step in subject.main.steps:
+        if step.mark is None:
+            yield "fingerprint() isn't there: what-if branches that have become equal can't stop early"
+            return
         try:
             hash(step.mark)
         except TypeError as error:
             yield f"fingerprint() can't be hashed: {error}", "return a tuple of numbers and tuples, not lists"
             return
-    where = {(step.time, step.mark): index for index, step in enumerate(other.steps)}
-    for index, step in enumerate(one.steps):
-        if index < OTHER_ANSWERS or where.get((step.time, step.mark), -1) < OTHER_ANSWERS:
-            continue
-        met = where[step.time, step.mark]
-        for a, b in zip(one.steps[index:], other.steps[met:], strict=False):
-            spent = math.isclose(
-                a.cost - step.cost, b.cost - other.steps[met].cost, rel_tol=1e-6, abs_tol=1e-6
+    for one, other in combinations(subject.perturbed, 2):
+        if (apart := _parted(one, other)) is not None:
+            met, a, b = apart
+            yield (
+                f"fingerprint() leaves something out: two runs are equal by it at time {met.time:g} "
+                f"({met.mark!r}), and with equal answers they differ at time {min(a.time, b.time):g}: "
+                f"{a.state} at {a.time:g} and {b.state} at {b.time:g}",
+                "return all that the future depends on: who waits where, what is under way and when it ends, "
+                "and the numbers of entities that keys of later draws contain; or don't implement it",
             )
-            if (a.time, a.labels, a.state) != (b.time, b.labels, b.state) or not spent:
-                yield (
-                    f"fingerprint() leaves something out: two runs are equal by it at time {step.time:g} "
-                    f"({step.mark!r}), and with equal answers they differ at time {min(a.time, b.time):g}: "
-                    f"{a.state} at {a.time:g} and {b.state} at {b.time:g}",
-                    "return all that the future depends on: who waits where, what is under way and when it "
-                    "ends, and the numbers of entities that keys of later draws contain; or don't implement it",
-                )
-                return
-        return
+            return
+
+
+def _parted(one: Run, other: Run) -> tuple[Step, Step, Step] | None:
+    """Where two runs were equal by their fingerprints, and where they differed all the same."""
+    where: dict[tuple, int] = {}
+    for index, step in enumerate(other.steps):
+        where.setdefault((step.time, step.question, step.labels, step.mark), index)
+    for index, step in enumerate(one.steps):
+        met = where.get((step.time, step.question, step.labels, step.mark))
+        if met is None:
+            continue
+        alike = len(one.steps) if min(index, met) >= OTHER_ANSWERS else 1
+        for a, b in zip(one.steps[index : index + alike], other.steps[met:], strict=False):
+            costs = a.cost - step.cost, b.cost - other.steps[met].cost
+            same = math.isclose(*costs, rel_tol=1e-6, abs_tol=1e-6)
+            if (a.time, a.labels, a.state) != (b.time, b.labels, b.state) or not same:
+                return step, a, b
+    return None
 
 
 def _entities(subject: Subject) -> Found:
     known = False
-    for run in (subject.main, subject.perturbed(0), subject.perturbed(-1)):
+    for run in (subject.main, *subject.perturbed):
         for name in sorted({name for step in run.steps for name in step.balances}):
             known = True
             steps = [step for step in run.steps if name in step.balances]
@@ -902,17 +639,19 @@ def _entities(subject: Subject) -> Found:
                     more = step.balances[name] - before.balances[name]
                     kind = name.removeprefix("in_system").strip("_") or "entities"
                     yield (
-                        f"{kind} got lost: between time {before.time:g} and {step.time:g} level {name!r} became "
-                        f"{abs(more):g} {'more' if more > 0 else 'less'} than arrivals and departures account for",
-                        "set the level whenever somebody comes or leaves, and count both: self.tally('arrived', 1), "
-                        "and self.tally('left', 1) or self.tally('time_in_system', …); see that every process "
-                        "that takes an entity hands it on",
+                        f"{kind} got lost: between time {before.time:g} and {step.time:g} level {name!r} "
+                        f"became {abs(more):g} {'more' if more > 0 else 'less'} than arrivals and "
+                        "departures account for",
+                        "set the level whenever somebody comes or leaves, and count both: "
+                        "self.tally('arrived', 1), and self.tally('left', 1) or "
+                        "self.tally('time_in_system', …); see that every process that takes an entity "
+                        "hands it on",
                     )
                     return
     if not known:
         yield (
-            "entities weren't counted: with level 'in_system' and tallies 'arrived' and 'time_in_system' (or 'left') "
-            "it is checked that none gets lost"
+            "entities weren't counted: with level 'in_system' and tallies 'arrived' and 'time_in_system' "
+            "(or 'left') it is checked that none gets lost"
         )
 
 
@@ -970,12 +709,12 @@ def _policies(subject: Subject) -> Found:
             if labels[0] not in step.labels or labels[0] != labels[1]:
                 told = labels[0] if labels[0] == labels[1] else " and then ".join(map(repr, labels))
                 yield (
-                    f"policy {name!r} answers {told!r} in {step.state}, where {', '.join(map(repr, step.labels))} are "
-                    "legal",
+                    f"policy {name!r} answers {told!r} in {step.state}, where "
+                    f"{', '.join(map(repr, step.labels))} are legal",
                     "a policy returns one of the given labels, the same one for the same state",
                 )
                 break
-            if _text(state) != step.state:
+            if text_of(state) != step.state:
                 yield f"policy {name!r} changes the state that it is given", "copy what you change"
                 break
 
@@ -991,8 +730,8 @@ def _importable(subject: Subject) -> Found:
         pass
     if found is not simulator or simulator.__module__ == "__main__":
         yield (
-            f"{simulator.__module__}:{simulator.__qualname__} can't be imported; move the class into a file of its own, "
-            "so that worker processes find it"
+            f"{simulator.__module__}:{simulator.__qualname__} can't be imported; move the class into a file "
+            "of its own, so that worker processes find it"
         )
     if any(step.labels == (WAIT,) for step in subject.main.steps):
         yield f"some questions offer {WAIT!r} alone; they are put again and again"

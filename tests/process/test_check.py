@@ -15,7 +15,7 @@ from simdistill.process.check import CHECKS, CheckError, check_simulator, inspec
 
 
 class Desk(ProcessModel):
-    """Customers arrive; a doorman lets each in or sends it away; one clerk serves, first come first served."""
+    """Customers arrive; a doorman lets each in or sends it away; one clerk serves, in order of arrival."""
 
     policies: ClassVar[Mapping[str, Policy]] = {"all": lambda state, choices: choices[0]}
     mean: ClassVar[float] = 0.8
@@ -290,7 +290,7 @@ class AsksByTheEnd(Desk):
         yield from super().customer(customer)
 
     def service(self, customer):
-        timeout = super().service(customer)
+        timeout: Any = super().service(customer)
         self.ends = self.env.now + timeout._delay
         return timeout
 
@@ -362,16 +362,26 @@ def test_what_is_shown_may_be_known():
 
 
 class HidesMood(Desk):
-    """What a customer costs depends on something about the past that the state doesn't show."""
+    """Once somebody was sent away, whoever comes in costs more; the state doesn't show it."""
+
+    angry = False
+
+    def charge(self, name, amount):
+        super().charge(name, amount)
+        self.angry = self.angry or name == "sent away"
 
     def join(self, customer):
-        self.charge("mood", 10.0 if self.env.now > 12 else 0.0)
+        self.charge("mood", 10.0 * self.angry)
         super().join(customer)
+
+    def service(self, customer):
+        self.serving = (customer, self.env.now)
+        return super().service(customer)
 
 
 class HidesMoodRightly(HidesMood):
     def fingerprint(self):
-        return self.env.now > 12, self.busy, tuple(self.queue)
+        return self.angry, self.busy and self.serving, tuple(self.queue)
 
 
 def test_a_state_that_hides_what_matters_is_told():
@@ -383,8 +393,10 @@ def test_a_state_that_hides_what_matters_is_told():
 class Backwards(Desk):
     def join(self, customer):
         super().join(customer)
-        if customer == 4:
-            self.env.schedule(self.env.event(), delay=-1.0)
+        if customer > 3:
+            event = self.env.event()
+            event._ok, event._value = True, None
+            self.env.schedule(event, delay=-1.0)
 
 
 class Negative(Desk):
@@ -512,7 +524,7 @@ class Fails(Desk):
 def test_a_failing_process_is_told_with_its_line():
     told = found(Fails)["runs"]
     assert "KeyError: 'clerk' at time" in told
-    assert 'test_check.py, line' in told and 'raise KeyError("clerk")' in told
+    assert "test_check.py, line" in told and 'raise KeyError("clerk")' in told
 
 
 def test_missing_methods_are_told():
@@ -549,7 +561,7 @@ def test_a_fallback_that_is_illegal_itself():
 
 
 def test_policies_are_tried():
-    def fails(state: dict, choices: Sequence[str]) -> str:
+    def fails(state: dict, choices: Sequence[Any]) -> Any:
         return choices[state["nobody"]]
 
     def illegal(state: dict, choices: Sequence[str]) -> str:

@@ -180,7 +180,7 @@ class Queueing(ProcessModel):
             self.names[server]: server for server in range(count) if self.params.service_rates[server]
         }
         self.jobs = list(self.params.initial_jobs) or [0] * count
-        self.since = [deque([0.0] * jobs) for jobs in self.jobs]
+        self.since = [deque([("first", 0.0)] * jobs) for jobs in self.jobs]
         self.woken = [self.env.event() for _ in range(count)]
         self.cost_rate("jobs in system", sum(self.jobs))
         self.level("in_system", sum(self.jobs))
@@ -198,7 +198,9 @@ class Queueing(ProcessModel):
             if not choices:
                 self.charge("refused jobs", self.params.refusal_cost)
                 continue
-            server = yield self.decide("Which server gets the next job?", choices)
+            server = yield self.decide("Which server gets the next job?", choices, about={"job": job})
+            self.since[server].append((job, self.env.now))
+            self.tally("arrived", 1)
             self.change(server, +1)
             if self.jobs[server] == 1:
                 self.woken[server].succeed()
@@ -213,17 +215,15 @@ class Queueing(ProcessModel):
                 self.woken[server] = self.env.event()
                 yield self.woken[server]
             yield self.poisson(f"service at {self.names[server]}", self.params.service_rates[server])
+            job, since = self.since[server].popleft()
+            self.tally("time_in_system", self.env.now - since)
+            self.log("departure", job=job, server=self.names[server])
             self.change(server, -1)
 
     def change(self, server: int, jobs: int):
         self.jobs[server] += jobs
         self.cost_rate("jobs in system", sum(self.jobs))
         self.level("in_system", sum(self.jobs))
-        if jobs > 0:
-            self.since[server].append(self.env.now)
-            self.tally("arrived", 1)
-        else:
-            self.tally("time_in_system", self.env.now - self.since[server].popleft())
 
     def observe(self, decision: Decision) -> dict:
         return {**self.known(self.params), "jobs": list(self.jobs)}

@@ -31,6 +31,7 @@ from simdistill.process.probe import (
     scattered,
     text_of,
     varied,
+    varied_by,
 )
 from simdistill.process.rollout import RandomPolicy, follow, started
 from simdistill.process.streams import FUTURE, BranchedWorld, Streams, World
@@ -532,7 +533,7 @@ def _values(subject: Subject) -> Found:
     met: dict[tuple, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
     histories: dict[int, list[int]] = {}
     for episode in range(HISTORIES + 20):
-        runs.append(subject.play(subject.world(episode), varied, decisions=30))
+        runs.append(subject.play(subject.world(episode), varied_by(episode), decisions=30))
         for index, step in enumerate(runs[-1].steps[1:], start=1):
             if not step.ages:
                 met[step.state, step.labels, repr(step.mark)][episode].append(index)
@@ -543,7 +544,7 @@ def _values(subject: Subject) -> Found:
         yield "too few histories reach equal states without something under way whose age matters"
         return
     gaps = [b.time - a.time for run in runs for a, b in pairwise(run.steps) if b.time > a.time]
-    horizon = 3 * float(np.median(gaps)) if gaps else 1.0
+    horizon = 1.5 * float(np.median(gaps)) if gaps else 1.0
     chosen = [
         (e, visits[e % len(visits) if e % 2 else 0]) for e, visits in list(histories.items())[:HISTORIES]
     ]
@@ -629,26 +630,24 @@ def _parted(one: Run, other: Run) -> tuple[Step, Step, Step] | None:
 
 
 def _entities(subject: Subject) -> Found:
-    known = False
-    for run in (subject.main, *subject.perturbed):
-        for name in sorted({name for step in run.steps for name in step.balances}):
-            known = True
-            steps = [step for step in run.steps if name in step.balances]
-            for before, step in pairwise(steps):
-                if abs(step.balances[name] - before.balances[name]) > 1e-6:
-                    more = step.balances[name] - before.balances[name]
+    runs = (subject.main, *subject.perturbed)
+    names = sorted({name for run in runs for _, balance in run.balances for name in balance})
+    for run in runs:
+        for name in names:
+            found = [(time, balance[name]) for time, balance in run.balances if name in balance]
+            for (earlier, before), (time, balance) in pairwise(found):
+                if abs(balance - before) > 1e-6:
                     kind = name.removeprefix("in_system").strip("_") or "entities"
+                    sign = "more" if balance > before else "less"
                     yield (
-                        f"{kind} got lost: between time {before.time:g} and {step.time:g} level {name!r} "
-                        f"became {abs(more):g} {'more' if more > 0 else 'less'} than arrivals and "
-                        "departures account for",
+                        f"{kind} got lost: between time {earlier:g} and {time:g} level {name!r} became "
+                        f"{abs(balance - before):g} {sign} than arrivals and departures account for",
                         "set the level whenever somebody comes or leaves, and count both: "
                         "self.tally('arrived', 1), and self.tally('left', 1) or "
-                        "self.tally('time_in_system', …); see that every process that takes an entity "
-                        "hands it on",
+                        "self.tally('time_in_system', …); every process that takes an entity must hand it on",
                     )
                     return
-    if not known:
+    if not names:
         yield (
             "entities weren't counted: with level 'in_system' and tallies 'arrived' and 'time_in_system' "
             "(or 'left') it is checked that none gets lost"

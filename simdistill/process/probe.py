@@ -96,7 +96,6 @@ class Step:
         cost: Cost so far.
         mark: What `fingerprint` returned.
         drawn: Random numbers taken so far.
-        balances: Per kind of entity, those inside minus those arrived plus those gone.
         ages: Whether something under way has lasted for a time that matters and that isn't in `mark`.
         taken: The answer.
     """
@@ -111,7 +110,6 @@ class Step:
     cost: float
     mark: Any
     drawn: int
-    balances: Mapping[str, float]
     ages: bool
     taken: str
 
@@ -130,12 +128,15 @@ class Run:
         world: Where its random numbers came from.
         model: The process, None if it couldn't even be built.
         error: What ended it before its time.
+        balances: Time, and per kind of entity those inside minus those arrived plus those gone, whenever time
+            went on.
     """
 
     steps: list[Step] = field(default_factory=list)
     world: Any = None
     model: ProcessModel | None = None
     error: Exception | None = None
+    balances: list[tuple[float, dict[str, float]]] = field(default_factory=list)
 
     @property
     def draws(self) -> list[Draw]:
@@ -147,9 +148,16 @@ def scattered(number: int, time: float, state: str, labels: Sequence[str]) -> st
     return labels[crc32(f"{time!r} {state}".encode()) % len(labels)]
 
 
-def varied(number: int, time: float, state: str, labels: Sequence[str]) -> str:
-    """Takes some choice that depends on the number of the decision and the state."""
-    return labels[crc32(f"{number} {state}".encode()) % len(labels)]
+def varied_by(salt: int) -> Choose:
+    """Returns a rule whose choices depend on the number of the decision and on the state."""
+
+    def varied(number: int, time: float, state: str, labels: Sequence[str]) -> str:
+        return labels[crc32(f"{salt} {number} {state}".encode()) % len(labels)]
+
+    return varied
+
+
+varied = varied_by(0)
 
 
 def after(answers: Sequence[str], then: Choose) -> Choose:
@@ -207,7 +215,7 @@ class Subject:
         run = Run(world=world)
         try:
             model = run.model = self.simulator(self.params, world)
-            _watch(model)
+            _watch(model, run)
             while len(run.steps) < decisions and (decision := model.advance(until)) is not None:
                 step = _step(model, decision, run, choose)
                 run.steps.append(step)
@@ -235,12 +243,14 @@ class Subject:
         return self.play(world, choose, **limits)
 
 
-def _watch(model: ProcessModel) -> None:
-    """Lets a process fail when its time goes backwards; SimPy notices only negative timeouts."""
+def _watch(model: ProcessModel, run: Run) -> None:
+    """Looks at a process whenever time goes on, and sees that it does; SimPy sees only negative delays."""
     env, step = model.env, model.env.step
 
     def watched() -> None:
         before = env.now
+        if env.peek() > before:
+            run.balances.append((before, _balances(model)))
         step()
         if not env.now >= before:
             raise ProcessError(
@@ -269,7 +279,6 @@ def _step(model: ProcessModel, decision: Decision, run: Run, choose: Choose) -> 
         cost=model.cost(),
         mark=copy.deepcopy(mark),
         drawn=len(run.draws),
-        balances=_balances(model),
         ages=_ages(model, run),
         taken=taken,
     )

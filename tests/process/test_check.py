@@ -405,7 +405,7 @@ class Negative(Desk):
 
 
 @pytest.mark.parametrize(
-    ("simulator", "told"), [(Backwards, "time went from"), (Negative, "Negative delay -0.5")]
+    ("simulator", "told"), [(Backwards, "time went from"), (Negative, "Negative delay -")]
 )
 def test_time_goes_backwards(simulator, told):
     assert told in found(simulator)["time"]

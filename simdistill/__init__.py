@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from simdistill.environment import register_environments
 
 if TYPE_CHECKING:
+    from simdistill import adapt
     from simdistill.config import RunConfig, compose
     from simdistill.errors import InputError, ProcessError
     from simdistill.process import (
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         letters,
         uniform,
     )
+    from simdistill.process.check import check_simulator
     from simdistill.registry import register
 
 __version__ = "0.1.0"
@@ -39,6 +41,8 @@ __all__ = [
     "ProcessModel",
     "Quantity",
     "RunConfig",
+    "adapt",
+    "check_simulator",
     "compose",
     "deterministic",
     "exponential",
@@ -52,6 +56,7 @@ _MODULES = {
     "InputError": "simdistill.errors",
     "ProcessError": "simdistill.errors",
     "RunConfig": "simdistill.config",
+    "check_simulator": "simdistill.process.check",
     "compose": "simdistill.config",
     "register": "simdistill.registry",
 }
@@ -63,6 +68,8 @@ register_environments()
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'simdistill' has no attribute '{name}'", name=name, obj=None)
+    if name == "adapt":
+        return import_module("simdistill.adapt")
     return getattr(import_module(_MODULES.get(name, "simdistill.process")), name)
 
 

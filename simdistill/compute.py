@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Protocol, TypeVar
 
+from simdistill import registry
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -33,7 +35,8 @@ def simulating(workers: int | None = None) -> Iterator[Map]:
     threads = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = "1"
     try:
-        with ProcessPoolExecutor(workers, mp_context=get_context("forkserver")) as pool:
+        context, known = get_context("forkserver"), registry.registered()
+        with ProcessPoolExecutor(workers, context, registry.register_all, (known,)) as pool:
             yield pool.map
     finally:
         if threads is None:

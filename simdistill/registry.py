@@ -31,12 +31,28 @@ _registered: dict[tuple[str, str], str] = {}
 def register(name: str, target: str, kind: str = "simulators") -> None:
     """Makes "module:attribute" known under a name until the program ends; it goes before entry points.
 
+    A simulator is known to Gymnasium as well, and to the worker processes that are started from then on.
+
     Raises:
         InputError: When the kind is unknown or the target isn't written "module:attribute".
     """
     _check_kind(kind)
     _split(target)
     _registered[kind, name] = target
+    if kind == "simulators":
+        from simdistill.environment import register_environments
+
+        register_environments()
+
+
+def registered() -> dict[tuple[str, str], str]:
+    """What `register` has made known so far, for processes that this one starts."""
+    return dict(_registered)
+
+
+def register_all(known: dict[tuple[str, str], str]) -> None:
+    """Makes known what `registered` returned in another process."""
+    _registered.update(known)
 
 
 def names(kind: str) -> list[str]:

@@ -44,9 +44,9 @@ class FunctionModel(ProcessModel):
         self._final_cost: Callable[[], float] = lambda: 0.0
         setattr(self.env, _MODEL, self)
         arguments = {name: getattr(self.params, name) for name in type(self.params).model_fields}
-        process: Any = type(self).function(self.env, **arguments)
+        process = type(self).function(self.env, **arguments)
         if inspect.isgenerator(process):
-            self.env.process(process)
+            self.env.process(process)  # type: ignore[arg-type]
 
     def observe(self, decision: Decision) -> dict:
         about, state = decision.about

@@ -289,7 +289,7 @@ def _period(params: Any, state_SN: np.ndarray, order_S: np.ndarray):
     return row[possible], following[possible], chance[possible], cost_S
 
 
-def _stationary(moves: sparse.csr_matrix, start: int) -> np.ndarray:
+def _stationary(moves: Any, start: int) -> np.ndarray:
     """Returns the long-run probabilities of a chain that begins in a state."""
     size = moves.shape[0]
     if size <= DENSE:
@@ -326,7 +326,7 @@ def myopic_order(params: Any, on_hand: int, on_order: tuple[int, ...]) -> float:
     if not (params.lost_sales and counted(params)):
         return max(0, newsvendor(params) - on_hand - sum(on_order))
     demand_D = demand(params)
-    left_Y = np.eye(1, on_hand + 1, on_hand)[0]
+    left_Y = np.eye(on_hand + 1)[on_hand]
     for arriving in (*on_order, 0)[: params.lead_time]:
         sold_D = demand_D[: len(left_Y)]
         kept = np.convolve(left_Y, sold_D[::-1])[len(sold_D) - 1 :][: len(left_Y)]
@@ -455,14 +455,15 @@ def policy_cost(params: Any, policy: Any) -> float:
     Raises:
         InputError: If there is neither a formula nor a chain for it, or it lets stock or backlog grow.
     """
-    if isinstance(policy, Myopic) and (params.perishable or not params.lost_sales):
-        policy = BaseStock(newsvendor(params))
-    if params.perishable:
-        units = policy.units if isinstance(policy, Constant) else policy.level
-        return delayed_cost(params, units) + params.order_cost * (units > 0)
     match policy:
         case Optimal():
             return policy.cost
+        case Myopic() if params.perishable or not params.lost_sales:
+            return policy_cost(params, BaseStock(newsvendor(params)))
+        case Constant(units) | BaseStock(units, _) | ReorderPoint(_, units) if params.perishable:
+            return delayed_cost(params, units) + params.order_cost * (units > 0)
+        case Constant() if params.lead_time > 1:  # it doesn't matter how long ago the same was ordered
+            return policy_cost(params.model_copy(update={"lead_time": 1}), policy)
         case BaseStock(level, math.inf) if not params.lost_sales or params.lead_time == 0:
             return delayed_cost(params, level) + params.order_cost * (1.0 - params.distribution.cdf(0.0))
         case ReorderPoint(reorder, level) if not params.lost_sales and reorder < level:
@@ -629,6 +630,9 @@ def _moves(
 SEQUENCES = ("receive, order, demand, charge", "order, receive, demand, charge")
 """What is known when an order is placed is the same in both: arrivals don't surprise."""
 
+PERIODS = 5040.0
+"""Periods of a replication: whole cycles of up to ten periods, where demand is deterministic."""
+
 KINDS = {"erlang": "gamma"}
 """Names of a demand in cases that are a special case of the simulator's."""
 
@@ -663,7 +667,7 @@ def experiment(case: KnownCase) -> Experiment:
             **{measure: partial(float, value) for measure, value in _arguments(policy).items()},
         },
         warm_up=300.0,
-        horizon=4000.0,
+        horizon=PERIODS,
         other_start=params.model_copy(update={**run, "initial_stock": math.ceil(3 * level)}),
     )
 
@@ -677,7 +681,7 @@ def _newsvendor_experiment(params: Any, policy: Any) -> Experiment:
             "cost_per_period": lambda: policy_cost(params, Constant(units)),
             "order_quantity": lambda: float(units),
         },
-        horizon=4000.0,
+        horizon=PERIODS,
     )
 
 

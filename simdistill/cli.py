@@ -58,6 +58,9 @@ def _simdistill(
 ) -> None:
     # Telemetry is off for whatever a verb imports.
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    # Simulators of the user's own are found in the current folder, in worker processes as well.
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
 
 
 @app.command()
@@ -121,6 +124,55 @@ def play(overrides: Overrides = None) -> None:
     from simdistill.play import play as play_task
 
     play_task(configs[0], Console())
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name, as in clinic or call_center.")],
+    package: Annotated[bool, typer.Option(help="Write an installable package, with an entry point.")] = False,
+) -> None:
+    """Write a working simulator with its task and its test into this folder, as a start for your own.
+
+    For example: simdistill new clinic
+    """
+    from simdistill.scaffold import new as write
+
+    written = write(name, package=package)
+    for path in written:
+        typer.echo(f"wrote {path}")
+    install = "pip install -e . && " if package else ""
+    typer.echo(
+        f"next: {install}pytest {written[-1]}; simdistill play task={name}; simdistill run task={name}"
+    )
+
+
+@app.command()
+def check(
+    simulator: Annotated[
+        str, typer.Argument(metavar="SIMULATOR", help="A registered name, module:Class, or a task's name.")
+    ],
+    deterministic: Annotated[
+        bool, typer.Option(help="Nothing is random with these parameters, so seeds needn't matter.")
+    ] = False,
+) -> None:
+    """Check that a simulator keeps what the rest relies on; exit code 1 if it doesn't.
+
+    For example: simdistill check clinic:Clinic
+    """
+    from simdistill import config, registry
+    from simdistill.process.check import inspect_simulator
+
+    parameters = {}
+    tasks = config.tasks()
+    if ":" not in simulator and simulator not in registry.names("simulators") and simulator in tasks:
+        task = config.compose([f"task={tasks[simulator]}"])[0].task
+        simulator, parameters = task.simulator, task.parameters.default
+    report = inspect_simulator(
+        registry.load("simulators", simulator), parameters, deterministic=deterministic
+    )
+    typer.echo(str(report))
+    if report.problems:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -541,7 +541,10 @@ def _values(subject: Subject) -> Found:
         if len(histories) < episode // 10:
             break
     if len(histories) < 10:
-        yield "too few histories reach equal states without something under way whose age matters"
+        yield (
+            "what choices cost in equal states wasn't compared: too few histories reach the same state and "
+            "fingerprint, with nothing under way whose age matters"
+        )
         return
     gaps = [b.time - a.time for run in runs for a, b in pairwise(run.steps) if b.time > a.time]
     horizon = 1.5 * float(np.median(gaps)) if gaps else 1.0

@@ -204,8 +204,8 @@ def allowed(choices: Labels, rules: Mapping[str, Callable[[Any], bool]]) -> Labe
             f"{label} breaks {' and '.join(map(repr, found))}" for label, found in broken.items()
         )
         raise InputError(f"no choice obeys the rules: {told or 'there is none'}")
-    left: Any = {label: of for label, of in objects.items() if not broken[label]}
-    return left if isinstance(choices, Mapping) else list(left)
+    left = {label: of for label, of in objects.items() if not broken[label]}
+    return left if isinstance(choices, Mapping) else list(left)  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)

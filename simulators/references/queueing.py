@@ -24,7 +24,7 @@ from simdistill.simulators.queueing import (
     with_room,
 )
 
-MOST_STATES = 20_000
+MOST_STATES = 10_000
 """States of a chain on request; more servers leave less room for each."""
 MOST_SOLVED = 60_000
 """States of the chain that known answers are compared with."""

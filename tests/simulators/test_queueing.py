@@ -8,11 +8,20 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 
-from simdistill.exact import evaluate, fitting_size, optimum, tabulate, uniform_policy
-from simdistill.process import TEST, World
-from simdistill.process.rollout import follow, replicate
+from simdistill.config import compose
+from simdistill.errors import InputError
+from simdistill.exact import evaluate, fitting_size, legal, optimum, tabulate, uniform_policy
+from simdistill.process import PLAN, TEST, KnownCase, World
+from simdistill.process.rollout import follow, replicate, started
 from simdistill.process.streams import Streams
-from simdistill.simulators.queueing import Queueing, join_shortest_queue, shortest_expected_delay
+from simdistill.simulators.queueing import (
+    Queueing,
+    Split,
+    Threshold,
+    best_split,
+    join_shortest_queue,
+    shortest_expected_delay,
+)
 from simdistill.statistics import mean_interval
 
 CASES = json.loads((Path(__file__).parents[1] / "known_answers" / "routing.json").read_text())
@@ -190,3 +199,151 @@ def test_the_authors_policies(jobs, rates, shortest, expected):
 
 def test_load():
     assert Queueing.parse({}).load == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize("told", CASES, ids=[case["id"] for case in CASES])
+def test_experiments_solve_known_answers(told):
+    case = KnownCase(**{"policy": {}, "conventions": {}, **told})
+    experiment = Queueing.experiment(case)
+    for expected in case.expected:
+        value = experiment.solved[expected["measure"]]()
+        assert value == pytest.approx(expected["value"], abs=expected["tolerance"])
+
+
+def routing(policy, **parameters):
+    return KnownCase("test", "routing", parameters, policy, {}, {"kind": "steady_state"}, ())
+
+
+SIMULATED = [
+    routing({"name": "jsq", "tie": "random"}, arrival_rate=1.2, service_rates=[1, 1]),
+    routing({"name": "static", "split": "best"}, arrival_rate=1.0, service_rates=[2, 0.5]),
+    routing({"name": "round_robin"}, arrival_rate=1.0, service_rates=[1, 1]),
+    routing({"name": "optimal"}, arrival_rate=2.0, service_rates=[2, 0.5], capacity=4, refusal_cost=5.0),
+    routing({"name": "sed", "tie": "fastest"}, arrival_rate=1.2, service_rates=[2, 0.0, 0.5]),
+]
+
+
+@pytest.mark.parametrize("case", SIMULATED, ids=lambda case: case.policy["name"])
+def test_simulation_confirms_what_is_solved(case):
+    experiment = Queueing.experiment(case)
+    paths = [(0, TEST, 0, n) for n in range(8)]
+    found = [
+        replicate(
+            Queueing,
+            experiment.params,
+            started(experiment.policy, Streams((*path, PLAN))),
+            path,
+            50.0,
+            1000.0,
+        ).measures
+        for path in paths
+    ]
+    names = {"mean_in_system": "in_system", "mean_time_in_system": "time_in_system", "p_blocked": "blocked"}
+    for measure, name in names.items():
+        if name in found[0]:
+            interval = mean_interval([measures[name] for measures in found])
+            slack = interval.high - interval.mean
+            assert interval.low - slack <= experiment.solved[measure]() <= interval.high + slack
+
+
+def test_round_robin_is_between_a_random_split_and_the_shortest_queue():
+    parameters = {"arrival_rate": 1.4, "service_rates": [1, 1]}
+    costs = [
+        Queueing.experiment(routing(policy, **parameters)).solved["mean_in_system"]()
+        for policy in ({"name": "jsq"}, {"name": "round_robin"}, {"name": "random"})
+    ]
+    assert costs == sorted(costs)
+
+
+def test_the_best_split_leaves_slow_servers_out_when_there_is_little_to_do():
+    def shares(arrival_rate, *rates):
+        jobs = [0] * len(rates)
+        state = {"arrival_rate": arrival_rate, "service_rates": list(rates), "jobs": jobs}
+        return best_split(state, "ABC"[: len(rates)])
+
+    assert shares(0.5, 2.0, 0.2) == (1.0, 0.0)
+    assert shares(1.0, 1.0, 1.0) == pytest.approx((0.5, 0.5))
+    assert sum(shares(2.9, 1.0, 2.0, 0.5)) == pytest.approx(1.0)
+    process = Queueing.markov({}, 60)
+    assert evaluate(process, tabulate(process, Split(best_split))).cost == pytest.approx(7.0, abs=1e-3)
+
+
+def test_a_split_draws_the_runs_own_numbers():
+    state = {"arrival_rate": 2.0, "service_rates": [1.5, 1.5], "jobs": [0, 0]}
+
+    def choices(key):
+        policy = started(Split(best_split), Streams((key,)))
+        return [policy(state, ["A", "B"]) for _ in range(400)]
+
+    assert choices(1) == choices(1) != choices(2)
+    assert 160 < choices(1).count("A") < 240
+
+
+def test_a_lead_of_one_is_the_shortest_queue():
+    process = Queueing.markov({}, 40)
+    leads = [evaluate(process, tabulate(process, Threshold(lead))).cost for lead in (1, 3, 4)]
+    assert leads[0] == evaluate(process, tabulate(process, join_shortest_queue)).cost
+    assert leads[1] < leads[2] == evaluate(process, tabulate(process, Threshold())).cost
+
+
+def test_a_closed_server_gets_no_jobs():
+    parameters = {"arrival_rate": 1.5, "service_rates": (2.0, 0.0, 0.5)}
+    model = Queueing(parameters, (1, 2))
+    seen = set()
+    follow(model, join_shortest_queue, 200.0, lambda decision, state, label: seen.add(tuple(decision.labels)))
+    assert seen == {("A", "C")}
+    assert model.jobs[1] == 0
+    process = Queueing.markov(parameters, 40)
+    without = Queueing.markov({**parameters, "service_rates": (2.0, 0.5)}, 40)
+    assert process.labels == ["A", "C"]
+    for policy in (shortest_expected_delay, join_shortest_queue, Threshold(), Split(best_split)):
+        cost = evaluate(process, tabulate(process, policy)).cost
+        assert cost == pytest.approx(evaluate(without, tabulate(without, policy)).cost)
+
+
+def test_full_servers_are_no_choice_and_refused_jobs_cost():
+    parameters = {"arrival_rate": 4.0, "capacity": 3, "refusal_cost": 2.5, "initial_jobs": (3, 1)}
+    model = Queueing(parameters, (1, 2))
+    asked = []
+    follow(model, join_shortest_queue, 100.0, lambda decision, state, label: asked.append(state["jobs"]))
+    assert all(max(jobs) < 3 for jobs in asked)  # with one server left nobody is asked
+    blocked = model.totals(100.0)["blocked"][0]
+    assert blocked > 50
+    assert model.costs(100.0)["refused jobs"] == 2.5 * blocked
+    process = Queueing.markov(parameters, 40)
+    assert len(process.states) == 16
+    assert not process.boundary_S.any()
+    full = next(row for row, state in enumerate(process.states) if state["jobs"] == [3, 1])
+    assert legal(process)[full].tolist() == [False, True]
+    best = optimum(process, tabulate(process, join_shortest_queue))[1]
+    assert best.cost <= evaluate(process, tabulate(process, shortest_expected_delay)).cost
+
+
+def test_three_equal_servers_lose_no_jobs_at_the_edge_of_the_chain():
+    process = Queueing.markov({"arrival_rate": 2.4, "service_rates": (1.0, 1.0, 1.0)}, 14)
+    shortest = evaluate(process, tabulate(process, join_shortest_queue))
+    assert optimum(process, tabulate(process, shortest_expected_delay))[1].cost == pytest.approx(
+        shortest.cost
+    )
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"service_rates": (0.0, 0.0)}, "no server is open"),
+        ({"service_rates": (1.0, -1.0)}, "Queueing.service_rates.1 = -1.0"),
+        ({"initial_jobs": (1, 2, 3)}, "initial_jobs has 3 numbers for 2 servers"),
+        ({"initial_jobs": (5, 0), "capacity": 4}, "are more than capacity 4"),
+        ({"service_rates": (1.0, 0.0), "initial_jobs": (0, 2)}, "are at a closed server"),
+        ({"capacity": 0}, "Queueing.capacity = 0"),
+    ],
+)
+def test_bad_parameters_are_told(parameters, message):
+    with pytest.raises(InputError, match=message):
+        Queueing(parameters)
+
+
+@pytest.mark.parametrize("task", ["queueing_failed_server", "queueing_third_server", "queueing_finite"])
+def test_tasks_compose(task):
+    [config] = compose([f"task={task}"])
+    assert config.task.simulator == "queueing"

@@ -3,9 +3,12 @@
 import json
 from importlib.resources import files
 
+import gymnasium
 import numpy as np
 import pytest
+from gymnasium.utils.env_checker import check_env
 
+import simdistill  # noqa: F401 (makes the simulators known to Gymnasium)
 from simdistill.config import compose
 from simdistill.errors import InputError
 from simdistill.exact import choice_values, evaluate, optimum, tabulate
@@ -221,3 +224,8 @@ def test_overload_grows():
 def test_the_task_composes():
     [config] = compose(["task=queueing_slow_server"])
     assert config.task.heuristic == "use_every_server"
+
+
+def test_gymnasium_takes_it():
+    env = gymnasium.make("simdistill/SharedQueue-v0", horizon=100.0)
+    check_env(env.unwrapped, skip_render_check=True)

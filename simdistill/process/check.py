@@ -723,14 +723,13 @@ def _policies(subject: Subject) -> Found:
 
 def _importable(subject: Subject) -> Found:
     simulator = subject.simulator
-    found: Any = None
     try:
-        found = import_module(simulator.__module__)
-        for part in simulator.__qualname__.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError):
-        pass
-    if found is not simulator or simulator.__module__ == "__main__":
+        names = vars(import_module(simulator.__module__))
+    except ImportError:
+        names = {}
+    if simulator.__module__ == "__main__" or simulator not in [
+        n for n in names.values() if isinstance(n, type)
+    ]:
         yield (
             f"{simulator.__module__}:{simulator.__qualname__} can't be imported; move the class into a file "
             "of its own, so that worker processes find it"

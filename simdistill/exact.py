@@ -155,11 +155,14 @@ def evaluate(process: Solvable, policy_SC: np.ndarray) -> Evaluation:
 
 def _recurrent(system: sparse.csc_matrix) -> tuple[int, np.ndarray]:
     """Returns a state that is reached again and again (state 0 if it is), and which ones never lead to it."""
-    _, part_S = connected_components(system, directed=True, connection="strong")
-    rows, columns = system.nonzero()
+    moves = abs(system)
+    moves.data[moves.data < 1e-13 * moves.data.max()] = 0.0  # no elimination can tell these from never
+    moves.eliminate_zeros()
+    _, part_S = connected_components(moves, directed=True, connection="strong")
+    rows, columns = moves.nonzero()
     open_parts = np.unique(part_S[rows[part_S[rows] != part_S[columns]]])
     closed_S = ~np.isin(part_S, open_parts)
-    reached = breadth_first_order(system, 0, return_predecessors=False)
+    reached = breadth_first_order(moves, 0, return_predecessors=False)
     first = int(reached[closed_S[reached]][0])
     return first, closed_S & (part_S != part_S[first])
 

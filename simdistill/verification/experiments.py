@@ -51,7 +51,7 @@ FIRST = 10
 """Replications of the first batch; fewer where they take most of the budget."""
 
 SURELY = 3.0
-"""Standard errors beyond which two starting states differ."""
+"""Standard errors beyond which two starting states, or a beginning and the rest, differ."""
 
 INSIDE, ARRIVED, TIMES, LEFT = "in_system", "arrived", "time_in_system", "left"
 LITTLE, CONSERVATION = "Little's law", "conservation of entities"
@@ -75,12 +75,12 @@ class Budget:
     Attributes:
         cheap: Events up to which a half-width of 1% is sought.
         most: Events up to which one of 2% is sought where a solver has found the value, too.
-        alone: Events up to which it is sought where simulation is all there is.
+        longest: Events up to which what a verdict needs is sought: 2% where simulation is all there is.
     """
 
     cheap: int
     most: int
-    alone: int
+    longest: int
 
 
 FULL, QUICK = Budget(1_000_000, 4_000_000, 40_000_000), Budget(0, 600_000, 1_200_000)
@@ -442,14 +442,12 @@ def _measures(
 def _missing(simulation: Simulation, rows: Sequence[Row], per_replication: int) -> int:
     """Returns how many more replications the half-widths need and the budget allows."""
     count, spent, budget = len(simulation.trajectories), simulation.events, simulation.item.budget
-    unsolved = [row for row in rows if row.solved is None]
-    stages = (
-        (PRECISE, budget.cheap, rows),
-        (SUFFICIENT, budget.most, rows),
-        (SUFFICIENT, budget.alone, unsolved),
+    excesses = (
+        (budget.cheap, max((_excess(row, PRECISE) for row in rows), default=0.0)),
+        (budget.most, max((_excess(row, SUFFICIENT) for row in rows), default=0.0)),
+        (budget.longest, max((_excess(row, row.share) for row in rows), default=0.0)),
     )
-    for share, most, wanted in stages:
-        excess = max((_excess(row, share) for row in wanted), default=0.0)
+    for most, excess in excesses:
         if spent < most and excess > 1.0:
             # A tenth more than what the half-widths so far ask for, at most as many again as there are.
             needed = min(2 * count, math.ceil(1.1 * count * excess**2))
@@ -468,7 +466,7 @@ def _excess(row: Row, share: float) -> float:
 def _check_warm_up(simulation: Simulation, rows: Sequence[Row]) -> None:
     """Deletes more where MSER-5 asks for it; marks rows whose warm-up isn't long enough."""
     measured = [(row, m, component) for row, m, component in _measures(simulation, rows) if m is not None]
-    asked = [mser5(simulation.pooled(measure, component)) for _, measure, component in measured]
+    asked = [_asked(simulation, measure, component) for _, measure, component in measured]
     later = max((deleted for deleted, limit in asked if not limit), default=0)
     if later > simulation.first:
         simulation.first = later
@@ -483,6 +481,20 @@ def _check_warm_up(simulation: Simulation, rows: Sequence[Row]) -> None:
         elif apart is None and asked[number][1]:
             row.sound = False
             row.notes.append("MSER-5 finds no steady state within the horizon")
+
+
+def _asked(simulation: Simulation, measure: Measure, component: int | None) -> tuple[int, bool]:
+    """Returns which edge MSER-5 wants the warm-up to end at, and whether it finds no end.
+
+    It only counts if what it would delete differs surely from the rest: in a steady state it deletes bursts.
+    """
+    first, (edge, limit) = simulation.first, mser5(simulation.pooled(measure, component))
+    if edge <= first:
+        return first, False
+    parts = [(t.replication(False, first, edge), t.replication(False, edge)) for t in simulation.trajectories]
+    difference_R = np.array([_value(measure, component, a) - _value(measure, component, b) for a, b in parts])
+    found = of_means(difference_R[np.isfinite(difference_R)])
+    return (edge, limit) if abs(found.mean) > SURELY * found.error else (first, False)
 
 
 def _starts_apart(

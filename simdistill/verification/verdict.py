@@ -178,12 +178,16 @@ class Row:
         return bool(abs(self.solved - self.value) <= self.tolerance + ROUNDING * abs(self.value))
 
     @property
+    def share(self) -> float:
+        """Half-width, relative to the value, that is narrow enough."""
+        return WITNESSING if self.value_error else CONFIRMING if self.solver_agrees else SUFFICIENT
+
+    @property
     def narrow(self) -> bool:
         """Whether the interval is narrow enough to agree."""
         if self.simulated is None:
             return self.solver_agrees is True
-        share = WITNESSING if self.value_error else CONFIRMING if self.solver_agrees else SUFFICIENT
-        return self.simulated.half_width <= self.allowed(share)
+        return self.simulated.half_width <= self.allowed(self.share)
 
     def as_dict(self) -> dict:
         """Returns a JSON form."""

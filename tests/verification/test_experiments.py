@@ -5,6 +5,7 @@ import math
 import pytest
 
 from simdistill.process import KnownCase
+from simdistill.verification import experiments
 from simdistill.verification.experiments import (
     CONSERVATION,
     LITTLE,
@@ -151,3 +152,9 @@ def test_a_task_stands_in_for_known_answers():
     )
     found = verdicts(item)
     assert set(found) == {LITTLE, CONSERVATION} and Verdict.DISAGREES not in found.values()
+
+
+def test_mser_is_not_followed_where_the_beginning_is_like_the_rest(item, monkeypatch):
+    monkeypatch.setattr(experiments, "mser5", lambda values: (60, False))
+    (row, *_) = run_case(item(1 / 3))
+    assert row.notes == []

@@ -9,7 +9,7 @@ chapter 11).
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from scipy import sparse
@@ -146,11 +146,15 @@ def evaluate(process: Solvable, policy_SC: np.ndarray) -> Evaluation:
     """
     system, cost_S, time_S = process.system(policy_SC)
     first, trapped_S = _recurrent(system)
-    evaluation = _renewal(process, system, cost_S, time_S, first, trapped_S)
-    if not evaluation.stationary_S[first] > RARE:  # a cycle that lasts this long drowns the rest in rounding
-        often = int(np.abs(evaluation.stationary_S).argmax())
-        evaluation = _renewal(process, system, cost_S, time_S, often, trapped_S)
-    return evaluation
+    solve = partial(_renewal, process, system, cost_S, time_S)
+    try:
+        evaluation = solve(first, 1e-9 * trapped_S)
+    except RuntimeError:  # singular: some states are left so rarely that rounding takes it for never
+        return solve(_likely(system, first), 1e-12 + 1e-9 * trapped_S)
+    if evaluation.stationary_S[first] > RARE:
+        return evaluation
+    # A cycle that lasts too long drowns the rest in rounding.
+    return solve(int(np.abs(evaluation.stationary_S).argmax()), 1e-9 * trapped_S)
 
 
 def _recurrent(system: sparse.csc_matrix) -> tuple[int, np.ndarray]:
@@ -167,18 +171,32 @@ def _recurrent(system: sparse.csc_matrix) -> tuple[int, np.ndarray]:
     return first, closed_S & (part_S != part_S[first])
 
 
+def _likely(system: sparse.csc_matrix, first: int, steps: int = 1000) -> int:
+    """Returns a likely state some time after a start."""
+    rates_S = system.diagonal()
+    onward = sparse.csr_matrix(system.T / rates_S.max())
+    share_S = np.zeros(len(rates_S))
+    share_S[first] = 1.0
+    for _ in range(steps):
+        share_S = share_S - onward @ share_S
+    return int(share_S.argmax())
+
+
 def _renewal(
     process: Solvable,
     system: sparse.csc_matrix,
     cost_S: np.ndarray,
     time_S: np.ndarray,
     first: int,
-    trapped_S: np.ndarray,
+    escape_S: np.ndarray,
 ) -> Evaluation:
-    """Solves by the cycles between visits of one state (renewal reward)."""
+    """Solves by the cycles between visits of one state (renewal reward).
+
+    Added rates of escape to that state keep the system regular where it can't be reached.
+    """
     other_S = np.arange(len(cost_S)) != first
-    escape = sparse.diags(1e-9 * trapped_S[other_S])  # keeps the system regular
-    rest, leaving = system[other_S][:, other_S] + escape, -system[first].toarray().ravel()[other_S]
+    rest = system[other_S][:, other_S] + sparse.diags(escape_S[other_S])
+    leaving = -system[first].toarray().ravel()[other_S]
     # The system without one state is an M-matrix: no pivoting, the order can follow sparsity alone.
     solver = splu(
         rest.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}

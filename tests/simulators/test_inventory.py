@@ -176,6 +176,19 @@ def test_an_idle_policy_and_one_that_never_changes_are_evaluated():
     assert evaluate(process, uniform_policy(process)).cost > 10
 
 
+@pytest.mark.parametrize("number", range(4))
+def test_whatever_a_policy_does_its_long_run_is_found(number):
+    values = {"lost_sales": False, "lead_time": 1, "mean_demand": 2.0, "order_cost": 4.0}
+    process = Inventory.markov(values, 40)
+    rows = np.random.default_rng(number).choice(10, number + 1)
+    taken = rows[np.random.default_rng(number).integers(0, number + 1, len(process.states))]
+    policy_SC = np.eye(10)[taken]
+    evaluation = evaluate(process, policy_SC)
+    flow_S = process.system(policy_SC)[0].T @ evaluation.stationary_S
+    np.testing.assert_allclose(flow_S, 0.0, atol=1e-9)
+    assert evaluation.stationary_S.min() > -1e-12
+
+
 def test_what_if_agrees_with_the_exact_difference():
     model = Inventory({}, (3, 4))
     taken = []

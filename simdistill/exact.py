@@ -1,10 +1,10 @@
 """Exact long-run average costs of Markov processes with decisions, by sparse linear solves.
 
 A simulator whose observation is the Markov state offers `markov(params, size)`: a `MarkovProcess` where
-decisions fall at the points of one Poisson process (the arrivals), so that costs seen by arrivals and over time
-agree (PASTA), or a `DecisionProcess` for everything else. Policies are then evaluated without noise, and the
-optimum is found by policy iteration (Puterman, Markov Decision Processes, chapter 8.6; continuous time as in
-chapter 11).
+decisions fall at the points of one Poisson process (the arrivals), so that costs seen by arrivals and over
+time agree (PASTA), or a `DecisionProcess` for everything else. Policies are then evaluated without noise, and
+the optimum is found by policy iteration (Puterman, Markov Decision Processes, chapter 8.6; continuous time as
+in chapter 11).
 """
 
 from collections.abc import Callable, Sequence

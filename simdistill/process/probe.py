@@ -215,7 +215,7 @@ class Subject:
         run = Run(world=world)
         try:
             model = run.model = self.simulator(self.params, world)
-            _watch(model, run)
+            watch(model, run)
             while len(run.steps) < decisions and (decision := model.advance(until)) is not None:
                 step = _step(model, decision, run, choose)
                 run.steps.append(step)
@@ -243,7 +243,7 @@ class Subject:
         return self.play(world, choose, **limits)
 
 
-def _watch(model: ProcessModel, run: Run) -> None:
+def watch(model: ProcessModel, run: Run) -> None:
     """Looks at a process whenever time goes on, and sees that it does; SimPy sees only negative delays."""
     env, step = model.env, model.env.step
 

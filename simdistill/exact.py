@@ -218,10 +218,7 @@ def choice_values(process: Solvable, evaluation: Evaluation) -> np.ndarray:
 
 
 def optimum(
-    process: Solvable,
-    start_SC: np.ndarray,
-    tolerance: float = 1e-10,
-    solve: Callable[[Solvable, np.ndarray], Evaluation] = evaluate,
+    process: Solvable, start_SC: np.ndarray, tolerance: float = 1e-10
 ) -> tuple[np.ndarray, Evaluation]:
     """Finds the policy of least average cost by policy iteration.
 
@@ -230,19 +227,18 @@ def optimum(
         start_SC: A policy to start from, under which the process is stable.
         tolerance: Relative improvement of the average cost below which iteration ends; choices in states that
             hardly ever occur may then still be short of the best.
-        solve: Evaluates a policy; another one than `evaluate` where the chain is too large for it.
 
     Returns:
         The optimal policy (probabilities, one choice per state) and its evaluation.
     """
-    policy_SC, evaluation = start_SC, solve(process, start_SC)
+    policy_SC, evaluation = start_SC, evaluate(process, start_SC)
     while True:
         values_SC = process.values(evaluation.bias_S, evaluation.cost)
         held_S = (policy_SC * np.where(policy_SC > 0, values_SC, 0.0)).sum(axis=1)
         improvable_S = held_S > values_SC.min(axis=1) + 1e-9 * (1 + np.abs(held_S))
         policy_SC = policy_SC.copy()
         policy_SC[improvable_S] = np.eye(len(process.labels))[values_SC[improvable_S].argmin(axis=1)]
-        before, evaluation = evaluation.cost, solve(process, policy_SC)
+        before, evaluation = evaluation.cost, evaluate(process, policy_SC)
         if before - evaluation.cost <= tolerance * abs(evaluation.cost):
             return policy_SC, evaluation
 

@@ -1,7 +1,7 @@
 """Servers that can serve several classes of jobs; whenever one has a choice, which class does it serve next?
 
-An example, the N-model: server 1 serves class 1 at rate 1.0; server 2 serves class 2 at rate 1.0 and helps with
-class 1 at rate 0.5. A waiting job of class 1 costs 3 a minute, one of class 2 costs 1. Helping is worth
+An example, the N-model: server 1 serves class 1 at rate 1.0; server 2 serves class 2 at rate 1.0 and helps
+with class 1 at rate 0.5. A waiting job of class 1 costs 3 a minute, one of class 2 costs 1. Helping is worth
 3 × 0.5 > 1 × 1.0, so the c-mu rule always helps, and soon too little of server 2 is left. With jobs 2, 3 the
 optimum lets server 2 serve class 2.
 """
@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from operator import mul
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
@@ -74,7 +74,7 @@ def threshold(most: int) -> Policy:
     """Returns the policy that serves the lower of its classes only while it has more than `most` jobs."""
 
     def policy(state: dict, choices: Sequence[str]) -> str:
-        lower, *_, higher = served(choices) * 2
+        lower, higher = served(choices)[0], served(choices)[-1]
         return lower if state["jobs"][int(lower) - 1] > most else higher
 
     return policy
@@ -220,8 +220,8 @@ class Scheduling(ProcessModel):
     def build(self):
         params = self.params
         classes, servers = len(params.arrival_rates), max(server for server, _ in params.skills)
-        # Classes and servers count from 1; class 0 is nothing to do. Jobs are (came to the system, to the class),
-        # those in service first.
+        # Classes and servers count from 1; class 0 is nothing to do. Jobs are (came to the system, to the
+        # class), those in service first.
         self.jobs: list[deque[tuple[float, float]]] = [deque() for _ in range(classes + 1)]
         self.serving, self.asked = [0] * (servers + 1), 0
         self.rates = dict(sorted(zip(params.skills, params.service_rates, strict=True)))
@@ -263,9 +263,10 @@ class Scheduling(ProcessModel):
         while True:
             if self.params.preemptive:
                 self.serving = [0] * len(self.serving)
-            for self.asked in range(1, len(self.serving)):
-                if not self.serving[self.asked]:
-                    yield from self.take(self.asked)
+            for server in range(1, len(self.serving)):
+                self.asked = server
+                if not self.serving[server]:
+                    yield from self.take(server)
             self.changed = self.env.event()
             yield self.changed
 
@@ -341,7 +342,7 @@ class Scheduling(ProcessModel):
 
     @classmethod
     def markov(cls, params: Parameters | Mapping | None, size: int) -> "DecisionProcess":
-        """Returns the process with at most `size` jobs in the system; jobs that come to a full one are lost."""
+        """Returns the process with at most `size` jobs in the system; others are lost."""
         from simdistill.simulators.references.scheduling import markov
 
         return markov(cls.parse(params), size)

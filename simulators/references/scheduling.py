@@ -16,7 +16,7 @@ from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, bicgstab, splu, spsolve
 
 from simdistill.errors import InputError
-from simdistill.exact import DecisionProcess, Evaluation, evaluate, optimum, tabulate
+from simdistill.exact import DecisionProcess, evaluate, optimum, tabulate
 from simdistill.process import Experiment, KnownCase, Policy
 from simdistill.process.rollout import Replication
 from simdistill.simulators.scheduling import (
@@ -59,9 +59,9 @@ class Rows:
         self.servers = max(server for server, _ in params.skills)
         self.can_MC = np.zeros((self.servers, self.classes), dtype=bool)
         self.rate_MC = np.zeros((self.servers, self.classes))
-        for (server, job_class), rate in zip(params.skills, params.service_rates, strict=True):
+        for (server, job_class), speed in zip(params.skills, params.service_rates, strict=True):
             self.can_MC[server - 1, job_class - 1] = True
-            self.rate_MC[server - 1, job_class - 1] = rate
+            self.rate_MC[server - 1, job_class - 1] = speed
         self.radix = np.array([*(most_C + 1), *[self.classes + 1] * self.servers, self.servers + 1])
         self.weights = np.concatenate([np.cumprod(self.radix[:0:-1])[::-1], [1]]).astype(np.int64)
         self.choices = self.classes + params.idling
@@ -88,7 +88,7 @@ class Rows:
         return np.column_stack([legal_SC, legal_SC.any(axis=1)])
 
     def settled(self, rows_SN: np.ndarray, first_S: np.ndarray) -> np.ndarray:
-        """Lets servers from `first_S` on take the only class that they can, up to the first that has a choice."""
+        """Lets servers from `first_S` on take the only class they can, up to the first with a choice."""
         rows_SN = rows_SN.copy()
         rows_SN[:, -1] = 0
         if self.alike:
@@ -118,9 +118,9 @@ class Rows:
         """Yields what can happen where nobody is asked: (indices of rows, rate, rows after it)."""
         route = self.params.route
         every_S = np.arange(len(rows_SN))
-        for job_class, rate in enumerate(self.params.arrival_rates):
-            if rate:
-                yield every_S, rate, self.moved(rows_SN, -1, job_class)
+        for job_class, speed in enumerate(self.params.arrival_rates):
+            if speed:
+                yield every_S, speed, self.moved(rows_SN, -1, job_class)
         for server, job_class in zip(*np.nonzero(self.can_MC), strict=True):
             where_S = np.flatnonzero(rows_SN[:, self.classes + server] == job_class + 1)
             after_SN = rows_SN[where_S]
@@ -145,7 +145,7 @@ class Rows:
 
     def all(self) -> np.ndarray:
         """Returns every row in which a server is asked or time passes, the empty system first."""
-        grid_SC = np.indices(self.most_C + 1).reshape(self.classes, -1).T
+        grid_SC = np.indices(tuple(self.most_C + 1)).reshape(self.classes, -1).T
         grid_SC = grid_SC[grid_SC.sum(axis=1) <= self.most]
         rows_SN = np.zeros((len(grid_SC), self.classes + self.servers + 1), dtype=np.int64)
         rows_SN[:, : self.classes] = grid_SC
@@ -229,12 +229,12 @@ def network(params: Any, most_C: np.ndarray, most: int, alike: bool = False) -> 
         sources, targets, rates = [from_S[next_S]], [after_SN[next_S]], [np.ones(len(next_S))]
         passing_S = np.flatnonzero(after_SN[:, -1] == 0)
         total_S = np.zeros(count)
-        for where_S, rate, event_SN in rows.events(after_SN[passing_S]):
+        for where_S, speed, event_SN in rows.events(after_SN[passing_S]):
             source_S = from_S[passing_S[where_S]]
             sources.append(source_S)
             targets.append(event_SN)
-            rates.append(np.full(len(where_S), rate))
-            total_S[source_S] += rate
+            rates.append(np.full(len(where_S), speed))
+            total_S[source_S] += speed
         time_SC[:, choice] = np.divide(1.0, total_S, out=np.zeros(count), where=total_S > 0)
         source = np.concatenate(sources)
         target = np.searchsorted(keys_S, rows.keys(np.concatenate(targets)))
@@ -257,10 +257,10 @@ def markov(params: Any, size: int) -> DecisionProcess:
 
 
 class Iteration:
-    """Evaluates policies of large networks one after another; each solution begins where the last one ended.
+    """Solves networks of more than two classes, where the factors of a sparse matrix would fill up.
 
     BiCGSTAB preconditioned by one sweep of Gauss-Seidel (Stewart, Introduction to the Numerical Solution of
-    Markov Chains, chapters 3 and 4): with three classes the factors of a sparse matrix would fill up.
+    Markov Chains, chapters 3 and 4); each solution begins where the last one ended.
     """
 
     def __init__(self, process: DecisionProcess):
@@ -275,27 +275,42 @@ class Iteration:
         """
         system, _, _ = self.process.system(policy_SC)
         from_first = -system[0, 1:].toarray().ravel()
-        self.visits_S = _converged(system[1:, 1:].T.tocsr(), from_first, self.visits_S)
+        self.visits_S = _converged(system[1:, 1:].T.tocsr(), from_first, self.visits_S, 1e-10)
         return np.concatenate([[1.0], self.visits_S]) / (1.0 + self.visits_S.sum())
 
-    def evaluate(self, process: DecisionProcess, policy_SC: np.ndarray) -> Evaluation:
-        """Does what `exact.evaluate` does."""
-        stationary_S = self.stationary(policy_SC)
-        system, cost_S, time_S = process.system(policy_SC)
-        cost = float(stationary_S @ cost_S / (stationary_S @ time_S))
-        self.bias_S = _converged(system[1:, 1:].tocsr(), (cost_S - cost * time_S)[1:], self.bias_S)
-        bias_S = np.concatenate([[0.0], self.bias_S])
-        return Evaluation(cost, stationary_S, bias_S, float(stationary_S @ process.boundary_S))
+    def optimum(self, policy_SC: np.ndarray, tolerance: float = 1e-5) -> np.ndarray:
+        """Returns a policy that policy iteration improves by no more than a share of the cost.
+
+        What a step improves is what it saves in each state, weighted by the probability of the state.
+        """
+        process, stationary_S = self.process, self.stationary(policy_SC)
+        cost = None
+        while True:
+            system, cost_S, time_S = process.system(policy_SC)
+            if cost is None:
+                cost = stationary_S @ cost_S / (stationary_S @ time_S)
+            self.bias_S = _converged(system[1:, 1:].tocsr(), (cost_S - cost * time_S)[1:], self.bias_S, 1e-7)
+            values_SC = process.values(np.concatenate([[0.0], self.bias_S]), cost)
+            saved_S = np.where(policy_SC > 0, values_SC, 0.0).sum(axis=1) - values_SC.min(axis=1)
+            policy_SC = policy_SC.copy()
+            better_S = saved_S > 1e-9 * (1.0 + np.abs(values_SC.min(axis=1)))
+            policy_SC[better_S] = np.eye(len(process.labels))[values_SC[better_S].argmin(axis=1)]
+            saved = stationary_S @ saved_S / (stationary_S @ time_S)
+            cost -= saved
+            if saved <= tolerance * cost:
+                return policy_SC
 
 
-def _converged(matrix: sparse.csr_matrix, right: np.ndarray, found: np.ndarray) -> np.ndarray:
+def _converged(
+    matrix: sparse.csr_matrix, right: np.ndarray, found: np.ndarray, tolerance: float
+) -> np.ndarray:
     sweep = splu(sparse.tril(matrix, format="csc"), permc_spec="NATURAL", diag_pivot_thresh=0.0)
-    preconditioner = LinearOperator(matrix.shape, sweep.solve, dtype=float)
+    preconditioner = LinearOperator(matrix.shape, sweep.solve, dtype=float)  # type: ignore[call-arg]
     for _ in range(RESTARTS):  # the method may break down; begun again it goes on
-        found, failed = bicgstab(matrix, right, found, M=preconditioner, rtol=1e-8, maxiter=1_000)
+        found, failed = bicgstab(matrix, right, found, M=preconditioner, rtol=tolerance, maxiter=1_000)
         if not failed:
             return found
-    raise InputError(f"{matrix.shape[0]:,} states: no convergence; do the queues grow?")
+    raise InputError(f"{len(right):,} states: no convergence; do the queues grow?")
 
 
 @dataclass(frozen=True)
@@ -358,32 +373,40 @@ def solve(params: Any, policy: Policy | None) -> Solution:
     choose = policy or maxweight
     while np.prod(most_C.astype(float)) <= MOST_STATES:
         process = network(params, most_C, int(most_C.sum()), alike(params))
-        policy_SC = tabulate(process, choose)
-        large = Iteration(process) if len(most_C) > 2 else None
-        if policy is None:
-            policy_SC, found = optimum(process, policy_SC, 1e-8, large.evaluate if large else evaluate)
-            stationary_S = found.stationary_S
-        else:
-            stationary_S = large.stationary(policy_SC) if large else evaluate(process, policy_SC).stationary_S
-        solution = Solution(process, policy_SC, stationary_S)
+        solution = _solved(process, tabulate(process, choose), policy is None)
         wanted_C = solution.wanted()
         if (wanted_C == most_C).all():
             return solution
         if policy is None:
-            choose = Optimal(solution)
+            choose = Optimal(solution, 0.75)
+            wanted_C = np.maximum(wanted_C, solve(params, maxweight).rows.most_C)
         most_C = wanted_C
     raise InputError(f"truncated at {most_C.tolist()} jobs the boundary still matters; do the queues grow?")
 
 
-class Optimal:
-    """The optimal policy; beyond the truncation as with the most jobs that it holds."""
+def _solved(process: DecisionProcess, policy_SC: np.ndarray, improve: bool) -> Solution:
+    states: Any = process.states
+    if states.rows.classes > 2:
+        iteration = Iteration(process)
+        policy_SC = iteration.optimum(policy_SC) if improve else policy_SC
+        return Solution(process, policy_SC, iteration.stationary(policy_SC))
+    if improve:
+        policy_SC, found = optimum(process, policy_SC)
+        return Solution(process, policy_SC, found.stationary_S)
+    return Solution(process, policy_SC, evaluate(process, policy_SC).stationary_S)
 
-    def __init__(self, solution: Solution):
+
+class Optimal:
+    """The optimal policy; beyond a share of the truncation's jobs per class, as with so many."""
+
+    def __init__(self, solution: Solution, share: float = 1.0):
         self.solution, process = solution, solution.process
-        self.most = solution.rows.most_C.tolist()
+        self.most = (solution.rows.most_C * share).astype(int).tolist()
         asked = np.flatnonzero(process.legal_SC.sum(axis=1) > 1).tolist()
         best = solution.policy_SC.argmax(axis=1).tolist()
-        self.table = {self.key(process.states[row]): process.labels[best[row]] for row in asked}
+        self.table = {
+            self.key(process.states[row]): process.labels[int(best[row])] for row in reversed(asked)
+        }
 
     def __call__(self, state: dict, choices: Sequence[str]) -> str:
         return self.table[self.key(state)] if len(choices) > 1 else choices[0]
@@ -530,7 +553,8 @@ def first_come_jobs(params: Any) -> np.ndarray:
     source, target, speeds = map(np.array, zip(*found, strict=True))
     rates_SS = sparse.csr_matrix((speeds, (source, target)), shape=(len(states),) * 2)
     balance_SS = (rates_SS - sparse.diags(np.asarray(rates_SS.sum(axis=1)).ravel())).T.tocsc()
-    weight_S = np.concatenate([[1.0], spsolve(balance_SS[1:, 1:], -balance_SS[1:, 0].toarray().ravel())])
+    others_S = spsolve(balance_SS[1:, 1:], -balance_SS[1:, 0].toarray().ravel())
+    weight_S = np.concatenate([[1.0], np.asarray(others_S)])
     waiting = weight_S @ [max(jobs - servers, 0) for jobs, _ in states] / weight_S.sum()
     arrivals_C = np.array(params.arrival_rates)
     return arrivals_C * (waiting / arrivals_C.sum() + 1.0 / np.array(params.service_rates[:2]))

@@ -149,8 +149,8 @@ class SharedQueue(ProcessModel):
             if not (self.waiting and None in self.serving):
                 self.can_begin = self.env.event()
                 yield self.can_begin
-            server = next(iter(self.options().values()))
-            if len(self.options()) > 1:
+            server, *others = self.options().values()
+            if others:
                 server = yield self.decide("Which server takes the next job?", self.options)
             job, came = self.waiting.popleft()
             self.serving[server] = (job, self.env.now)
@@ -187,11 +187,11 @@ class SharedQueue(ProcessModel):
 
     def note(self):
         """Accounts for a change of the numbers of jobs, and wakes the dispatcher."""
-        busy = self.inside - len(self.waiting)
-        self.cost_rate("jobs in system", self.inside)
-        self.level("in_system", self.inside)
-        self.level("in_queue", len(self.waiting))
-        self.level("utilisation", busy / len(self.serving))
+        waiting, inside = len(self.waiting), self.inside
+        self.cost_rate("jobs in system", inside)
+        self.level("in_system", inside)
+        self.level("in_queue", waiting)
+        self.level("utilisation", (inside - waiting) / len(self.serving))
         if self.waiting and None in self.serving and not self.can_begin.triggered:
             self.can_begin.succeed()
 

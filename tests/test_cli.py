@@ -61,7 +61,10 @@ def test_help_answers_in_half_a_second():
 
 def test_help_names_every_verb():
     shown = call("--help").stdout
-    assert all(verb in shown for verb in ("run", "evaluate", "report", "play", "fetch", "list"))
+    assert all(
+        verb in shown
+        for verb in ("run", "evaluate", "report", "play", "new", "check", "verify", "trace", "fetch", "list")
+    )
 
 
 def test_version():

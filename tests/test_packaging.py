@@ -56,7 +56,8 @@ def test_every_folder_with_code_is_a_listed_package():
         if (ROOT / folder / "__init__.py").is_file()
     }
     assert set(SETUPTOOLS["packages"]) == found | mapped
-    assert mapped == {"simdistill.simulators", "simdistill.tasks"}
+    simulators = {f"simdistill.simulators{part}" for part in ("", ".references", ".known_answers")}
+    assert mapped == {*simulators, "simdistill.tasks"}
 
 
 def test_the_wheel_has_every_file_and_only_simdistill_on_top(wheel):
@@ -67,6 +68,8 @@ def test_the_wheel_has_every_file_and_only_simdistill_on_top(wheel):
         for path in folder_of(package).iterdir()
         if path.is_file()
     }
+    instances = (ROOT / "simulators/known_answers/job_shop").iterdir()
+    expected |= {f"simdistill/simulators/known_answers/job_shop/{path.name}" for path in instances}
     version = PROJECT["project"]["version"]
     metadata = {name for name in files if name.startswith(f"simdistill-{version}.dist-info/")}
     assert files - metadata == expected
@@ -126,13 +129,16 @@ def test_the_readme_begins_with_the_two_commands_that_are_tested():
 def test_the_commands_in_the_documents_exist(document):
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
     verbs = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    made = set()
     for command in commands((ROOT / document).read_text()):
         words = shlex.split(command)
+        if words[:2] == ["simdistill", "new"]:
+            made.add(f"task={words[2]}")
         if words[0] == "make":
             assert words[1] in targets, command
         if words[0] == "simdistill":
             assert words[1] in verbs or words[1] == "--help", command
-            if words[1] in ("run", "play") and not words[2].startswith("resume="):
+            if words[1] in ("run", "play") and not words[2].startswith("resume=") and words[2] not in made:
                 assert compose(words[2:]), command
 
 

@@ -233,7 +233,8 @@ class Hyperexponential:
         longest = Exponential(max(self.means)).quantile(u)  # the mixture's tail is lighter
         if longest == 0.0:
             return 0.0
-        return float(optimize.brentq(lambda x: self._beyond(x) - (1.0 - u), 0.0, longest))
+        found: Any = optimize.brentq(lambda x: self._beyond(x) - (1.0 - u), 0.0, longest)
+        return float(found)
 
     def cdf(self, x: float) -> float:
         return 1.0 - self._beyond(x)

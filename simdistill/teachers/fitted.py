@@ -110,7 +110,8 @@ def fit(
     scale = float(np.sqrt(np.mean(costs_SC[legal_SC] ** 2))) or 1.0
     # Where costs are large their absolute error matters less than their sign, hence the squared cost in the
     # denominator; the noise floor keeps a state whose few futures happened to agree from dominating.
-    noise = float(np.median(variances_SC[legal_SC])) + 1e-12
+    noisy_SC = legal_SC & (np.nan_to_num(variances_SC) > 0)  # choices that are alike have no variance at all
+    noise = float(np.median(variances_SC[noisy_SC])) if noisy_SC.any() else 1e-12
     weights_SC = legal_SC / (np.nan_to_num(variances_SC) + noise + 0.1 * np.nan_to_num(costs_SC) ** 2)
     weights_SC = weights_SC / weights_SC.mean()
 

@@ -20,7 +20,7 @@ import itertools
 
 import simpy
 from simdistill import uniform
-from simdistill.adapt import charge, cost_rate, decide, duration, process_model
+from simdistill.adapt import charge, cost_rate, decide, duration, fingerprint, process_model
 
 # fmt: off
 RANDOM_SEED = 42
@@ -45,16 +45,19 @@ class Carwash:
         self.env = env
         self.machine = simpy.Resource(env, num_machines)
         self.washtime = washtime
+        self.until = 0.0  # when the wash that began last is over
 
     def wash(self, car):
         """The washing processes. It takes a ``car`` processes and tries
         to clean it."""
         share = yield decide(self.env, 'Which wash?', {'full': 1.0, 'quick': 0.5}, self.state)
+        self.until = self.env.now + self.washtime * share
         yield self.env.timeout(self.washtime * share)
         charge(self.env, 'dirt left', 8 * (1 - share))
 
     def state(self):
-        return {'washtime': self.washtime, 'waiting': len(self.machine.queue), 'busy': self.machine.count}
+        other = round(max(0.0, self.until - self.env.now), 1)
+        return {'washtime': self.washtime, 'waiting': len(self.machine.queue), 'other_machine': other}
 
 
 def car(env, name, cw):
@@ -78,6 +81,7 @@ def setup(env, num_machines=NUM_MACHINES, washtime=WASHTIME, t_inter=T_INTER):
     approx. every ``t_inter`` minutes."""
     # Create the carwash
     carwash = Carwash(env, num_machines, washtime)
+    fingerprint(env, lambda: (carwash.until, carwash.machine.count, len(carwash.machine.queue)))
 
     car_count = itertools.count()
 

@@ -7,7 +7,7 @@ C classes, M servers.
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 from typing import Any
 
@@ -288,14 +288,14 @@ class Iteration:
         while True:
             system, cost_S, time_S = process.system(policy_SC)
             if cost is None:
-                cost = stationary_S @ cost_S / (stationary_S @ time_S)
+                cost = float(stationary_S @ cost_S / (stationary_S @ time_S))
             self.bias_S = _converged(system[1:, 1:].tocsr(), (cost_S - cost * time_S)[1:], self.bias_S, 1e-7)
             values_SC = process.values(np.concatenate([[0.0], self.bias_S]), cost)
             saved_S = np.where(policy_SC > 0, values_SC, 0.0).sum(axis=1) - values_SC.min(axis=1)
             policy_SC = policy_SC.copy()
             better_S = saved_S > 1e-9 * (1.0 + np.abs(values_SC.min(axis=1)))
             policy_SC[better_S] = np.eye(len(process.labels))[values_SC[better_S].argmin(axis=1)]
-            saved = stationary_S @ saved_S / (stationary_S @ time_S)
+            saved = float(stationary_S @ saved_S / (stationary_S @ time_S))
             cost -= saved
             if saved <= tolerance * cost:
                 return policy_SC
@@ -373,7 +373,8 @@ def solve(params: Any, policy: Policy | None) -> Solution:
     choose = policy or maxweight
     while np.prod(most_C.astype(float)) <= MOST_STATES:
         process = network(params, most_C, int(most_C.sum()), alike(params))
-        solution = _solved(process, tabulate(process, choose), policy is None)
+        policy_SC = tabulate(process, choose)
+        solution = _evaluated(process, policy_SC if policy else _improved(process, policy_SC))
         wanted_C = solution.wanted()
         if (wanted_C == most_C).all():
             return solution
@@ -384,16 +385,23 @@ def solve(params: Any, policy: Policy | None) -> Solution:
     raise InputError(f"truncated at {most_C.tolist()} jobs the boundary still matters; do the queues grow?")
 
 
-def _solved(process: DecisionProcess, policy_SC: np.ndarray, improve: bool) -> Solution:
+def _evaluated(process: DecisionProcess, policy_SC: np.ndarray) -> Solution:
     states: Any = process.states
     if states.rows.classes > 2:
-        iteration = Iteration(process)
-        policy_SC = iteration.optimum(policy_SC) if improve else policy_SC
-        return Solution(process, policy_SC, iteration.stationary(policy_SC))
-    if improve:
-        policy_SC, found = optimum(process, policy_SC)
-        return Solution(process, policy_SC, found.stationary_S)
+        return Solution(process, policy_SC, Iteration(process).stationary(policy_SC))
     return Solution(process, policy_SC, evaluate(process, policy_SC).stationary_S)
+
+
+def _improved(process: DecisionProcess, policy_SC: np.ndarray) -> np.ndarray:
+    """Returns the best policy; jobs lost at the boundary cost what they would where there is more room."""
+    states: Any = process.states
+    rows, params = states.rows, states.rows.params
+    jobs_SC = rows.jobs(states.rows_SN)
+    full_SC = (jobs_SC == rows.most_C) | (jobs_SC.sum(axis=1, keepdims=True) == rows.most)
+    waiting = rows.most / (min(params.service_rates) * (1.0 - params.load))
+    lost_S = full_SC @ np.array(params.arrival_rates) * max(params.holding_costs) * waiting
+    process = replace(process, cost_SC=process.cost_SC + lost_S[:, None] * process.time_SC)
+    return Iteration(process).optimum(policy_SC) if rows.classes > 2 else optimum(process, policy_SC)[0]
 
 
 class Optimal:

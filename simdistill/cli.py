@@ -230,9 +230,24 @@ def trace(
 
 
 @app.command()
+def export(
+    run: Run,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FOLDER", help="Where; RUN/export if left out.")
+    ] = None,
+) -> None:
+    """Write a run's student as a merged model that transformers loads, and as an adapter for vLLM."""
+    folder = _run_folder(run)
+    from simdistill.export import export as write
+
+    for path in write(folder, output):
+        typer.echo(f"wrote {path}")
+
+
+@app.command()
 def fetch() -> None:
     """Get the embedded student into the cache, checked, and converted once."""
-    from simdistill.students import SMOLLM2_135M
+    from simdistill.base_models import SMOLLM2_135M
 
     model = SMOLLM2_135M.fetch()
     typer.echo(f"{model.name} is in {model.folder}")

@@ -4,7 +4,9 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
+from threading import Thread
 from typing import Protocol, TypeVar
 
 from simdistill import registry
@@ -36,10 +38,24 @@ def simulating(workers: int | None = None) -> Iterator[Map]:
     os.environ["OMP_NUM_THREADS"] = "1"
     try:
         context, known = get_context("forkserver"), registry.registered()
-        with ProcessPoolExecutor(workers, context, registry.register_all, (known,)) as pool:
+        with ProcessPoolExecutor(workers, context, _begin, (known,)) as pool:
             yield pool.map
     finally:
         if threads is None:
             del os.environ["OMP_NUM_THREADS"]
         else:
             os.environ["OMP_NUM_THREADS"] = threads
+
+
+def _begin(known: dict[tuple[str, str], str]) -> None:
+    """Prepares a worker: it knows what is registered, and doesn't outlive the process it works for."""
+    registry.register_all(known)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Ends this process when its parent is gone, however that ended; a pool's workers wait for ever."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

@@ -191,6 +191,15 @@ class StudentConfig(_Config):
     )
 
 
+class GrpoConfig(_Config):
+    """Reinforcement learning on sampled answers; only methods that sample use it."""
+
+    questions: Count = Field(default=480, description="questions answered, each by `samples` answers")
+    prompts: Count = Field(default=8, description="questions in a step")
+    samples: int = Field(default=8, ge=2, description="answers sampled for a question")
+    learning_rate: float = Field(default=1e-4, gt=0, le=1, description="at first; decays to zero")
+
+
 class DistillConfig(_Config):
     """The loss, its optimiser and its budget.
 
@@ -224,6 +233,7 @@ class DistillConfig(_Config):
     round_decisions_between: int = Field(
         default=1, ge=0, description="decisions that pass between searched ones in these episodes"
     )
+    grpo: GrpoConfig = Field(default_factory=GrpoConfig)
     checkpoint_steps: Count = Field(
         default=10, description="steps between checkpoints from which a stopped run goes on"
     )

@@ -19,7 +19,7 @@ from simdistill.compute import Map
 from simdistill.config import EvaluationConfig, TaskConfig
 from simdistill.errors import ProcessError
 from simdistill.process import PLAN, TEST, Parameters, Policy, ProcessModel, Streams, generator, numbers
-from simdistill.process.rollout import RandomPolicy, Replication, playing, replicate
+from simdistill.process.rollout import RandomPolicy, Replication, playing, replicate, started
 from simdistill.process.streams import SeedPath
 from simdistill.scenarios import examination_path, examination_sets
 from simdistill.statistics import Interval, bootstrap_interval, mean_interval
@@ -234,7 +234,7 @@ def ask(
     place_SN = np.array([numbers(state) for state in chain.states])
     column_S = np.full(len(chain.states), -1)
     uniform_SC = exact.uniform_policy(chain)  # where the nearest state's choice isn't legal
-    wanted_S = _core(case.stationary_S[OPTIMUM], 0.99) | _scattered(place_SN)
+    wanted_S = _core(case.stationary_S[OPTIMUM], mass) | _scattered(place_SN)
     if extra_S is not None:
         wanted_S |= extra_S
     while True:
@@ -322,7 +322,8 @@ class Plan:
 
 def _simulate(plan: Plan) -> Replication | str:
     """Returns the replication, or what it failed of."""
-    policy = plan.policy or RandomPolicy(Streams((*plan.path, PLAN)))
+    own = Streams((*plan.path, PLAN))
+    policy = started(plan.policy, own) if plan.policy else RandomPolicy(own)
     try:
         return replicate(
             registry.load("simulators", plan.task.simulator),

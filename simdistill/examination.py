@@ -25,6 +25,8 @@ TITLES = {"untuned": "untuned student", evaluation.OPTIMUM: "exact optimum"}
 SHOWN_FUTURES = 100
 SHOWN_DECISIONS = 120
 UNTUNED_REPLICATIONS = 2
+UNTUNED_MASS = 0.9
+"""Share of the probability in which the untuned student is asked; where queues grow there is no end to it."""
 MAP_SIZE = (20, 12)
 
 
@@ -128,7 +130,7 @@ class Examination:
                 self.task, self.settings, [case], "untuned", asking, quiet, UNTUNED_REPLICATIONS
             )
         else:
-            evaluation.ask(case, "untuned", asking, self.heuristic, 0.99)
+            evaluation.ask(case, "untuned", asking, self.heuristic, UNTUNED_MASS)
         self.untuned_valid = asking.valid
 
     def _ask_in_states(self) -> None:

@@ -16,11 +16,12 @@ from simdistill.config import RunConfig
 from simdistill.environment.language import Language
 from simdistill.examination import Asking, Examination
 from simdistill.files import read_json, write_json
+from simdistill.machine import release_memory
 from simdistill.own_states import visit
 from simdistill.process import TRAIN, TUNE
 from simdistill.questions import Question
 from simdistill.record import Record, environment
-from simdistill.students import Student, release_memory
+from simdistill.students import Student
 from simdistill.teachers import store
 from simdistill.teachers.search import (
     GROUPS,
@@ -176,7 +177,7 @@ class Run:
             rounds = sorted(self.training.glob("questions-*.parquet"))
             asked = [question for path in rounds for question in questions.load(path)]
             questions.save(asked, self.folder / "questions.parquet")
-            os.replace(method.adapter(config.distill.rounds), self.folder / "adapter")
+            os.replace(method.adapter(), self.folder / "adapter")
             write_json(self.folder / "distilled.json", {"questions": done.questions, "tokens": done.tokens})
 
     def _own_states(self, number: int, student: Student) -> list[Question]:

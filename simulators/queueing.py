@@ -179,6 +179,7 @@ class Queueing(ProcessModel):
         self.open = {
             self.names[server]: server for server in range(count) if self.params.service_rates[server]
         }
+        self.told = self.known(self.params)
         self.jobs = list(self.params.initial_jobs) or [0] * count
         self.since = [deque([("first", 0.0)] * jobs) for jobs in self.jobs]
         self.woken = [self.env.event() for _ in range(count)]
@@ -222,11 +223,12 @@ class Queueing(ProcessModel):
 
     def change(self, server: int, jobs: int):
         self.jobs[server] += jobs
-        self.cost_rate("jobs in system", sum(self.jobs))
-        self.level("in_system", sum(self.jobs))
+        inside = sum(self.jobs)
+        self.cost_rate("jobs in system", inside)
+        self.level("in_system", inside)
 
     def observe(self, decision: Decision) -> dict:
-        return {**self.known(self.params), "jobs": list(self.jobs)}
+        return {**self.told, "jobs": list(self.jobs)}
 
     @staticmethod
     def known(params: Any) -> dict:

@@ -11,7 +11,7 @@ import pytest
 @pytest.fixture(scope="session")
 def real_base():
     """The embedded student's base model, from the user's cache (fetched once)."""
-    from simdistill.students import SMOLLM2_135M
+    from simdistill.base_models import SMOLLM2_135M
 
     return SMOLLM2_135M.fetch()
 
@@ -19,7 +19,7 @@ def real_base():
 @pytest.fixture(scope="session")
 def tokenizer(real_base):
     """The real tokenizer."""
-    from simdistill.students import load_tokenizer
+    from simdistill.base_models import load_tokenizer
 
     return load_tokenizer(real_base)
 
@@ -54,6 +54,6 @@ def tiny_folder(tokenizer, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_model(tiny_folder):
     """The tiny Llama, float32; tests must not train it."""
-    from simdistill.students import base_model, load_model
+    from simdistill.base_models import base_model, load_model
 
     return load_model(base_model(tiny_folder))

@@ -1,8 +1,12 @@
 """One map, in this process or in others."""
 
 import os
+import signal
+import subprocess
 import sys
+import time
 import types
+from pathlib import Path
 
 import pytest
 
@@ -34,3 +38,38 @@ def test_workers_keep_the_order_and_load_no_torch(monkeypatch):
     assert "simdistill.teachers.search" in modules
     assert not {"torch", "only_here"} & set(modules)  # nothing is inherited, threads of torch least of all
     assert dict(os.environ) == before
+
+
+KILLED = """
+import time
+from simdistill.compute import simulating
+
+if __name__ == "__main__":
+    with simulating(2) as compute:
+        list(compute(time.sleep, [0.5] * 2))  # both have started
+        found = compute(eval, ["__import__('time').sleep(0.2) or __import__('os').getpid()"] * 4)
+        print(*set(found), flush=True)
+        time.sleep(60)
+"""
+
+
+def running(pid: int) -> bool:
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())  # a zombie's is empty
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc to see other processes")
+def test_workers_end_when_their_process_is_killed(tmp_path):
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED)
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        workers = [int(pid) for pid in process.stdout.readline().split()]
+        assert len(workers) == 2 and all(map(running, workers))
+        process.send_signal(signal.SIGKILL)
+    until = time.monotonic() + 10
+    while any(map(running, workers)) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not any(map(running, workers))

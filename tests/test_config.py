@@ -126,15 +126,17 @@ def test_tasks_are_listed_with_their_line_and_other_yaml_is_not(user_folder):
     (user_folder / "compose.yaml").write_text("services: {}\n")
     (user_folder / "broken.yaml").write_text("a: [\n")
     tasks = config.tasks()
-    assert tasks.keys() == {"mine", "queueing"}
+    assert {"mine", "queueing"} <= tasks.keys()
+    assert not {"compose", "broken"} & tasks.keys()
     assert config.describe_task(tasks["mine"]) == "My own task."
 
 
 def test_an_unknown_task_gets_what_is_available_and_what_was_meant():
-    assert message("task=quueing") == "no task 'quueing'; available: queueing; did you mean 'queueing'?"
+    available = ", ".join(config.tasks())
+    assert message("task=quueing") == f"no task 'quueing'; available: {available}; did you mean 'queueing'?"
     assert message("task=nowhere/x.yaml").startswith("task=nowhere/x.yaml: there is no file ")
-    assert "add task=NAME; available: queueing" in message("seed=1")
-    assert "add task=NAME; available: queueing" in message("task=")
+    assert f"add task=NAME; available: {available}" in message("seed=1")
+    assert f"add task=NAME; available: {available}" in message("task=")
 
 
 @pytest.mark.parametrize(

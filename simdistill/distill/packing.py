@@ -8,7 +8,7 @@ sequence alone has.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -65,6 +65,20 @@ class PackedBatch:
     def tensors(self) -> dict[str, torch.Tensor]:
         """The tensors by name; `PackedBatch(**tensors)` is the way back."""
         return {name: getattr(self, name) for name in self.names()}
+
+    def after(self, prefix: int) -> "PackedBatch":
+        """The same batch without its first positions, whose keys and values are kept elsewhere.
+
+        Args:
+            prefix: How many; they must be the beginning of every prompt, and no logits are needed there.
+        """
+        return replace(
+            self,
+            input_ids=self.input_ids[:, prefix:],
+            position_ids=self.position_ids[:, prefix:],
+            attention_mask=self.attention_mask[:, :, prefix:],
+            keep_K=self.keep_K - prefix,
+        )
 
     def to(self, device: torch.device | str) -> "PackedBatch":
         """The same batch on a device."""
@@ -152,6 +166,15 @@ def pack(questions: Sequence[TokenizedQuestion]) -> PackedBatch:
         factor_slot_N=torch.tensor(slots),
         choice_mask_QC=torch.arange(width) < counts_Q[:, None],
     )
+
+
+def shared_prefix(questions: Sequence[TokenizedQuestion]) -> tuple[int, ...]:
+    """Returns the tokens with which all prompts begin, without the last token of the shortest."""
+    first, last = (pick(question.prompt_ids for question in questions) for pick in (min, max))
+    most = min(len(question.prompt_ids) for question in questions) - 1
+    # Sorted, whatever first and last share is shared by all between them.
+    differing = (place for place in range(most) if first[place] != last[place])
+    return first[: next(differing, most)]
 
 
 def packs(questions: Sequence[TokenizedQuestion], limit: int) -> list[list[int]]:

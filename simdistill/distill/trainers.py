@@ -27,11 +27,20 @@ from transformers import (
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
-from simdistill.distill.losses import Targets, Terms, Weights, choice_log_probabilities, terms
+from simdistill.distill.losses import (
+    Targets,
+    Terms,
+    Weights,
+    choice_log_probabilities,
+    soft_targets,
+    terms,
+)
 from simdistill.distill.packing import PackedBatch, TokenizedQuestion, pack
 from simdistill.errors import InputError
 from simdistill.files import read_lines, write_lines
-from simdistill.students import quiet
+from simdistill.machine import quiet
+from simdistill.questions import Question
+from simdistill.students import Student
 
 # huggingface_hub may have been imported before the variable was set.
 constants.HF_HUB_DISABLE_TELEMETRY = True
@@ -63,6 +72,32 @@ class TrainingQuestion:
             "soft": list(self.soft_C),
             "regret": list(self.regret_C),
         }
+
+
+def training_questions(
+    student: Student, questions: Sequence[Question], scale: float, temperature: float
+) -> list[TrainingQuestion]:
+    """Gives questions their targets: the teacher's choice, its soft targets, and scaled regrets.
+
+    Args:
+        student: Whose tokens they are.
+        questions: Decisions with values.
+        scale: The task's scale, in cost units.
+        temperature: Of the soft targets, in units of `scale`.
+    """
+    rows = []
+    for question in questions:
+        values_C = np.array(question.values)
+        soft_C = soft_targets(values_C, np.array(question.standard_errors), temperature, scale)
+        rows.append(
+            TrainingQuestion(
+                question=student.tokenize(question.prompt, question.choices),
+                hard=question.choices.index(question.answer),
+                soft_C=tuple(soft_C.tolist()),
+                regret_C=tuple((values_C / scale).tolist()),
+            )
+        )
+    return rows
 
 
 def collate(rows: Sequence[dict]) -> dict[str, torch.Tensor]:
@@ -180,7 +215,7 @@ class MetricsWriter(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs=None, **kwargs
     ):
         """Writes one line."""
-        if not logs or "imitation" not in logs:
+        if not logs or "loss" not in logs:
             return
         row = {
             "step": self.first_step + state.global_step,

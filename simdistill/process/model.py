@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pydantic
@@ -57,6 +58,10 @@ class Decision(simpy.Event):
         labels: Labels of the legal choices, settled when the question is put.
     """
 
+    withdrawn = False
+    asleep_until_event = 0
+    _objects: Mapping[str, Any] = MappingProxyType({})
+
     def __init__(
         self, env: simpy.Environment, question: str, choices: Choices, about: Any, decider: str, priority: int
     ):
@@ -64,9 +69,6 @@ class Decision(simpy.Event):
         self.question, self.about, self.decider, self.priority = question, about, decider, priority
         self.labels: list[str] = []
         self._choices = choices
-        self._objects: Mapping[str, Any] = {}
-        self.withdrawn = False
-        self.asleep_until_event = 0
 
     def settle(self) -> None:
         """Works out the legal choices as they are now."""
@@ -272,28 +274,33 @@ class ProcessModel:
         """
         if self._put is not None:
             raise ProcessError(*self._where(), "the last question has no answer yet")
-        env, pending, quiet_until = self.env, self._pending, self._events + self.max_silent_events
-        while True:
-            following = env.peek()
-            if pending and following > env.now:
-                decision = self._ask()
-                if decision is not None:
-                    return decision
-                following = env.peek()
-            if following > until or following == math.inf:
-                return None
-            if self._events >= quiet_until:
-                reason = f"{self.max_silent_events:,} events passed without a decision"
-                raise ProcessError(*self._where(), f"{reason}; does the process still reach decide()?")
-            self._events += 1
-            try:
-                env.step()
-            except EmptySchedule:
-                return None
-            except ProcessError:
-                raise
-            except Exception as error:
-                raise ProcessError(*self._where(), f"{type(error).__name__}: {error}") from error
+        env, pending = self.env, self._pending
+        peek, step, events = env.peek, env.step, self._events
+        quiet_until = events + self.max_silent_events
+        try:
+            while True:
+                following = peek()
+                if pending and following > env.now:
+                    self._events = events
+                    decision = self._ask()
+                    if decision is not None:
+                        return decision
+                    following = peek()
+                if following > until or following == math.inf:
+                    return None
+                if events >= quiet_until:
+                    reason = f"{self.max_silent_events:,} events passed without a decision"
+                    raise ProcessError(*self._where(), f"{reason}; does the process still reach decide()?")
+                events += 1
+                step()
+        except EmptySchedule:
+            return None
+        except ProcessError:
+            raise
+        except Exception as error:
+            raise ProcessError(*self._where(), f"{type(error).__name__}: {error}") from error
+        finally:
+            self._events = events
 
     def answer(self, label: str) -> None:
         """Answers the question last put.
@@ -355,6 +362,11 @@ class ProcessModel:
         time = self.env.now if time is None or self.ended else time
         return {name: total + rate * (time - since) for name, (total, rate, since) in self._costs.items()}
 
+    def value(self, name: str) -> float | None:
+        """Returns the value of a level now; None if it was never set."""
+        account = self._levels.get(name)
+        return None if account is None else account[1]
+
     def totals(self, time: float | None = None) -> dict[str, tuple[float, float]]:
         """Returns sums and weights up to a time: of levels over time, of tallies over observations.
 
@@ -371,11 +383,16 @@ class ProcessModel:
 
     def _ask(self) -> Decision | None:
         """Puts the first pending question that needs an answer from outside, if there is one."""
-        self._pending[:] = [d for d in self._pending if not d.withdrawn]
-        for decision in sorted(self._pending, key=lambda d: (d.priority, d.decider)):
+        pending = self._pending
+        if len(pending) > 1 or pending[0].withdrawn:
+            pending[:] = sorted((d for d in pending if not d.withdrawn), key=_turn)
+        for decision in pending:
             if decision.asleep_until_event > self._events or not decision.callbacks:
                 continue  # without callbacks nobody waits: not yielded yet, or interrupted since
-            self._guard(decision.settle)
+            if callable(decision._choices):
+                self._guard(decision.settle)
+            else:
+                decision.settle()
             if not decision.labels:
                 raise ProcessError(*self._where(), f"{decision.question!r} offers no choice")
             if len(decision.labels) > self.max_choices:
@@ -384,7 +401,7 @@ class ProcessModel:
                     f"{decision.question!r} offers {len(decision.labels)} choices; "
                     f"{type(self).__name__}.max_choices is {self.max_choices}",
                 )
-            self._pending.remove(decision)
+            pending.remove(decision)
             if len(decision.labels) == 1 and decision.labels[0] != WAIT:
                 decision.resolve(decision.labels[0])
                 return None
@@ -408,6 +425,11 @@ class ProcessModel:
             raise
         except Exception as error:
             raise ProcessError(*self._where(), f"{type(error).__name__}: {error}") from error
+
+
+def _turn(decision: Decision) -> tuple[int, str]:
+    """Questions of one instant go by priority, then by who decides."""
+    return decision.priority, decision.decider
 
 
 def letters(count: int) -> list[str]:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from simdistill.distill.losses import choice_log_probabilities
-from simdistill.distill.packing import TokenizedQuestion, pack, packs
+from simdistill.distill.packing import TokenizedQuestion, pack, packs, shared_prefix
 
 END = 2
 
@@ -92,9 +92,31 @@ def test_packed_equals_one_by_one(tiny_model, tokenizer):
 
 @pytest.mark.slow
 def test_packed_equals_one_by_one_on_the_real_model(real_base, tokenizer):
-    from simdistill.students import load_model
+    from simdistill.base_models import load_model
 
     assert_exact(load_model(real_base), queueing_questions(tokenizer, 4), 5e-5)
+
+
+def test_a_shared_prefix_leaves_every_prompts_end():
+    assert shared_prefix([question([5, 6, 7, 8], [1]), question([5, 6, 9], [1])]) == (5, 6)
+    assert shared_prefix([question([5, 6], [1]), question([5, 6], [2])]) == (5,)
+    assert shared_prefix([question([5, 6], [1]), question([4, 6], [2])]) == ()
+
+
+def test_a_batch_goes_on_from_a_cached_prefix(tiny_model, tokenizer):
+    questions = queueing_questions(tokenizer, 6)
+    prefix = shared_prefix(questions)
+    batch = pack(questions)
+    assert len(prefix) > 10 and batch.input_ids[0, : len(prefix)].tolist() == list(prefix)
+    later = batch.after(len(prefix))
+    with torch.inference_mode():
+        whole = tiny_model(**batch.model_inputs()).logits
+        begun = tiny_model(torch.tensor([prefix]), use_cache=True)
+        cache = {
+            "cache" if "cache" in begun else "past_key_values": begun.get("cache", begun.past_key_values)
+        }
+        rest = tiny_model(**later.model_inputs() | cache | {"use_cache": True}).logits
+    torch.testing.assert_close(rest, whole, atol=1e-5, rtol=1e-5)
 
 
 def test_packs_hold_every_question_once_within_the_limit(tokenizer):

@@ -11,7 +11,8 @@ from transformers import TrainerCallback
 from simdistill.distill.losses import Weights
 from simdistill.distill.trainers import MetricsWriter, TrainingQuestion, collate, last_checkpoint, train_round
 from simdistill.errors import InputError
-from simdistill.students import Lora, Student, quiet
+from simdistill.machine import quiet
+from simdistill.students import Lora, Student
 
 SFT = Weights(imitation=1.0, soft=0.0, regret=0.0, validity=1.0)
 ALL = Weights(imitation=1.0, soft=0.5, regret=0.5, validity=1.0)

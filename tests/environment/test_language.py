@@ -17,9 +17,9 @@ def test_the_queueing_task_tells_all_that_is_observed():
     words = Language(compose(["task=queueing"])[0].task.language)
     system, user = words.prompt(STATE)
     assert system["role"] == "system"
-    assert system["content"].startswith("You send jobs to servers.")
+    assert system["content"].startswith("You send jobs to servers")
     assert system["content"].endswith("Answer with the server's letter.")
-    assert user == {"role": "user", "content": "Arrivals 2.0 a minute; rates A 2.0, B 0.5.\nJobs A 3, B 1."}
+    assert user == {"role": "user", "content": "Arrivals 2.0 a minute; rates A 2.0, B 0.5.\nJobs A 3, B 1"}
 
 
 def test_other_states_have_other_words():

@@ -399,7 +399,7 @@ def test_what_a_subclass_must_write(process_of):
         ({"arrival_rate": -1.0}, "Queueing.arrival_rate = -1.0: Input should be greater than 0"),
         ({"arrival_rate": math.inf}, "Queueing.arrival_rate = inf: Input should be a finite number"),
         ({"arrival_rate": "often"}, "Queueing.arrival_rate = 'often': Input should be a valid number"),
-        ({"service_rates": (2.0, 0.0)}, "Queueing.service_rates.1 = 0.0"),
+        ({"service_rates": (2.0, -0.5)}, "Queueing.service_rates.1 = -0.5"),
         ({"arrivals": 2.0}, "Queueing.arrivals = 2.0: Extra inputs are not permitted"),
         ({"initial_jobs": (1,)}, "initial_jobs has 1 numbers for 2 servers"),
         ({"initial_jobs": (1, -1)}, "must not be negative"),

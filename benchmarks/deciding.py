@@ -1,0 +1,162 @@
+"""Decisions a second: ours against `model.generate`, on the same machine, model and states, in one run.
+
+    python benchmarks/deciding.py          # five minutes on two cores
+    python benchmarks/deciding.py --quick  # one
+
+Prints a table and writes `benchmarks/results/deciding.json`: a list of `measure`, `value`, `ci95`, `target`,
+`bound` (`at_least` or `at_most`) and `command`.
+"""
+
+import argparse
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from simdistill import registry
+from simdistill.config import compose
+from simdistill.environment.language import Language
+from simdistill.examination import Posed
+from simdistill.files import write_json
+from simdistill.process import EPISODE, TEST
+from simdistill.scenarios import examination_sets
+from simdistill.statistics import mean_interval
+from simdistill.students import Student
+
+RESULTS = Path(__file__).parent / "results" / "deciding.json"
+CHOICES = ("A", "B")
+
+
+def states(count: int, episodes: int = 8) -> list[list[dict]]:
+    """Returns the first states of some episodes, each with parameters of its own (episodes, count)."""
+    task = compose(["task=queueing"])[0].task
+    simulator = registry.load("simulators", task.simulator)
+    decide = registry.policies(task.simulator)[task.heuristic]
+    found = []
+    for number, params in enumerate(
+        examination_sets(simulator, task.parameters, 0, episodes)["in_distribution"]
+    ):
+        model, met = simulator(params, (0, TEST, EPISODE, number)), []
+        while len(met) < count and (decision := model.advance()) is not None:
+            met.append(model.state(decision))
+            model.answer(decide(met[-1], decision.labels))
+        found.append(met)
+    return found
+
+
+class Deciders:
+    """Ways in which the same student decides.
+
+    Args:
+        student: In evaluation mode.
+        language: The task's words.
+    """
+
+    def __init__(self, student: Student, language: Language):
+        self.student, self.language = student, language
+        self.student.tokenizer.padding_side = "left"
+
+    def ours(self, met: Sequence[dict]) -> None:
+        """Scores all states at once; what was answered before is forgotten."""
+        self.student.forget()
+        self.scored(met)
+
+    def playing(self, met: Sequence[dict], episodes: int = 8) -> None:
+        """Scores states of episodes in play, one of each at a time; identical prompts are answered once."""
+        self.student.forget()
+        for begin in range(0, len(met), episodes):
+            self.scored(met[begin : begin + episodes])
+
+    def scored(self, met: Sequence[dict]) -> None:
+        self.student.score([Posed(self.language.prompt(state), list(CHOICES)) for state in met])
+
+    def generating(self, met: Sequence[dict], batch_size: int) -> None:
+        """Generates answers greedily, as many tokens as an answer and its end have."""
+        tokenizer, model = self.student.tokenizer, self.student.model
+        for begin in range(0, len(met), batch_size):
+            prompts = [
+                tokenizer.apply_chat_template(
+                    self.language.prompt(state), tokenize=False, add_generation_prompt=True
+                )
+                for state in met[begin : begin + batch_size]
+            ]
+            inputs = tokenizer(prompts, return_tensors="pt", padding=True, add_special_tokens=False)
+            with torch.inference_mode():
+                tokens = model.generate(**inputs, max_new_tokens=2, do_sample=False)  # type: ignore[operator]
+            tokenizer.batch_decode(tokens[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+
+
+def per_second(decide: Callable[[Sequence[dict]], None], met: Sequence[dict]) -> float:
+    begin = time.perf_counter()
+    decide(met)
+    return len(met) / (time.perf_counter() - begin)
+
+
+def row(measure: str, values: Sequence[float], target: float | None = None) -> dict:
+    """Returns a row; the mean is geometric, for ratios."""
+    found = mean_interval(np.log(values))
+    return {
+        "measure": measure,
+        "value": math.exp(found.mean),
+        "ci95": [math.exp(found.low), math.exp(found.high)],
+        "target": target,
+        "bound": None if target is None else "at_least",
+        "command": "python benchmarks/deciding.py",
+    }
+
+
+def measured(rounds: int, scale: float) -> list[dict]:
+    """Measures every way in each round, so that ratios are of the same moment."""
+    student = Student.load("smollm2-135m")
+    deciders = Deciders(student, Language(compose(["task=queueing"])[0].task.language))
+    many = states(int(60 * scale))
+    distinct = [state for met in many for state in {str(s): s for s in met}.values()]
+    played = [state for step in zip(*states(int(200 * scale)), strict=True) for state in step]
+    few, some = distinct[: max(6, int(24 * scale))], distinct[: max(32, int(96 * scale))]
+    rates: dict[str, list[float]] = {}
+    for _ in track(range(rounds), "measuring", console=Console(stderr=True)):
+        for name, rate in (
+            ("ours", per_second(deciders.ours, distinct)),
+            ("playing", per_second(deciders.playing, played)),
+            ("generate", per_second(lambda met: deciders.generating(met, 1), few)),
+            ("generate, batches of 32", per_second(lambda met: deciders.generating(met, 32), some)),
+        ):
+            rates.setdefault(name, []).append(rate)
+    ours, playing, single, batches = (np.array(found) for found in rates.values())
+    return [
+        row("decisions a second, every state new", ours),
+        row("decisions a second, eight episodes played in step, prompts remembered", playing),
+        row("decisions a second, generate one at a time", single),
+        row("decisions a second, generate in batches of 32", batches),
+        row("ours with remembering against generate one at a time", playing / single, 20.0),
+        row("ours without remembering against generate one at a time", ours / single),
+        row("ours without remembering against generate in batches of 32", ours / batches, 4.0),
+    ]
+
+
+def main() -> None:
+    """Measures, prints, writes."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer states and rounds; nothing is written")
+    quick = parser.parse_args().quick
+    rows = measured(2 if quick else 5, 0.25 if quick else 1.0)
+    table = Table("measure", "value", "95% interval", "target")
+    for entry in rows:
+        low, high = entry["ci95"]
+        target = "" if entry["target"] is None else f"at least {entry['target']:g}"
+        table.add_row(entry["measure"], f"{entry['value']:.3g}", f"{low:.3g} to {high:.3g}", target)
+    Console().print(table)
+    if not quick:
+        write_json(RESULTS, rows)
+
+
+if __name__ == "__main__":
+    main()

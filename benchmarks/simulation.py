@@ -1,0 +1,474 @@
+"""Speed of simulation, as ratios of times measured side by side in one run.
+
+    python benchmarks/simulation.py          # two or three minutes
+    python benchmarks/simulation.py --quick  # under two
+
+Prints a table and writes `benchmarks/results/simulation.json`: a list of `measure`, `value`, `ci95`,
+`target`, `bound` (`at_least` or `at_most`) and `command`. Ciw and salabim come with
+`pip install ciw salabim`; without them their rows are left out.
+"""
+
+import argparse
+import gc
+import itertools
+import math
+import multiprocessing
+import os
+import time
+import tracemalloc
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import simpy
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from simdistill.compute import simulating
+from simdistill.files import write_json
+from simdistill.process import EPISODE, TEST, ProcessModel, Streams, World, exponential
+from simdistill.process.rollout import follow
+from simdistill.process.streams import BranchedWorld
+from simdistill.process.whatif import Situation, replay, what_if
+from simdistill.simulators.queueing import Queueing, shortest_expected_delay
+from simdistill.statistics import mean_interval
+
+RESULTS = Path(__file__).parent / "results" / "simulation.json"
+PATH = (0, TEST, EPISODE, 1)
+ROUTING = {"arrival_rate": 2.0, "service_rates": (2.0, 0.5)}
+
+Work = Callable[[], object]
+
+
+def seconds(work: Work) -> float:
+    """Returns the processor time that a piece of work takes; what others do on the machine matters less."""
+    gc.collect()
+    begin = time.process_time()
+    work()
+    return time.process_time() - begin
+
+
+def ratio(work: Work, beside: Work, rounds: int) -> tuple[float, list[float]]:
+    """Returns the geometric mean of the ratios of times, one a round, with a 95% interval."""
+    work(), beside()
+    logs = [math.log(seconds(work) / seconds(beside)) for _ in range(rounds)]
+    found = mean_interval(np.array(logs))
+    return math.exp(found.mean), [math.exp(found.low), math.exp(found.high)]
+
+
+# The layer against bare SimPy.
+
+
+def first(state: dict, choices: Sequence[str]) -> str:
+    """The trivial policy: the first choice."""
+    return choices[0]
+
+
+class BareQueueing:
+    """`simulators/queueing.py` as one writes it who has SimPy alone; streams and statistics are the same.
+
+    Every job goes to the first server.
+    """
+
+    def __init__(self, arrival_rate: float, service_rates: tuple[float, ...]):
+        self.env, self.world = simpy.Environment(), World(Streams(PATH))
+        self.arrival_rate, self.service_rates = arrival_rate, service_rates
+        self.jobs = [0] * len(service_rates)
+        self.since = [deque() for _ in service_rates]
+        self.woken = [self.env.event() for _ in service_rates]
+        self.area = self.changed = self.spent = self.served = 0.0
+        for server in range(len(service_rates)):
+            self.env.process(self.serve(server))
+        self.env.process(self.arrivals())
+
+    def arrivals(self):
+        between = exponential(1 / self.arrival_rate)
+        for job in itertools.count():
+            yield self.env.timeout(self.world.duration("arrival", job, between, self.env.now))
+            server = 0
+            self.since[server].append((job, self.env.now))
+            self.change(server, +1)
+            if self.jobs[server] == 1:
+                self.woken[server].succeed()
+
+    def serve(self, server: int):
+        while True:
+            if self.jobs[server] == 0:
+                self.woken[server] = self.env.event()
+                yield self.woken[server]
+            now = self.env.now
+            yield self.env.timeout(
+                self.world.tick(f"service at {server}", self.service_rates[server], now) - now
+            )
+            _, since = self.since[server].popleft()
+            self.spent += self.env.now - since
+            self.served += 1
+            self.change(server, -1)
+
+    def change(self, server: int, jobs: int):
+        self.area += sum(self.jobs) * (self.env.now - self.changed)
+        self.changed = self.env.now
+        self.jobs[server] += jobs
+
+
+LIGHT = {"arrival_rate": 1.5, "service_rates": (2.0, 0.5)}
+"""Parameters with which the first server alone keeps up."""
+
+
+def bare(horizon: float) -> None:
+    BareQueueing(**LIGHT).env.run(until=horizon)
+
+
+def layer(horizon: float) -> None:
+    follow(Queueing(LIGHT, PATH), first, horizon)
+
+
+def steps(env: gymnasium.Env) -> None:
+    env.reset(seed=1)
+    ended = False
+    while not ended:
+        _, _, terminated, truncated, _ = env.step(0)
+        ended = terminated or truncated
+
+
+def against_simpy(rounds: int, scale: float) -> list[dict]:
+    """The process layer, and the Gymnasium step, against the same model in bare SimPy."""
+    horizon = 4_000.0 * scale
+    env = gymnasium.make("simdistill/Queueing-v0", horizon=horizon, disable_env_checker=True, **LIGHT)
+    plain = partial(bare, horizon)
+    return [
+        row("process layer, time against bare SimPy", ratio(partial(layer, horizon), plain, rounds), 1.15),
+        row("Gymnasium step, time against bare SimPy", ratio(partial(steps, env), plain, rounds), 1.6),
+    ]
+
+
+# Branches and what-if values.
+
+
+def situation(depth: int) -> Situation:
+    """Returns the decision after `depth` others."""
+    model = Queueing(ROUTING, PATH)
+    actions: list[str] = []
+    while (decision := model.advance()) is not None and len(actions) < depth:
+        actions.append(shortest_expected_delay(model.state(decision), decision.labels))
+        model.answer(actions[-1])
+    assert decision is not None
+    return Situation(
+        model.params,
+        model.seed_path,
+        tuple(actions),
+        model.env.now,
+        model.state(decision),
+        tuple(decision.labels),
+    )
+
+
+def branch(where: Situation, count: int) -> None:
+    """Branches `count` times, each followed by an hour of simulated time."""
+    past = World(Streams(where.path))
+    for future in range(count):
+        world = BranchedWorld(past, Streams((*where.path, future)), where.time)
+        model, _ = replay(Queueing, where.params, world, where.actions)
+        world.branch()
+        model.answer(where.choices[future % 2])
+        follow(model, shortest_expected_delay, where.time + 60.0)
+
+
+def branches(rounds: int, scale: float) -> list[dict]:
+    """Branches a second at three depths; each runs on for an hour, some 120 decisions."""
+    count = max(4, int(60 * scale))
+    begun, rows = situation(0), []
+    for depth in (0, 100, 2_000):
+        where = situation(depth)
+        per_second = [count / seconds(partial(branch, where, count)) for _ in range(rounds)]
+        found = mean_interval(np.array(per_second))
+        rows.append(row(f"branches a second at depth {depth}", (found.mean, [found.low, found.high]), None))
+    slower = ratio(partial(branch, where, count), partial(branch, begun, count), rounds)
+    return [*rows, row("branches at depth 2000, time against depth 0", slower, 4.0)]
+
+
+def what_if_overhead(rounds: int, scale: float) -> list[dict]:
+    """What-if values against plain simulation of as many decisions."""
+    where, futures = situation(20), max(16, int(400 * scale))
+
+    def values():
+        return what_if(Queueing, where, shortest_expected_delay, futures, 40.0)
+
+    decisions = values().decisions
+    model = Queueing(ROUTING, PATH)
+    until = itertools.count(1)
+
+    def plain():
+        done = 0
+        while done < decisions:
+            done += follow(model, shortest_expected_delay, 100.0 * next(until))
+        return done
+
+    found, interval = ratio(values, plain, rounds)
+    return [row("what-if values, time against the decisions in them", (found, interval), 1.2)]
+
+
+def paired(rounds: int, scale: float) -> list[dict]:
+    """Standard deviation of the cost difference of two choices over 1,000 minutes."""
+    where, futures = situation(40), max(100, int(600 * scale))
+    costs_CK = np.array(
+        [
+            [cost_of(where, choice, future + shift) for future in range(futures)]
+            for choice, shift in (("A", 0), ("B", 0), ("B", futures))
+        ]
+    )
+    keyed_K, apart_K = costs_CK[1] - costs_CK[0], costs_CK[2] - costs_CK[0]
+    smaller = apart_K.std(ddof=1) / keyed_K.std(ddof=1)
+    draws = np.random.default_rng(0).integers(futures, size=(2_000, futures))
+    resampled = apart_K[draws].std(axis=1, ddof=1) / keyed_K[draws].std(axis=1, ddof=1)
+    interval = np.quantile(resampled, [0.025, 0.975]).tolist()
+    return [row("independent seeds against keyed streams, sd", (smaller, interval), 20.0, "at_least")]
+
+
+def cost_of(where: Situation, choice: str, future: int) -> float:
+    world = BranchedWorld(World(Streams(where.path)), Streams((*where.path, 7, future)), where.time)
+    model, _ = replay(Queueing, where.params, world, where.actions)
+    world.branch()
+    before = model.cost()
+    model.answer(choice)
+    follow(model, shortest_expected_delay, where.time + 1_000.0)
+    return model.cost(where.time + 1_000.0) - before
+
+
+# Two processes.
+
+
+def loop(count: int) -> float:
+    """Plain work for a processor."""
+    total = 0.0
+    for number in range(count):
+        total += number % 7
+    return total
+
+
+def simulate(plan: tuple[int, float]) -> int:
+    number, horizon = plan
+    return follow(Queueing(ROUTING, (0, TEST, EPISODE, number)), shortest_expected_delay, horizon)
+
+
+def wall(work: Work) -> float:
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+def two_processes(rounds: int, scale: float) -> list[dict]:
+    """Gain of two simulating processes over the gain of two plain loops."""
+    plans = [(number, 400.0 * max(scale, 0.3)) for number in range(32)]
+    counts = [int(2e7 * max(scale, 0.3))] * 2
+    logs = []
+    with simulating(2) as compute, multiprocessing.get_context("forkserver").Pool(2) as pool:
+        list(compute(simulate, plans)), pool.map(loop, counts, 1)
+        for _ in range(rounds):
+            plain = wall(lambda: [loop(c) for c in counts]) / wall(lambda: pool.map(loop, counts, 1))
+            ours = wall(lambda: [simulate(p) for p in plans]) / wall(lambda: list(compute(simulate, plans)))
+            logs.append(math.log(ours / plain))
+    found = mean_interval(np.array(logs))
+    value = math.exp(found.mean), [math.exp(found.low), math.exp(found.high)]
+    return [row("two processes, gain against two plain loops", value, 0.9, "at_least")]
+
+
+# A tandem of five stations, here and elsewhere.
+
+STATIONS, ARRIVALS, SERVICE = 5, 1.0, 1.25
+
+
+class Tandem(ProcessModel):
+    """Five single servers in a row; a process a job, as SimPy's tutorial would have it."""
+
+    def build(self):
+        self.stations = [simpy.Resource(self.env) for _ in range(STATIONS)]
+        self.env.process(self.arrivals())
+
+    def arrivals(self):
+        for job in itertools.count():
+            yield self.duration("arrival", job, exponential(1 / ARRIVALS))
+            self.env.process(self.visit(job))
+
+    def visit(self, job: int):
+        came = self.env.now
+        for number, station in enumerate(self.stations):
+            with station.request() as turn:
+                yield turn
+                yield self.duration("service", job, exponential(1 / SERVICE), visit=number)
+        self.tally("time_in_system", self.env.now - came)
+
+
+class LeanTandem(ProcessModel):
+    """The same with a process a server."""
+
+    def build(self):
+        self.waiting: list[deque] = [deque() for _ in range(STATIONS)]
+        self.idle: list[simpy.Event | None] = [None] * STATIONS
+        for station in range(STATIONS):
+            self.env.process(self.serve(station))
+        self.env.process(self.arrivals())
+
+    def arrivals(self):
+        for job in itertools.count():
+            yield self.duration("arrival", job, exponential(1 / ARRIVALS))
+            self.join(0, (job, self.env.now))
+
+    def join(self, station: int, job: tuple[int, float]):
+        self.waiting[station].append(job)
+        idle = self.idle[station]
+        if idle is not None:
+            self.idle[station] = None
+            idle.succeed()
+
+    def serve(self, station: int):
+        waiting, service = self.waiting[station], exponential(1 / SERVICE)
+        while True:
+            if not waiting:
+                self.idle[station] = self.env.event()
+                yield self.idle[station]
+            yield self.duration("service", waiting[0][0], service, visit=station)
+            job = waiting.popleft()
+            if station + 1 < STATIONS:
+                self.join(station + 1, job)
+            else:
+                self.tally("time_in_system", self.env.now - job[1])
+
+
+def tandem(model: type[ProcessModel], horizon: float) -> None:
+    model({}, PATH).advance(horizon)
+
+
+def ciw_tandem(horizon: float) -> None:
+    import ciw
+
+    stations = range(STATIONS)
+    network = ciw.create_network(
+        arrival_distributions=[ciw.dists.Exponential(ARRIVALS), *[None] * (STATIONS - 1)],
+        service_distributions=[ciw.dists.Exponential(SERVICE) for _ in stations],
+        number_of_servers=[1] * STATIONS,
+        routing=[[float(j == i + 1) for j in stations] for i in stations],
+    )
+    ciw.seed(1)
+    ciw.Simulation(network).simulate_until_max_time(horizon)
+
+
+def salabim_tandem(horizon: float) -> None:
+    import salabim
+
+    salabim.yieldless(False)
+
+    class Job(salabim.Component):
+        def process(self):
+            for station in stations:
+                yield self.request(station)
+                yield self.hold(service.sample())
+                self.release(station)
+
+    env = salabim.Environment(random_seed=1, trace=False, yieldless=False)
+    stations = [salabim.Resource(f"station {n}") for n in range(STATIONS)]
+    service = salabim.Exponential(1 / SERVICE)
+    salabim.ComponentGenerator(Job, iat=salabim.Exponential(1 / ARRIVALS))
+    env.run(till=horizon)
+
+
+def against_others(rounds: int, scale: float) -> list[dict]:
+    """Five stations in a row; the other libraries' time over ours."""
+    horizon, rows = 3_000.0 * scale, []
+    for library, work in (("ciw", ciw_tandem), ("salabim", salabim_tandem)):
+        try:
+            __import__(library)
+        except ImportError:
+            continue
+        for style, model, wanted in (("idiomatic", Tandem, 2.0), ("lean", LeanTandem, 4.0)):
+            found = ratio(partial(work, horizon), partial(tandem, model, horizon), rounds)
+            target = wanted if library == "ciw" else None
+            rows.append(row(f"tandem in {library}, time against ours, {style}", found, target, "at_least"))
+    return rows
+
+
+# Growth.
+
+
+def growth(rounds: int, scale: float) -> list[dict]:
+    """Time a decision in longer episodes and with more servers; memory over time."""
+    horizon = 1_000.0 * scale
+
+    def routed(parameters: dict, until: float) -> None:
+        follow(Queueing(parameters, PATH), shortest_expected_delay, until)
+
+    longer = ratio(partial(routed, ROUTING, 10 * horizon), partial(routed, ROUTING, horizon), rounds)
+    eight = {"arrival_rate": 2.0, "service_rates": (2.0, 0.5, *[0.2] * 6)}
+    wider = ratio(partial(routed, eight, horizon), partial(routed, ROUTING, horizon), rounds)
+    return [
+        row("time of an episode ten times as long, over ten", scaled(longer, 0.1), 1.1),
+        row("time a decision, eight servers against two", wider, None),
+        row("memory after ten times the time, against a tenth of it", (memory(horizon), None), 1.1),
+    ]
+
+
+def scaled(found: tuple[float, list[float]], by: float) -> tuple[float, list[float]]:
+    value, interval = found
+    return value * by, [by * end for end in interval]
+
+
+def memory(horizon: float) -> float:
+    """Returns memory held by a model at the end of an episode over the memory after a tenth of it."""
+    tracemalloc.start()
+    model = Queueing(ROUTING, PATH)
+    held = []
+    # Streams keep a bounded number of blocks, so memory is flat once these are full.
+    for until in (40 * horizon, 400 * horizon):
+        follow(model, shortest_expected_delay, until)
+        gc.collect()
+        held.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    return held[1] / held[0]
+
+
+def row(
+    measure: str, found: tuple[float, list[float] | None], target: float | None, bound: str = "at_most"
+) -> dict:
+    value, interval = found
+    return {
+        "measure": measure,
+        "value": value,
+        "ci95": interval,
+        "target": target,
+        "bound": None if target is None else bound,
+        "command": "python benchmarks/simulation.py",
+    }
+
+
+PARTS = (against_simpy, branches, what_if_overhead, paired, two_processes, against_others, growth)
+
+
+def main() -> None:
+    """Measures, prints, writes."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="shorter and fewer runs; nothing is written")
+    arguments = parser.parse_args()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    rounds, scale = (4, 0.15) if arguments.quick else (10, 1.0)
+    console, rows = Console(), []
+    for part in track(PARTS, "measuring", console=Console(stderr=True)):
+        rows += part(rounds, scale)
+    table = Table("measure", "value", "95% interval", "target")
+    for entry in rows:
+        interval = entry["ci95"]
+        told = "" if interval is None else f"{interval[0]:.3g} to {interval[1]:.3g}"
+        target = "" if entry["target"] is None else f"{entry['bound'].replace('_', ' ')} {entry['target']:g}"
+        table.add_row(entry["measure"], f"{entry['value']:.3g}", told, target)
+    console.print(table)
+    if not arguments.quick:
+        write_json(RESULTS, rows)
+
+
+if __name__ == "__main__":
+    main()

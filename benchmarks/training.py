@@ -1,0 +1,254 @@
+"""Questions trained a second: ours against TRL's SFTTrainer, on the same rows, machine and model, in one run.
+
+    python benchmarks/training.py          # ten minutes on two cores
+    python benchmarks/training.py --quick  # two
+
+The ratio is split: what TRL gains when the head scores the answer's positions only, what packing adds, and
+the rest. Prints a table and writes `benchmarks/results/training.json`: a list of `measure`, `value`, `ci95`,
+`target`, `bound` (`at_least` or `at_most`) and `command`.
+"""
+
+import argparse
+import math
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from transformers import TrainerCallback
+
+from simdistill.config import RunConfig, compose
+from simdistill.distill.losses import Weights
+from simdistill.distill.packing import pack
+from simdistill.distill.plain import sft_round
+from simdistill.distill.trainers import train_round, training_questions
+from simdistill.environment.language import Language
+from simdistill.files import write_json
+from simdistill.machine import faster_dtype
+from simdistill.process import TRAIN
+from simdistill.questions import Question, decision_questions
+from simdistill.statistics import mean_interval
+from simdistill.students import Lora, Student
+from simdistill.teachers.search import demonstrate
+
+RESULTS = Path(__file__).parent / "results" / "training.json"
+PEAK_ROWS = 512
+"""Rows of the matrix product that measures the machine's limit."""
+
+
+class Clock(TrainerCallback):
+    """Times the steps of a training, without the first: it warms up."""
+
+    def __init__(self):
+        self.begin, self.seconds, self.steps = 0.0, 0.0, 0
+
+    def on_step_begin(self, args, state, control, **kwargs):
+        self.begin = time.perf_counter()
+
+    def on_step_end(self, args, state, control, **kwargs):
+        if state.global_step > 1:
+            self.seconds += time.perf_counter() - self.begin
+            self.steps += 1
+
+
+def rows(config: RunConfig, count: int) -> list[Question]:
+    """Returns questions as a run would ask them; a written policy teaches, as only their form matters."""
+    teacher = config.teacher.model_copy(
+        update={
+            "name": "shortest_expected_delay",
+            "scenarios": -(-count // 8),
+            "episodes_per_scenario": 4,
+            "states_per_episode": 2,
+            "futures": 2,
+            "horizon": 1.0,
+        }
+    )
+    found, lesson = demonstrate(config.task, teacher, 0, map, lambda *shown: None)
+    return decision_questions(
+        lesson.searched,
+        lesson.labels,
+        Language(config.task.language),
+        task=config.task.name,
+        simulator=config.task.simulator,
+        split="train",
+        round=TRAIN,
+        demonstrated=found.policy,
+    )[:count]
+
+
+class Trainings:
+    """The same training in several ways, each from a fresh adapter.
+
+    Args:
+        config: The task's settings.
+        questions: What is trained on.
+    """
+
+    def __init__(self, config: RunConfig, questions: Sequence[Question]):
+        self.config, self.questions, self.dtype = config, questions, faster_dtype()
+        self.tokens = 0
+
+    def student(self) -> Student:
+        lora = self.config.student.lora
+        return Student.for_training(
+            self.config.student.name, Lora(lora.r, lora.alpha, layers=lora.layers), 0, dtype=self.dtype
+        )
+
+    def ours(self, batch_size: int = 16, weights: Weights | None = None) -> float:
+        """Returns questions a second of the packed exact loss."""
+        student, clock = self.student(), Clock()
+        with tempfile.TemporaryDirectory() as folder:
+            result = train_round(
+                student.model,
+                student.tokenizer,
+                training_questions(student, self.questions, self.config.task.scale, 0.1),
+                weights=weights or Weights(1.0, 1.0, 1.0, 1.0),
+                batch_size=batch_size,
+                callbacks=[clock],
+                **self.common(folder),
+            )
+        self.tokens = result.tokens
+        return batch_size * clock.steps / clock.seconds
+
+    def trl(self, batch_size: int) -> float:
+        """Returns questions a second of TRL's SFTTrainer."""
+        student, clock = self.student(), Clock()
+        with tempfile.TemporaryDirectory() as folder:
+            sft_round(
+                student, self.questions, batch_size=batch_size, callbacks=[clock], **self.common(folder)
+            )
+        return batch_size * clock.steps / clock.seconds
+
+    def common(self, folder: str) -> dict:
+        return {
+            "learning_rate": 1e-3,
+            "end_learning_rate": 0.0,
+            "warmup_steps": 0,
+            "output_dir": Path(folder),
+            "seed": 0,
+            "checkpoint_steps": 1_000,
+            "bf16": self.dtype == torch.bfloat16,
+        }
+
+    def unpacked(self, batch_size: int) -> float:
+        """Returns questions a second of a plain loop whose head scores the answer's positions only.
+
+        One padded row a question, as TRL has it; what it gains over TRL is the share of head and trainer.
+        """
+        student = self.student()
+        student.model.train()
+        rows = [
+            (*question.prompt_ids, *question.choice_ids[0], question.end_id)
+            for question in (student.tokenize(q.prompt, q.choices) for q in self.questions)
+        ]
+        optimizer = torch.optim.AdamW([p for p in student.model.parameters() if p.requires_grad], lr=1e-3)
+        seconds, done = 0.0, 0
+        for begin in range(0, len(rows) - batch_size + 1, batch_size):
+            start = time.perf_counter()
+            batch = rows[begin : begin + batch_size]
+            longest = max(map(len, batch))
+            ids = torch.tensor([[0] * (longest - len(row)) + list(row) for row in batch])
+            mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in batch])
+            autocast = torch.autocast("cpu", torch.bfloat16, enabled=self.dtype == torch.bfloat16)
+            with autocast:
+                logits = student.model(input_ids=ids, attention_mask=mask, logits_to_keep=3).logits[:, :-1]
+            loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), ids[:, -2:].flatten())
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(student.model.parameters(), 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            if begin:
+                seconds, done = seconds + time.perf_counter() - start, done + batch_size
+        return done / seconds
+
+    def arithmetic(self) -> float:
+        """Returns the floating-point operations of one question of ours, of matrix products alone."""
+        student = self.student()
+        config = student.model.config
+        layers, wanted = config.num_hidden_layers, self.config.student.lora.layers or config.num_hidden_layers
+        head = config.num_key_value_heads * config.hidden_size // config.num_attention_heads
+        layer = config.hidden_size * (2 * config.hidden_size + 2 * head + 3 * config.intermediate_size)
+        forward = 2.0 * layer * layers * self.tokens
+        backward = 2.0 * layer * wanted * self.tokens
+        rows = [row.question for row in training_questions(student, self.questions, 1.0, 0.1)]
+        kept = sum(len(pack(rows[b : b + 16]).keep_K) for b in range(0, len(rows), 16))
+        vocabulary = 2.0 * 2.0 * config.hidden_size * config.vocab_size * kept  # forward and back
+        return (forward + backward + vocabulary) / len(rows)
+
+
+def peak(dtype: torch.dtype, seconds: float = 1.0) -> float:
+    """Returns the machine's matrix-multiply limit, in operations a second, at a layer's width."""
+    left, right = torch.randn(PEAK_ROWS, 576).to(dtype), torch.randn(576, 1536).to(dtype)
+    best, until = 0.0, time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        begin = time.perf_counter()
+        for _ in range(10):
+            left @ right
+        best = max(best, 10 * 2.0 * PEAK_ROWS * 576 * 1536 / (time.perf_counter() - begin))
+    return best
+
+
+def row(measure: str, values: Sequence[float], target: float | None = None) -> dict:
+    """Returns a row; the mean is geometric, for ratios."""
+    found = mean_interval(np.log(values))
+    return {
+        "measure": measure,
+        "value": math.exp(found.mean),
+        "ci95": [math.exp(found.low), math.exp(found.high)],
+        "target": target,
+        "bound": None if target is None else "at_least",
+        "command": "python benchmarks/training.py",
+    }
+
+
+def measured(rounds: int, count: int) -> list[dict]:
+    """Measures every way in each round, so that ratios are of the same moment."""
+    config = compose(["task=queueing"])[0]
+    trainings = Trainings(config, rows(config, count))
+    sizes = (4, 8, 16)
+    plain = {size: trainings.trl(size) for size in sizes}
+    best = max(plain, key=lambda size: plain[size])
+    found: dict[str, list[float]] = {"ours": [], "trl": [], "unpacked": [], "hard": [], "share": []}
+    for _ in track(range(rounds), "measuring", console=Console(stderr=True)):
+        found["trl"].append(trainings.trl(best))
+        found["unpacked"].append(trainings.unpacked(best))
+        found["hard"].append(trainings.ours(weights=Weights(1.0, 0.0, 0.0, 1.0)))
+        found["ours"].append(trainings.ours())
+        found["share"].append(found["ours"][-1] * trainings.arithmetic() / peak(trainings.dtype))
+    ours, trl, unpacked, hard, share = (np.array(values) for values in found.values())
+    return [
+        row("questions a second, ours", ours),
+        row(f"questions a second, TRL's SFTTrainer, batches of {best}", trl),
+        row("ours against TRL's SFTTrainer", ours / trl, 3.0),
+        row("of which head and trainer: a plain loop, answers' positions only", unpacked / trl),
+        row("of which packing: ours on hard labels against that loop", hard / unpacked),
+        row("of which the rest: soft targets and regret against hard labels", ours / hard),
+        row("share of the machine's matrix-multiply limit", share),
+    ]
+
+
+def main() -> None:
+    """Measures, prints, writes."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer questions and rounds; nothing is written")
+    quick = parser.parse_args().quick
+    entries = measured(2 if quick else 4, 48 if quick else 96)
+    table = Table("measure", "value", "95% interval", "target")
+    for entry in entries:
+        low, high = entry["ci95"]
+        target = "" if entry["target"] is None else f"at least {entry['target']:g}"
+        table.add_row(entry["measure"], f"{entry['value']:.3g}", f"{low:.3g} to {high:.3g}", target)
+    Console().print(table)
+    if not quick:
+        write_json(RESULTS, entries)
+
+
+if __name__ == "__main__":
+    main()

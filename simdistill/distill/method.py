@@ -1,0 +1,222 @@
+"""What all methods share: stages, each with its questions, its student and its adapter."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import TrainerCallback
+
+from simdistill.config import RunConfig
+from simdistill.distill.trainers import MetricsWriter, RoundResult
+from simdistill.files import read_json, write_json
+from simdistill.machine import faster_dtype, quiet, release_memory
+from simdistill.questions import Question, load, save
+from simdistill.students import Lora, Student
+
+Collect = Callable[[int, Student], list[Question]]
+"""Round and student -> questions on states of the student's own rollouts."""
+
+Progress = Callable[[str, int, int], None]
+
+TUNE_EVERY = 40
+
+
+@dataclass(frozen=True)
+class Distilled:
+    """What distillation has cost.
+
+    Attributes:
+        questions: Questions trained on.
+        tokens: Positions computed in training.
+    """
+
+    questions: int
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of training.
+
+    Attributes:
+        title: What it is called on the terminal.
+        size: Questions, at most.
+        batch_size: Questions of an optimizer step.
+        own_states: Whether they are about states that the student itself meets.
+    """
+
+    title: str
+    size: int
+    batch_size: int
+    own_states: bool = False
+
+
+class Method:
+    """A way to distil: stages of training, each of which is kept. A subclass says `stages` and `train`.
+
+    Args:
+        config: The run.
+        folder: The run's folder; stages, checkpoints and adapters are kept in its `training/`.
+    """
+
+    def __init__(self, config: RunConfig, folder: Path):
+        self.config, self.folder = config, folder
+        self.training = folder / "training"
+
+    @property
+    def stages(self) -> list[Stage]:
+        """Returns what is trained on, one stage after another."""
+        raise NotImplementedError
+
+    def train(
+        self, number: int, student: Student, questions: Sequence[Question], callbacks: list[TrainerCallback]
+    ) -> RoundResult:
+        """Trains the student in place in one stage."""
+        raise NotImplementedError
+
+    def __call__(
+        self, tune: Sequence[Question], collect: Collect, card: str, progress: Progress
+    ) -> Distilled:
+        """Trains stage after stage; finished stages of a stopped run are not done again.
+
+        Args:
+            tune: Held-out questions for the learning curve.
+            collect: Finds and labels states of the student's own rollouts.
+            card: The adapter's model card.
+            progress: Called with a phase, how much is done and how much there is.
+
+        Returns:
+            What it has cost. The adapter of the last stage is `adapter()`.
+        """
+        results = [self._stage(number, tune, collect, card, progress) for number in range(len(self.stages))]
+        return Distilled(sum(r.questions for r in results), sum(r.tokens for r in results))
+
+    def adapter(self, number: int | None = None) -> Path:
+        """Returns the folder of a stage's adapter, by default the last one's."""
+        return self.training / f"adapter-{len(self.stages) - 1 if number is None else number}"
+
+    def _stage(
+        self, number: int, tune: Sequence[Question], collect: Collect, card: str, progress: Progress
+    ) -> RoundResult:
+        done = self.training / f"round-{number}.json"
+        if done.exists():
+            return RoundResult(**read_json(done))
+        release_memory()
+        questions = self._questions(number, collect)
+        release_memory()
+        student_config, lora = self.config.student, self.config.student.lora
+        student = Student.for_training(
+            student_config.name,
+            Lora(lora.r, lora.alpha, _frozen(lora.targets), lora.layers),
+            self.config.seed,
+            self.adapter(number - 1) if number else None,
+            self.dtype,
+        )
+        earlier = [RoundResult(**read_json(self.training / f"round-{n}.json")) for n in range(number)]
+        writer = MetricsWriter(
+            self.folder / "metrics.jsonl",
+            self.stages[number].batch_size,
+            first_step=sum(result.steps for result in earlier),
+            first_question=sum(result.questions for result in earlier),
+        )
+        watch = Watch(student, tune, self.dtype, writer, self.stages[number].title, progress)
+        result = self.train(number, student, questions, [writer, watch])
+        student.save_adapter(self.adapter(number), card)
+        write_json(done, asdict(result))
+        return result
+
+    @cached_property
+    def dtype(self) -> torch.dtype:
+        """Arithmetic of training; a resumed run keeps what it began with."""
+        chosen = self.training / "dtype.json"
+        if not chosen.exists():
+            wanted = self.config.student.dtype
+            dtype = faster_dtype() if wanted == "auto" else getattr(torch, wanted)
+            write_json(chosen, str(dtype).removeprefix("torch."))
+        return getattr(torch, read_json(chosen))
+
+    def rate(self, number: int) -> tuple[float, float]:
+        """Returns the learning rate at a stage's start and end: one straight line to zero over all stages."""
+        sizes = [stage.size for stage in self.stages]
+        peak, total, before = self.config.distill.learning_rate, sum(sizes), sum(sizes[:number])
+        return peak * (1 - before / total), peak * (1 - (before + sizes[number]) / total)
+
+    def _questions(self, number: int, collect: Collect) -> list[Question]:
+        stage = self.stages[number]
+        path = self.training / f"questions-{number if stage.own_states else 0}.parquet"
+        if not path.exists():
+            student = Student.load(self.config.student.name, self.adapter(number - 1))
+            save(collect(number, student)[: stage.size], path)
+        return load(path)[: stage.size]
+
+
+def own_rounds(config: RunConfig) -> list[Stage]:
+    """Returns a stage on the teacher's states and later ones on the student's own."""
+    settings = config.distill
+    later = [
+        Stage(f"train, round {n} on its own states", settings.round_questions, settings.batch_size, True)
+        for n in range(1, settings.rounds + 1)
+    ]
+    return [Stage("train", settings.questions, settings.batch_size), *later]
+
+
+class Watch(TrainerCallback):
+    """Shows progress, and asks the held-out questions now and then.
+
+    Args:
+        student: In training.
+        tune: Held-out questions.
+        dtype: Arithmetic of training.
+        writer: Knows where the learning curve is written, and what came before this round.
+        phase: What the stage is called.
+        progress: Shows how far it is.
+    """
+
+    def __init__(
+        self,
+        student: Student,
+        tune: Sequence[Question],
+        dtype: torch.dtype,
+        writer: MetricsWriter,
+        phase: str,
+        progress: Progress,
+    ):
+        self.student, self.tune, self.dtype, self.writer = student, tune, dtype, writer
+        self.phase, self.progress = phase, progress
+
+    def on_step_end(self, args, state, control, **kwargs):
+        """Counts the step."""
+        self.progress(self.phase, state.global_step, state.max_steps)
+        if self.tune and (state.global_step % TUNE_EVERY == 0 or state.global_step == state.max_steps):
+            self._examine(state)
+
+    def _examine(self, state) -> None:
+        student = self.student
+        student.forget()
+        bf16 = self.dtype == torch.bfloat16
+        with quiet(), torch.autocast(student.model.device.type, torch.bfloat16, enabled=bf16):
+            answers = student.score(self.tune)
+        regret_Q = [
+            question.values[answer.choice] for question, answer in zip(self.tune, answers, strict=True)
+        ]
+        agree_Q = [
+            question.choices[answer.choice] == question.answer
+            for question, answer in zip(self.tune, answers, strict=True)
+        ]
+        row = {
+            "step": self.writer.first_step + state.global_step,
+            "questions": self.writer.first_question + state.global_step * self.writer.questions_per_step,
+            "tune_regret": float(np.mean(regret_Q)),
+            "tune_agreement": float(np.mean(agree_Q)),
+            "tune_validity": float(np.mean([answer.mass for answer in answers])),
+        }
+        with self.writer.path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(row) + "\n")
+
+
+def _frozen(targets: str | list[str]) -> str | tuple[str, ...]:
+    return targets if isinstance(targets, str) else tuple(targets)

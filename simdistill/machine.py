@@ -1,0 +1,64 @@
+"""What the machine and the libraries on it do: arithmetic, memory, noise."""
+
+import ctypes
+import gc
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+
+import torch
+from transformers.utils import logging as transformers_logging
+
+
+def release_memory() -> None:
+    """Frees models that only refer to themselves, and gives their memory back to the system."""
+    gc.collect()
+    with suppress(
+        OSError, AttributeError
+    ):  # glibc keeps freed memory unless it is told; other C libraries don't
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps the libraries' own progress bars, hints and deprecations among themselves off the terminal."""
+    level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            # TRL and PEFT use names that transformers has since renamed.
+            warnings.filterwarnings(
+                "ignore", message=".*gradient_checkpointing` is deprecated", category=FutureWarning
+            )
+            yield
+    finally:
+        transformers_logging.set_verbosity(level)
+        if bars:
+            transformers_logging.enable_progress_bar()
+
+
+@cache
+def faster_dtype() -> torch.dtype:
+    """Returns the arithmetic in which this machine multiplies matrices of a small model's size faster.
+
+    Processors without instructions for bfloat16 may be a hundred times slower in it than in float32.
+    """
+    if torch.cuda.is_available():
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    seconds = {dtype: _product_seconds(dtype) for dtype in (torch.float32, torch.bfloat16)}
+    # A clear advantage, so that the choice doesn't depend on what else the machine is doing.
+    return torch.bfloat16 if seconds[torch.bfloat16] < 0.8 * seconds[torch.float32] else torch.float32
+
+
+def _product_seconds(dtype: torch.dtype, rows: int = 256, width: int = 576, tries: int = 5) -> float:
+    """Returns the least time of a layer's forward and backward products."""
+    inputs, weights = torch.ones(rows, width, dtype=dtype), torch.ones(width, width, dtype=dtype)
+    best = float("inf")
+    for _ in range(tries):
+        begin = time.perf_counter()
+        torch.matmul(torch.nn.functional.linear(inputs, weights), weights)
+        best = min(best, time.perf_counter() - begin)
+    return best

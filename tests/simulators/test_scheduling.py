@@ -1,0 +1,217 @@
+"""Networks with a choice of class against known answers: by the chain, and by simulation."""
+
+import json
+from importlib.resources import files
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+
+import simdistill  # noqa: F401 (makes the simulators known to Gymnasium)
+from simdistill.config import compose
+from simdistill.errors import InputError
+from simdistill.exact import choice_values, evaluate, optimum, tabulate
+from simdistill.process import TEST, KnownCase
+from simdistill.process.rollout import follow, replicate
+from simdistill.process.whatif import Situation, what_if
+from simdistill.simulators.scheduling import (
+    Scheduling,
+    c_mu,
+    class_first,
+    first_buffer_first,
+    first_come,
+    last_buffer_first,
+    maxweight,
+    threshold,
+)
+from simdistill.statistics import mean_interval
+
+
+def known_cases() -> list[KnownCase]:
+    """All but the networks of four classes, which take `simdistill verify` a minute each."""
+    told = [
+        case
+        for name in ("networks.json", "queues.json")
+        for case in json.loads((files("simdistill.simulators.known_answers") / name).read_text())
+    ]
+    families = set(Scheduling.families) - {"rybko_stolyar"}
+    cases = [
+        KnownCase(**{"policy": {}, "conventions": {}, **case}) for case in told if case["family"] in families
+    ]
+    return [case for case in cases if not case.id.startswith(("criss-cross-IM", "criss-cross-BM"))]
+
+
+CASES = known_cases()
+CROSS = {
+    "arrival_rates": (0.3, 0.0, 0.3),
+    "holding_costs": (1.0, 1.0, 1.0),
+    "next_classes": (2, 0, 0),
+    "skills": ((1, 1), (2, 2), (1, 3)),
+    "service_rates": (2.0, 1.5, 2.0),
+}
+PRIORITY = {"skills": ((1, 1), (1, 2)), "service_rates": (1.0, 0.5), "arrival_rates": (0.3, 0.2)}
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
+def test_known_answers(case):
+    experiment = Scheduling.experiment(case)
+    for expected in case.expected:
+        value = experiment.solved[expected["measure"]]()
+        assert value == pytest.approx(expected["value"], abs=expected["tolerance"] + 1e-12)
+
+
+@pytest.mark.parametrize("preemptive", [True, False])
+@pytest.mark.parametrize("policy", [c_mu, maxweight, threshold(2), class_first(2)])
+def test_simulation_confirms_the_chain(policy, preemptive):
+    parameters = {"arrival_rates": (0.8, 0.3), "preemptive": preemptive}
+    chain = Scheduling.markov(parameters, 40)
+    exact = evaluate(chain, tabulate(chain, policy)).cost
+    found = [
+        replicate(Scheduling, parameters, policy, (0, TEST, 0, n), 100.0, 3_000.0).cost for n in range(10)
+    ]
+    interval = mean_interval(found)
+    assert abs(interval.mean - exact) < 1.6 * (interval.high - interval.mean)
+    assert interval.high - interval.low < 0.25 * exact
+
+
+def test_no_policy_beats_the_optimum():
+    chain = Scheduling.markov({"arrival_rates": (0.9, 0.3)}, 40)
+    policies = [c_mu, maxweight, threshold(1), threshold(4), class_first(1), class_first(2)]
+    costs = [evaluate(chain, tabulate(chain, policy)).cost for policy in policies]
+    _, best = optimum(chain, tabulate(chain, maxweight))
+    assert best.cost < min(costs)
+    assert best.boundary < 1e-3
+
+
+def test_c_mu_is_optimal_for_one_server():
+    chain = Scheduling.markov({**PRIORITY, "preemptive": True}, 50)
+    _, best = optimum(chain, tabulate(chain, class_first(2)))
+    assert best.cost == pytest.approx(evaluate(chain, tabulate(chain, c_mu)).cost, rel=1e-7)
+
+
+def test_policies_on_a_state():
+    state = {
+        "arrival_rates": [1.04, 0.32],
+        "holding_costs": [3.0, 1.0],
+        "next_classes": [0, 0],
+        "skills": [[1, 1], [2, 1], [2, 2]],
+        "service_rates": [1.0, 0.5, 1.0],
+        "jobs": [2, 4],
+        "serving": [1, 0],
+        "server": 2,
+        "waits": [1.0, 7.0],
+    }
+    asked = (c_mu, maxweight, threshold(1), threshold(2), class_first(1), first_come)
+    assert [policy(state, ["1", "2"]) for policy in asked] == ["1", "2", "1", "2", "1", "2"]
+    crossing = {**state, "next_classes": [2, 0, 0], "jobs": [1, 1, 1]}
+    assert last_buffer_first(crossing, ["1", "3"]) == "3"
+    assert first_buffer_first(crossing, ["1", "3"]) == "1"
+
+
+def test_the_law_of_little_and_no_job_lost():
+    model = Scheduling({**CROSS, "initial_jobs": (2, 1, 0)}, (1, 2))
+    follow(model, maxweight, 500.0)
+    totals = model.totals(500.0)
+    inside = [job for jobs in model.jobs for job in jobs]
+    assert 3 + totals["arrived"][1] == totals["time_in_system"][1] + len(inside)
+    spent = totals["time_in_system"][0] + sum(500.0 - came for came, _ in inside)
+    assert totals["in_system"][0] == pytest.approx(spent)
+    assert model.costs(500.0)["holding"] == pytest.approx(spent)
+
+
+def test_a_job_in_service_stays_unless_it_is_preemptive():
+    def kept(preemptive: bool) -> bool:
+        model = Scheduling({**PRIORITY, "preemptive": preemptive}, (3, 1))
+        serving = []
+        while (decision := model.advance(300.0)) is not None:
+            serving.append(model.look(decision)["serving"][0])
+            model.answer("1" if "1" in decision.labels else decision.labels[0])
+        return not any(serving)
+
+    # Whoever decides is free: preempted before it is asked, or done.
+    assert kept(True) and kept(False)
+    wait = {}
+    for preemptive in (True, False):
+        model = Scheduling({**PRIORITY, "preemptive": preemptive}, (3, 1))
+        follow(model, class_first(1), 5_000.0)
+        total, count = model.totals()["time_in_system_class_1"]
+        wait[preemptive] = total / count
+    assert wait[True] < wait[False]
+
+
+def test_the_seed_decides_the_run():
+    def run(seed):
+        model = Scheduling({}, (seed, 1))
+        follow(model, maxweight, 300.0)
+        return model.cost(300.0)
+
+    assert run(1) == run(1) != run(2)
+
+
+def test_what_if_agrees_with_the_chain():
+    params = Scheduling.parse({"arrival_rates": (0.9, 0.3)})
+    chain = Scheduling.markov(params, 60)
+    values_SC = choice_values(chain, evaluate(chain, tabulate(chain, maxweight)))
+    model, actions = Scheduling(params, (5, 1)), []
+    while (decision := model.advance()) is not None and model.look(decision)["jobs"] != [3, 2]:
+        actions.append(maxweight(model.state(decision), decision.labels))
+        model.answer(actions[-1])
+    assert decision is not None
+    state = model.state(decision)
+    situation = Situation(
+        params, model.seed_path, tuple(actions), model.env.now, state, tuple(decision.labels)
+    )
+    values = what_if(Scheduling, situation, maxweight, futures=300, horizon=60.0)
+    row = next(n for n in range(len(chain.states)) if chain.states[n] == state)
+    exact_C = values_SC[row, :2] - values_SC[row, values.base]
+    assert values.met_CK.mean() > 0.9
+    assert np.all(np.abs(values.mean_C - exact_C) <= 4 * values.standard_error_C + 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"arrival_rates": (-1.0, 0.3)}, "Scheduling.arrival_rates.0 = -1.0"),
+        ({"holding_costs": (1.0,)}, "holding_costs has 1 numbers for 2 classes"),
+        ({"service_rates": (1.0,)}, "service_rates has 1 numbers for 3 skills"),
+        ({"skills": ((1, 1), (1, 1), (2, 2))}, "skills names a pair twice"),
+        ({"skills": ((1, 1), (2, 1), (3, 1))}, "skills must serve each class"),
+        ({"next_classes": (2, 1)}, "never lets a job of class 1 leave"),
+        ({"next_classes": (3, 0)}, "next_classes names class 3 of 2"),
+    ],
+)
+def test_bad_parameters_are_told(parameters, message):
+    with pytest.raises(InputError, match=message):
+        Scheduling(parameters)
+
+
+def test_an_unknown_policy_of_a_case_is_told():
+    case = KnownCase(
+        "x",
+        "two_class",
+        {"arrival_rates": [0.1, 0.1], "service_rates": [1, 1]},
+        {"name": "oracle"},
+        {},
+        {},
+        (),
+    )
+    with pytest.raises(InputError, match="x: no policy 'oracle' in scheduling; available: c_mu"):
+        Scheduling.experiment(case)
+
+
+def test_the_load_is_a_linear_program():
+    # The N-model is full where server 1 is, and server 2 with class 2 and what class 1 leaves over.
+    assert Scheduling.parse({"arrival_rates": (1.25, 0.5)}).load == pytest.approx(1.0)  # type: ignore[attr-defined]
+    assert Scheduling.parse(CROSS).load == pytest.approx(0.3)  # type: ignore[attr-defined]
+
+
+def test_gymnasium_takes_it():
+    env = gymnasium.make("simdistill/Scheduling-v0", horizon=50.0)
+    check_env(env.unwrapped, skip_render_check=True)
+
+
+def test_the_task_composes_within_what_is_stationary():
+    [config] = compose(["task=scheduling"])
+    assert config.task.parameters.out_of_distribution.require["load"].high == 0.9
+    assert set(config.task.policies) - {"random"} <= set(Scheduling.policies)

@@ -81,8 +81,10 @@ class Deciders:
         tokenizer, model = self.student.tokenizer, self.student.model
         for begin in range(0, len(met), batch_size):
             prompts = [
-                tokenizer.apply_chat_template(
-                    self.language.prompt(state), tokenize=False, add_generation_prompt=True
+                str(
+                    tokenizer.apply_chat_template(
+                        self.language.prompt(state), tokenize=False, add_generation_prompt=True
+                    )
                 )
                 for state in met[begin : begin + batch_size]
             ]
@@ -98,7 +100,7 @@ def per_second(decide: Callable[[Sequence[dict]], None], met: Sequence[dict]) ->
     return len(met) / (time.perf_counter() - begin)
 
 
-def row(measure: str, values: Sequence[float], target: float | None = None) -> dict:
+def row(measure: str, values: Sequence[float] | np.ndarray, target: float | None = None) -> dict:
     """Returns a row; the mean is geometric, for ratios."""
     found = mean_interval(np.log(values))
     return {

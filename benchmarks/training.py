@@ -193,7 +193,7 @@ def peak(dtype: torch.dtype, seconds: float = 1.0) -> float:
     return best
 
 
-def row(measure: str, values: Sequence[float], target: float | None = None) -> dict:
+def row(measure: str, values: Sequence[float] | np.ndarray, target: float | None = None) -> dict:
     """Returns a row; the mean is geometric, for ratios."""
     found = mean_interval(np.log(values))
     return {

@@ -16,7 +16,7 @@ def consistency(
     values: Sequence[Sequence[float]],
     scale: Sequence[float] | None = None,
     **columns: Any,
-) -> list[float]:
+) -> list[float | None]:
     """Rewards an answer with minus the cost that the simulator says it adds, in units of the task's scale.
 
     Use it with `scale_rewards="none"`: divided by a group's deviation, a choice that hardly matters weighs as
@@ -33,7 +33,7 @@ def consistency(
         One reward a completion, at most 0; what is no choice gets one less than the worst choice.
     """
     scales = [1.0] * len(completions) if scale is None else scale
-    rewards = []
+    rewards: list[float | None] = []
     for completion, labels, costs, unit in zip(completions, choices, values, scales, strict=True):
         chosen = answer(completion)
         cost = costs[labels.index(chosen)] / unit if chosen in labels else max(costs) / unit + 1.0
@@ -41,7 +41,9 @@ def consistency(
     return rewards
 
 
-def validity(completions: Sequence[Any], choices: Sequence[Sequence[str]], **columns: Any) -> list[float]:
+def validity(
+    completions: Sequence[Any], choices: Sequence[Sequence[str]], **columns: Any
+) -> list[float | None]:
     """Rewards an answer that is one of the choices with 1, others with 0."""
     return [
         float(answer(completion) in labels) for completion, labels in zip(completions, choices, strict=True)

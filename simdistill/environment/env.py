@@ -1,5 +1,6 @@
 """Any registered simulator as a Gymnasium environment."""
 
+import math
 from typing import Any, ClassVar
 
 import gymnasium
@@ -79,7 +80,7 @@ class SimulatorEnv(gymnasium.Env):
                 f"{self.simulator.__name__} met no decision up to the horizon, {self.horizon:g} "
                 f"(seed {root}); give a longer `horizon`"
             )
-        self._look()
+        self._state = self.model.state(self.decision)  # checked once an episode that it is JSON
         return self._observation(), self._info(0.0)
 
     def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict]:
@@ -108,10 +109,12 @@ class SimulatorEnv(gymnasium.Env):
     def _look(self) -> None:
         """Keeps the state at the last decision once the episode has ended."""
         if self.decision is not None and self.model is not None:
-            self._state = self.model.state(self.decision)
+            self._state = self.model.look(self.decision)
 
     def _observation(self) -> np.ndarray:
         values = numbers(self._state)
+        if not math.isfinite(math.fsum(values)) and self.model is not None and self.decision is not None:
+            self.model.state(self.decision)  # says which number it is, and where
         size = self.observation_space.low.size
         if len(values) != size:
             raise InputError(

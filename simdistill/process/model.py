@@ -3,7 +3,7 @@
 import itertools
 import json
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -442,13 +442,21 @@ def letters(count: int) -> list[str]:
 def numbers(state: dict) -> list[float]:
     """Returns the numbers of a state in the order in which they stand in it."""
     found: list[float] = []
-    pending = list(state.values())[::-1]
-    while pending:
-        value = pending.pop()
-        if isinstance(value, dict):
-            pending.extend(list(value.values())[::-1])
-        elif isinstance(value, list | tuple):
-            pending.extend(value[::-1])
+    _collect(state.values(), found)
+    return found
+
+
+def _collect(values: Iterable[Any], found: list[float]) -> None:
+    """Adds the numbers among values and in their lists and dictionaries."""
+    for value in values:
+        kind = type(value)  # the usual ones first: this runs at every decision
+        if kind is float:
+            found.append(value)
+        elif kind is int:
+            found.append(float(value))
+        elif kind is list or isinstance(value, list | tuple):
+            _collect(value, found)
+        elif isinstance(value, dict):
+            _collect(value.values(), found)
         elif isinstance(value, int | float):
             found.append(float(value))
-    return found

@@ -6,10 +6,10 @@ Names are imported when they are first used; only Gymnasium is told of the simul
     env = gymnasium.make("simdistill/Queueing-v0", arrival_rate=2.0, service_rates=(2.0, 0.5))
 """
 
+import sys
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from simdistill.environment import register_environments
 
 if TYPE_CHECKING:
     from simdistill import adapt
@@ -62,7 +62,11 @@ _MODULES = {
 }
 """Where names come from; those not listed come from `simdistill.process`."""
 
-register_environments()
+# The console script makes no environments, and Gymnasium would take most of the time of its --help.
+if Path((sys.argv or [""])[0]).stem != "simdistill":
+    from simdistill.environment import register_environments
+
+    register_environments()
 
 
 def __getattr__(name: str) -> Any:

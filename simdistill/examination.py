@@ -362,7 +362,7 @@ class Examination:
 
 def _told(params: Parameters) -> dict:
     """Returns parameters as plain values, without those that are empty."""
-    return {name: value for name, value in params.model_dump(mode="json").items() if value != []}
+    return {name: value for name, value in params.model_dump(mode="json").items() if value not in ([], None)}
 
 
 def _places(case: Case) -> np.ndarray:

@@ -8,25 +8,23 @@ Prints a table and writes `benchmarks/results/deciding.json`: a list of `measure
 """
 
 import argparse
-import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import measures
 import numpy as np
 import torch
+from measures import geometric, show
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from simdistill import registry
 from simdistill.config import compose
 from simdistill.environment.language import Language
 from simdistill.examination import Posed
-from simdistill.files import write_json
 from simdistill.process import EPISODE, TEST
 from simdistill.scenarios import examination_sets
-from simdistill.statistics import mean_interval
 from simdistill.students import Student
 
 RESULTS = Path(__file__).parent / "results" / "deciding.json"
@@ -101,16 +99,7 @@ def per_second(decide: Callable[[Sequence[dict]], None], met: Sequence[dict]) ->
 
 
 def row(measure: str, values: Sequence[float] | np.ndarray, target: float | None = None) -> dict:
-    """Returns a row; the mean is geometric, for ratios."""
-    found = mean_interval(np.log(values))
-    return {
-        "measure": measure,
-        "value": math.exp(found.mean),
-        "ci95": [math.exp(found.low), math.exp(found.high)],
-        "target": target,
-        "bound": None if target is None else "at_least",
-        "command": "python benchmarks/deciding.py",
-    }
+    return measures.row(measure, geometric(values), "python benchmarks/deciding.py", target)
 
 
 def measured(rounds: int, scale: float) -> list[dict]:
@@ -150,14 +139,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer states and rounds; nothing is written")
     quick = parser.parse_args().quick
     rows = measured(2 if quick else 5, 0.25 if quick else 1.0)
-    table = Table("measure", "value", "95% interval", "target")
-    for entry in rows:
-        low, high = entry["ci95"]
-        target = "" if entry["target"] is None else f"at least {entry['target']:g}"
-        table.add_row(entry["measure"], f"{entry['value']:.3g}", f"{low:.3g} to {high:.3g}", target)
-    Console().print(table)
-    if not quick:
-        write_json(RESULTS, rows)
+    show(rows, None if quick else RESULTS)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ Prints a table and writes `benchmarks/results/simulation.json`: a list of `measu
 import argparse
 import gc
 import itertools
-import math
 import multiprocessing
 import os
 import time
@@ -20,16 +19,17 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import gymnasium
+import measures
 import numpy as np
 import simpy
+from measures import Found, geometric, show
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from simdistill.compute import simulating
-from simdistill.files import write_json
 from simdistill.process import EPISODE, TEST, ProcessModel, Streams, World, exponential
 from simdistill.process.rollout import follow
 from simdistill.process.streams import BranchedWorld
@@ -52,13 +52,11 @@ def seconds(work: Work) -> float:
     return time.process_time() - begin
 
 
-def ratio(work: Work, beside: Work, rounds: int) -> tuple[float, list[float]]:
+def ratio(work: Work, beside: Work, rounds: int) -> Found:
     """Returns the geometric mean of the ratios of times, one a round, with a 95% interval."""
     work()
     beside()
-    logs = [math.log(seconds(work) / seconds(beside)) for _ in range(rounds)]
-    found = mean_interval(np.array(logs))
-    return math.exp(found.mean), [math.exp(found.low), math.exp(found.high)]
+    return geometric([seconds(work) / seconds(beside) for _ in range(rounds)])
 
 
 # The layer against bare SimPy.
@@ -266,17 +264,15 @@ def two_processes(rounds: int, scale: float) -> list[dict]:
     """Gain of two simulating processes over the gain of two plain loops."""
     plans = [(number, 400.0 * max(scale, 0.3)) for number in range(32)]
     counts = [int(2e7 * max(scale, 0.3))] * 2
-    logs = []
+    ratios = []
     with simulating(2) as compute, multiprocessing.get_context("forkserver").Pool(2) as pool:
         list(compute(simulate, plans))
         pool.map(loop, counts, 1)
         for _ in range(rounds):
             plain = wall(lambda: [loop(c) for c in counts]) / wall(lambda: pool.map(loop, counts, 1))
             ours = wall(lambda: [simulate(p) for p in plans]) / wall(lambda: list(compute(simulate, plans)))
-            logs.append(math.log(ours / plain))
-    found = mean_interval(np.array(logs))
-    value = math.exp(found.mean), [math.exp(found.low), math.exp(found.high)]
-    return [row("two processes, gain against two plain loops", value, 0.9, "at_least")]
+            ratios.append(ours / plain)
+    return [row("two processes, gain against two plain loops", geometric(ratios), 0.9, "at_least")]
 
 
 # A tandem of five stations, here and elsewhere.
@@ -414,9 +410,9 @@ def growth(rounds: int, scale: float) -> list[dict]:
     ]
 
 
-def scaled(found: tuple[float, list[float]], by: float) -> tuple[float, list[float]]:
+def scaled(found: Found, by: float) -> Found:
     value, interval = found
-    return value * by, [by * end for end in interval]
+    return value * by, interval and [by * end for end in interval]
 
 
 def memory() -> float:
@@ -434,17 +430,12 @@ def memory() -> float:
 
 
 def row(
-    measure: str, found: tuple[float, list[float] | None], target: float | None, bound: str = "at_most"
+    measure: str,
+    found: Found,
+    target: float | None,
+    bound: Literal["at_least", "at_most"] = "at_most",
 ) -> dict:
-    value, interval = found
-    return {
-        "measure": measure,
-        "value": value,
-        "ci95": interval,
-        "target": target,
-        "bound": None if target is None else bound,
-        "command": "python benchmarks/simulation.py",
-    }
+    return measures.row(measure, found, "python benchmarks/simulation.py", target, bound)
 
 
 PARTS = (against_simpy, branches, what_if_overhead, paired, two_processes, against_others, growth)
@@ -459,18 +450,10 @@ def main() -> None:
     arguments = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     rounds, scale = (4, 0.15) if arguments.quick else (10, 1.0)
-    console, rows = Console(), []
+    rows = []
     for part in track(PARTS, "measuring", console=Console(stderr=True)):
         rows += part(rounds, scale)
-    table = Table("measure", "value", "95% interval", "target")
-    for entry in rows:
-        interval = entry["ci95"]
-        told = "" if interval is None else f"{interval[0]:.3g} to {interval[1]:.3g}"
-        target = "" if entry["target"] is None else f"{entry['bound'].replace('_', ' ')} {entry['target']:g}"
-        table.add_row(entry["measure"], f"{entry['value']:.3g}", told, target)
-    console.print(table)
-    if not arguments.quick:
-        write_json(RESULTS, rows)
+    show(rows, None if arguments.quick else RESULTS)
 
 
 if __name__ == "__main__":

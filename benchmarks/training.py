@@ -9,30 +9,29 @@ the rest. Prints a table and writes `benchmarks/results/training.json`: a list o
 """
 
 import argparse
-import math
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import measures
 import numpy as np
 import torch
+from measures import geometric, show
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 from transformers import TrainerCallback
 
 from simdistill.config import RunConfig, compose
 from simdistill.distill.losses import Weights
 from simdistill.distill.packing import pack
 from simdistill.distill.plain import sft_round
+from simdistill.distill.schedule import Schedule
 from simdistill.distill.trainers import train_round, training_questions
 from simdistill.environment.language import Language
-from simdistill.files import write_json
 from simdistill.machine import faster_dtype
 from simdistill.process import TRAIN
 from simdistill.questions import Question, decision_questions
-from simdistill.statistics import mean_interval
 from simdistill.students import Lora, Student
 from simdistill.teachers.search import demonstrate
 
@@ -107,10 +106,9 @@ class Trainings:
                 student.model,
                 student.tokenizer,
                 training_questions(student, self.questions, self.config.task.scale, 0.1),
-                weights=weights or Weights(1.0, 1.0, 1.0, 1.0),
-                batch_size=batch_size,
-                callbacks=[clock],
-                **self.common(folder),
+                self.schedule(folder, batch_size),
+                weights or Weights(1.0, 1.0, 1.0, 1.0),
+                [clock],
             )
         self.tokens = result.tokens
         return batch_size * clock.steps / clock.seconds
@@ -119,21 +117,11 @@ class Trainings:
         """Returns questions a second of TRL's SFTTrainer."""
         student, clock = self.student(), Clock()
         with tempfile.TemporaryDirectory() as folder:
-            sft_round(
-                student, self.questions, batch_size=batch_size, callbacks=[clock], **self.common(folder)
-            )
+            sft_round(student, self.questions, self.schedule(folder, batch_size), [clock])
         return batch_size * clock.steps / clock.seconds
 
-    def common(self, folder: str) -> dict:
-        return {
-            "learning_rate": 1e-3,
-            "end_learning_rate": 0.0,
-            "warmup_steps": 0,
-            "output_dir": Path(folder),
-            "seed": 0,
-            "checkpoint_steps": 1_000,
-            "bf16": self.dtype == torch.bfloat16,
-        }
+    def schedule(self, folder: str, batch_size: int) -> Schedule:
+        return Schedule(1e-3, 0.0, 0, batch_size, Path(folder), 0, 0, bf16=self.dtype == torch.bfloat16)
 
     def unpacked(self, batch_size: int) -> float:
         """Returns questions a second of a plain loop whose head scores the answer's positions only.
@@ -194,16 +182,7 @@ def peak(dtype: torch.dtype, seconds: float = 1.0) -> float:
 
 
 def row(measure: str, values: Sequence[float] | np.ndarray, target: float | None = None) -> dict:
-    """Returns a row; the mean is geometric, for ratios."""
-    found = mean_interval(np.log(values))
-    return {
-        "measure": measure,
-        "value": math.exp(found.mean),
-        "ci95": [math.exp(found.low), math.exp(found.high)],
-        "target": target,
-        "bound": None if target is None else "at_least",
-        "command": "python benchmarks/training.py",
-    }
+    return measures.row(measure, geometric(values), "python benchmarks/training.py", target)
 
 
 def measured(rounds: int, count: int) -> list[dict]:
@@ -240,14 +219,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer questions and rounds; nothing is written")
     quick = parser.parse_args().quick
     entries = measured(2 if quick else 4, 48 if quick else 96)
-    table = Table("measure", "value", "95% interval", "target")
-    for entry in entries:
-        low, high = entry["ci95"]
-        target = "" if entry["target"] is None else f"at least {entry['target']:g}"
-        table.add_row(entry["measure"], f"{entry['value']:.3g}", f"{low:.3g} to {high:.3g}", target)
-    Console().print(table)
-    if not quick:
-        write_json(RESULTS, entries)
+    show(entries, None if quick else RESULTS)
 
 
 if __name__ == "__main__":

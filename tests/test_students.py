@@ -282,6 +282,7 @@ def generated(student, question):
 
 def test_greedy_is_what_generate_says(tiny_folder, tmp_path):
     from simdistill.distill.losses import Weights
+    from simdistill.distill.schedule import Schedule
     from simdistill.distill.trainers import TrainingQuestion, train_round
 
     student = Student.load(tiny_folder)
@@ -296,15 +297,17 @@ def test_greedy_is_what_generate_says(tiny_folder, tmp_path):
         student.model,
         student.tokenizer,
         rows * 25,
-        weights=Weights(imitation=1, soft=0, regret=0, validity=1),
-        learning_rate=1e-2,
-        end_learning_rate=0.0,
-        warmup_steps=0,
-        batch_size=len(rows),
-        output_dir=tmp_path,
-        seed=0,
-        checkpoint_steps=0,
-        bf16=False,
+        Schedule(
+            learning_rate=1e-2,
+            end_learning_rate=0.0,
+            warmup_steps=0,
+            batch_size=len(rows),
+            output_dir=tmp_path,
+            seed=0,
+            checkpoint_steps=0,
+            bf16=False,
+        ),
+        Weights(imitation=1, soft=0, regret=0, validity=1),
     )
     student.model.eval()
     # Where what the student would say isn't among the choices, greedy decoding is invalid.

@@ -11,6 +11,7 @@ import torch
 from transformers import TrainerCallback
 
 from simdistill.config import RunConfig
+from simdistill.distill.schedule import Schedule
 from simdistill.distill.trainers import MetricsWriter, RoundResult
 from simdistill.files import read_json, write_json
 from simdistill.machine import faster_dtype, quiet, release_memory
@@ -139,11 +140,21 @@ class Method:
             write_json(chosen, str(dtype).removeprefix("torch."))
         return getattr(torch, read_json(chosen))
 
-    def rate(self, number: int) -> tuple[float, float]:
-        """Returns the learning rate at a stage's start and end: one straight line to zero over all stages."""
-        sizes = [stage.size for stage in self.stages]
-        peak, total, before = self.config.distill.learning_rate, sum(sizes), sum(sizes[:number])
-        return peak * (1 - before / total), peak * (1 - (before + sizes[number]) / total)
+    def schedule(self, number: int) -> Schedule:
+        """Returns a stage's settings; the learning rate is one straight line to zero over all stages."""
+        settings, sizes = self.config.distill, [stage.size for stage in self.stages]
+        peak, total, before = settings.learning_rate, sum(sizes), sum(sizes[:number])
+        return Schedule(
+            learning_rate=peak * (1 - before / total),
+            end_learning_rate=peak * (1 - (before + sizes[number]) / total),
+            warmup_steps=0 if number else settings.warmup_steps,
+            batch_size=settings.batch_size,
+            output_dir=self.training / f"checkpoints-{number}",
+            seed=self.config.seed,
+            checkpoint_steps=settings.checkpoint_steps,
+            bf16=self.dtype == torch.bfloat16,
+            resume=True,
+        )
 
     def _questions(self, number: int, collect: Collect) -> list[Question]:
         stage = self.stages[number]

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +13,9 @@ import torch
 from datasets import Dataset
 from huggingface_hub import constants
 from peft import PeftModel
-from safetensors import SafetensorError
 from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
-    PrinterCallback,
     TrainerCallback,
     TrainerControl,
     TrainerState,
@@ -36,7 +33,7 @@ from simdistill.distill.losses import (
     terms,
 )
 from simdistill.distill.packing import PackedBatch, TokenizedQuestion, pack
-from simdistill.errors import InputError
+from simdistill.distill.schedule import Schedule
 from simdistill.files import read_lines, write_lines
 from simdistill.machine import quiet
 from simdistill.questions import Question
@@ -260,131 +257,46 @@ def train_round(
     model: PreTrainedModel | PeftModel,
     tokenizer: PreTrainedTokenizerBase,
     rows: Sequence[TrainingQuestion],
-    *,
+    schedule: Schedule,
     weights: Weights,
-    learning_rate: float,
-    end_learning_rate: float,
-    warmup_steps: int,
-    batch_size: int,
-    output_dir: Path,
-    seed: int,
-    checkpoint_steps: int,
-    accumulation: int = 1,
-    bf16: bool = True,
     callbacks: Sequence[TrainerCallback] = (),
-    resume: bool = False,
 ) -> RoundResult:
     """Trains `model` in place, once over `rows` in their order.
-
-    After a warm-up from zero, the learning rate goes on a straight line from `learning_rate` to
-    `end_learning_rate`.
 
     Args:
         model: With `sdpa` attention; with PEFT, only the adapter is trained.
         tokenizer: The model's.
-        rows: In the order of training: each `batch_size * accumulation` of them are one optimizer step.
+        rows: In the order of training; a batch of them is packed in one forward pass.
+        schedule: Rates, sizes and checkpoints.
         weights: Weights of the loss's terms.
-        learning_rate: At the first step after the warm-up.
-        end_learning_rate: After the last step; below `learning_rate`.
-        warmup_steps: Optimizer steps; 0 in a round that goes on from another.
-        batch_size: Questions packed in one forward pass.
-        output_dir: Folder of the round's checkpoints.
-        seed: Of whatever a model draws in training.
-        checkpoint_steps: Optimizer steps between checkpoints; 0 for none.
-        accumulation: Forward passes of one optimizer step.
-        bf16: bfloat16 autocast.
         callbacks: Of transformers, such as `MetricsWriter`.
-        resume: Go on from the last complete checkpoint in `output_dir`, if there is one. Others are removed.
 
     Raises:
         InputError: A checkpoint can't be written.
     """
-    output_dir = Path(output_dir)
-    checkpoint = last_checkpoint(output_dir) if resume else None
-    _remove_checkpoints(output_dir, but=checkpoint)
     data = [row.row() for row in rows]
     with quiet():
-        arguments = SFTConfig(
-            output_dir=str(output_dir),
-            num_train_epochs=1,
-            per_device_train_batch_size=batch_size,
-            gradient_accumulation_steps=accumulation,
-            train_sampling_strategy="sequential",
-            learning_rate=learning_rate,
-            lr_scheduler_type="polynomial",
-            lr_scheduler_kwargs={"lr_end": end_learning_rate, "power": 1.0},
-            warmup_steps=warmup_steps,
-            optim="adamw_torch",
-            weight_decay=0.0,
-            max_grad_norm=1.0,
-            seed=seed,
-            bf16=bf16,
-            use_cpu=not torch.cuda.is_available(),
-            gradient_checkpointing=False,
-            dataloader_pin_memory=torch.cuda.is_available(),
-            remove_unused_columns=False,
-            dataset_kwargs={"skip_prepare_dataset": True},
-            max_length=None,
-            save_strategy="steps" if checkpoint_steps else "no",
-            save_steps=checkpoint_steps or 500,
-            save_total_limit=1,
-            logging_steps=1,
-            logging_first_step=True,
-            disable_tqdm=True,
-            report_to="none",
-            push_to_hub=False,
-        )
         trainer = SimulatorTrainer(
             weights=weights,
             model=model,
             processing_class=tokenizer,
             train_dataset=Dataset.from_list(data),
-            args=arguments,
+            args=SFTConfig(
+                **schedule.arguments(),
+                train_sampling_strategy="sequential",
+                remove_unused_columns=False,
+                dataset_kwargs={"skip_prepare_dataset": True},
+                max_length=None,
+            ),
             callbacks=list(callbacks),
         )
-    trainer.remove_callback(PrinterCallback)
-    try:
-        with quiet():
-            result = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    except (OSError, SafetensorError) as error:
-        raise InputError(
-            f"Could not write a checkpoint to {output_dir}: {error}. Make room there."
-        ) from error
+    result = schedule.train(trainer)
     return RoundResult(
         steps=result.global_step,
         questions=len(rows),
         tokens=sum(
-            collate(data[begin : begin + batch_size])["input_ids"].shape[1]
-            for begin in range(0, len(data), batch_size)
+            collate(data[begin : begin + schedule.batch_size])["input_ids"].shape[1]
+            for begin in range(0, len(data), schedule.batch_size)
         ),
         loss=result.training_loss,
     )
-
-
-def last_checkpoint(output_dir: Path) -> Path | None:
-    """The newest checkpoint that was written to its end, or None.
-
-    The trainer's state is the last file of a checkpoint, so one without it, or with half of it, isn't used.
-    """
-    checkpoints = [folder for folder in Path(output_dir).glob("checkpoint-*") if _step(folder) is not None]
-    complete = [folder for folder in checkpoints if _is_complete(folder)]
-    return max(complete, key=lambda folder: _step(folder) or 0, default=None)
-
-
-def _step(folder: Path) -> int | None:
-    number = folder.name.removeprefix("checkpoint-")
-    return int(number) if number.isdecimal() else None
-
-
-def _is_complete(folder: Path) -> bool:
-    try:
-        state = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return state.get("global_step") == _step(folder)
-
-
-def _remove_checkpoints(output_dir: Path, but: Path | None) -> None:
-    for folder in output_dir.glob("checkpoint-*"):
-        if folder != but:
-            shutil.rmtree(folder)

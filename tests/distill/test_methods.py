@@ -10,6 +10,7 @@ from simdistill import registry, rewards
 from simdistill.config import RunConfig, compose
 from simdistill.distill.methods.sft_filtered import certain
 from simdistill.distill.plain import grpo_round
+from simdistill.distill.schedule import Schedule
 from simdistill.errors import InputError
 from simdistill.files import read_json, read_lines
 from simdistill.questions import Question, save
@@ -131,18 +132,8 @@ def test_rewards_see_each_group_whole(tiny_folder, tmp_path, monkeypatch):
 
     monkeypatch.setattr(rewards, "consistency", watched)
     student = Student.for_training(tiny_folder, Lora(2), 0)
-    result = grpo_round(
-        student,
-        questions(4),
-        scale=1.0,
-        learning_rate=1e-3,
-        prompts=2,
-        samples=4,
-        output_dir=tmp_path,
-        seed=0,
-        checkpoint_steps=10,
-        bf16=False,
-    )
+    schedule = Schedule(1e-3, 0.0, 0, 8, tmp_path, 0, 10, bf16=False)
+    result = grpo_round(student, questions(4), scale=1.0, samples=4, schedule=schedule)
     assert result.steps == 2 and result.questions == 4
     for batch in seen:
         groups = [batch[begin : begin + 4] for begin in range(0, len(batch), 4)]

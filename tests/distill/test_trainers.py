@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ import torch
 from transformers import TrainerCallback
 
 from simdistill.distill.losses import Weights
-from simdistill.distill.trainers import MetricsWriter, TrainingQuestion, collate, last_checkpoint, train_round
+from simdistill.distill.schedule import Schedule, last_checkpoint
+from simdistill.distill.trainers import MetricsWriter, TrainingQuestion, collate, train_round
 from simdistill.errors import InputError
 from simdistill.machine import quiet
 from simdistill.students import Lora, Student
@@ -43,19 +45,11 @@ def questions(learner, count):
     ]
 
 
-def train(learner, rows, output_dir, **changes):
-    options = {
-        "weights": ALL,
-        "learning_rate": 1e-2,
-        "end_learning_rate": 0.0,
-        "warmup_steps": 0,
-        "batch_size": 8,
-        "output_dir": output_dir,
-        "seed": 0,
-        "checkpoint_steps": 0,
-        "bf16": False,
-    }
-    return train_round(learner.model, learner.tokenizer, rows, **{**options, **changes})
+def train(learner, rows, output_dir, weights=ALL, callbacks=(), **changes):
+    schedule = Schedule(1e-2, 0.0, 0, 8, output_dir, 0, 0, bf16=False)
+    return train_round(
+        learner.model, learner.tokenizer, rows, replace(schedule, **changes), weights, callbacks
+    )
 
 
 def adapter(learner):

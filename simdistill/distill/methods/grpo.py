@@ -5,8 +5,8 @@ GRPO (Shao et al., DeepSeekMath, arXiv 2402.03300) without division by a group's
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-import torch
 from transformers import TrainerCallback
 
 from simdistill.distill.method import Method, Stage
@@ -26,20 +26,26 @@ class GRPO(Method):
     def train(
         self, number: int, student: Student, questions: Sequence[Question], callbacks: list[TrainerCallback]
     ) -> RoundResult:
-        settings = self.config.distill
-        return grpo_round(
-            student,
-            questions,
-            scale=self.config.task.scale,
-            learning_rate=settings.grpo.learning_rate,
-            prompts=settings.grpo.prompts,
-            samples=settings.grpo.samples,
-            output_dir=self.training / f"checkpoints-{number}",
-            seed=self.config.seed,
-            checkpoint_steps=settings.checkpoint_steps,
-            bf16=self.dtype == torch.bfloat16,
-            callbacks=callbacks,
-        )
+        return train_sampled(self, number, student, questions, callbacks)
+
+
+def train_sampled(
+    method: Method,
+    number: int,
+    student: Student,
+    questions: Sequence[Question],
+    callbacks: list[TrainerCallback],
+) -> RoundResult:
+    """Trains a stage of any method by GRPO, with the learning rate and sizes that GRPO has of its own."""
+    grpo = method.config.distill.grpo
+    schedule = replace(
+        method.schedule(number),
+        learning_rate=grpo.learning_rate,
+        end_learning_rate=0.0,
+        warmup_steps=0,
+        batch_size=grpo.prompts * grpo.samples,
+    )
+    return grpo_round(student, questions, method.config.task.scale, grpo.samples, schedule, callbacks)
 
 
 def sampled(method: Method) -> Stage:

@@ -6,7 +6,6 @@ first step of Ouyang et al., arXiv 2203.02155.
 
 from collections.abc import Sequence
 
-import torch
 from transformers import TrainerCallback
 
 from simdistill.distill.method import Method, Stage
@@ -27,18 +26,4 @@ class SFT(Method):
     def train(
         self, number: int, student: Student, questions: Sequence[Question], callbacks: list[TrainerCallback]
     ) -> RoundResult:
-        settings = self.config.distill
-        begin, end = self.rate(number)
-        return sft_round(
-            student,
-            questions,
-            learning_rate=begin,
-            end_learning_rate=end,
-            warmup_steps=0 if number else settings.warmup_steps,
-            batch_size=settings.batch_size,
-            output_dir=self.training / f"checkpoints-{number}",
-            seed=self.config.seed,
-            checkpoint_steps=settings.checkpoint_steps,
-            bf16=self.dtype == torch.bfloat16,
-            callbacks=callbacks,
-        )
+        return sft_round(student, questions, self.schedule(number), callbacks)

@@ -5,12 +5,14 @@ don't beat it (arXiv 2604.23747).
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from transformers import TrainerCallback
 
 from simdistill.distill.method import Stage
-from simdistill.distill.methods.grpo import GRPO, sampled
+from simdistill.distill.methods.grpo import sampled, train_sampled
 from simdistill.distill.methods.sft import SFT
+from simdistill.distill.schedule import Schedule
 from simdistill.distill.trainers import RoundResult
 from simdistill.questions import Question
 from simdistill.students import Student
@@ -28,8 +30,10 @@ class SFTThenGRPO(SFT):
     ) -> RoundResult:
         if number == 0:
             return super().train(number, student, questions, callbacks)
-        return GRPO(self.config, self.folder).train(number, student, questions, callbacks)
+        return train_sampled(self, number, student, questions, callbacks)
 
-    def rate(self, number: int) -> tuple[float, float]:
-        """Returns the rate of the first stage, which falls to zero before GRPO begins with its own."""
-        return self.config.distill.learning_rate, 0.0
+    def schedule(self, number: int) -> Schedule:
+        """Returns a stage's settings; the first stage's rate falls to zero, and GRPO begins with its own."""
+        return replace(
+            super().schedule(number), learning_rate=self.config.distill.learning_rate, end_learning_rate=0.0
+        )

@@ -6,7 +6,6 @@ Bagnell: DAgger, AISTATS 2011; with costs in place of labels: Ross and Bagnell, 
 
 from collections.abc import Sequence
 
-import torch
 from transformers import TrainerCallback
 
 from simdistill.distill.losses import Weights
@@ -33,20 +32,6 @@ class SimDistill(Method):
         self, number: int, student: Student, questions: Sequence[Question], callbacks: list[TrainerCallback]
     ) -> RoundResult:
         settings, task = self.config.distill, self.config.task
-        begin, end = self.rate(number)
-        return train_round(
-            student.model,
-            student.tokenizer,
-            training_questions(student, questions, task.scale, settings.temperature),
-            weights=self.weights,
-            learning_rate=begin,
-            end_learning_rate=end,
-            warmup_steps=0 if number else settings.warmup_steps,
-            batch_size=settings.batch_size,
-            output_dir=self.training / f"checkpoints-{number}",
-            seed=self.config.seed,
-            checkpoint_steps=settings.checkpoint_steps,
-            bf16=self.dtype == torch.bfloat16,
-            callbacks=callbacks,
-            resume=True,
-        )
+        rows = training_questions(student, questions, task.scale, settings.temperature)
+        schedule = self.schedule(number)
+        return train_round(student.model, student.tokenizer, rows, schedule, self.weights, callbacks)

@@ -1,0 +1,54 @@
+"""Rows of a benchmark's table: gathered, shown, and kept beside it."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from simdistill.files import write_json
+from simdistill.statistics import mean_interval
+
+Found = tuple[float, list[float] | None]
+"""A value with its 95% interval."""
+
+
+def geometric(values: Sequence[float] | np.ndarray) -> Found:
+    """Returns the geometric mean of rates or ratios, one a round."""
+    found = mean_interval(np.log(values))
+    return math.exp(found.mean), [math.exp(found.low), math.exp(found.high)]
+
+
+def row(
+    measure: str,
+    found: Found,
+    command: str,
+    target: float | None = None,
+    bound: Literal["at_least", "at_most"] = "at_least",
+) -> dict:
+    """Returns a row in the layout of `benchmarks/results`."""
+    value, interval = found
+    return {
+        "measure": measure,
+        "value": value,
+        "ci95": interval,
+        "target": target,
+        "bound": None if target is None else bound,
+        "command": command,
+    }
+
+
+def show(rows: Sequence[dict], path: Path | None) -> None:
+    """Prints the rows, and writes them to a file if there is one."""
+    table = Table("measure", "value", "95% interval", "target")
+    for entry in rows:
+        interval = entry["ci95"]
+        told = "" if interval is None else f"{interval[0]:.3g} to {interval[1]:.3g}"
+        target = "" if entry["target"] is None else f"{entry['bound'].replace('_', ' ')} {entry['target']:g}"
+        table.add_row(entry["measure"], f"{entry['value']:.3g}", told, target)
+    Console().print(table)
+    if path is not None:
+        write_json(path, list(rows))

@@ -1,6 +1,6 @@
 """Speed of simulation, as ratios of times measured side by side in one run.
 
-    python benchmarks/simulation.py          # two or three minutes
+    python benchmarks/simulation.py          # about six minutes
     python benchmarks/simulation.py --quick  # under two
 
 Prints a table and writes `benchmarks/results/simulation.json`: a list of `measure`, `value`, `ci95`,
@@ -30,7 +30,7 @@ from rich.console import Console
 from rich.progress import track
 
 from simdistill.compute import simulating
-from simdistill.process import EPISODE, TEST, ProcessModel, Streams, World, exponential
+from simdistill.process import EPISODE, TEST, ProcessModel, Streams, World, exponential, letters
 from simdistill.process.rollout import follow
 from simdistill.process.streams import BranchedWorld
 from simdistill.process.whatif import Situation, replay, what_if
@@ -68,15 +68,19 @@ def first(state: dict, choices: Sequence[str]) -> str:
 
 
 class BareQueueing:
-    """`simulators/queueing.py` as one writes it who has SimPy alone; streams and statistics are the same.
+    """`simulators/queueing.py` as one writes it who has SimPy alone.
 
-    Every job goes to the first server.
+    Streams, statistics, the observed state and the policy are the same; the policy is called where the job
+    arrives.
     """
 
     def __init__(self, arrival_rate: float, service_rates: tuple[float, ...]):
         self.env, self.world = simpy.Environment(), World(Streams(PATH))
         self.arrival_rate, self.service_rates = arrival_rate, service_rates
         self.jobs = [0] * len(service_rates)
+        self.servers = dict(zip(letters(len(service_rates)), itertools.count()))
+        self.choices = list(self.servers)
+        self.told = {"arrival_rate": arrival_rate, "service_rates": list(service_rates)}
         self.since = [deque() for _ in service_rates]
         self.woken = [self.env.event() for _ in service_rates]
         self.area = self.changed = self.spent = self.served = 0.0
@@ -88,11 +92,14 @@ class BareQueueing:
         between = exponential(1 / self.arrival_rate)
         for job in itertools.count():
             yield self.env.timeout(self.world.duration("arrival", job, between, self.env.now))
-            server = 0
+            server = self.servers[first(self.observe(), self.choices)]
             self.since[server].append((job, self.env.now))
             self.change(server, +1)
             if self.jobs[server] == 1:
                 self.woken[server].succeed()
+
+    def observe(self) -> dict:
+        return {**self.told, "jobs": list(self.jobs)}
 
     def serve(self, server: int):
         while True:
@@ -285,11 +292,12 @@ class Tandem(ProcessModel):
 
     def build(self):
         self.stations = [simpy.Resource(self.env) for _ in range(STATIONS)]
+        self.between, self.service = exponential(1 / ARRIVALS), exponential(1 / SERVICE)
         self.env.process(self.arrivals())
 
     def arrivals(self):
         for job in itertools.count():
-            yield self.duration("arrival", job, exponential(1 / ARRIVALS))
+            yield self.duration("arrival", job, self.between)
             self.env.process(self.visit(job))
 
     def visit(self, job: int):
@@ -297,7 +305,7 @@ class Tandem(ProcessModel):
         for number, station in enumerate(self.stations):
             with station.request() as turn:
                 yield turn
-                yield self.duration("service", job, exponential(1 / SERVICE), visit=number)
+                yield self.duration("service", job, self.service, visit=number)
         self.tally("time_in_system", self.env.now - came)
 
 

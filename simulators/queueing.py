@@ -183,8 +183,7 @@ class Queueing(ProcessModel):
         self.jobs = list(self.params.initial_jobs) or [0] * count
         self.since = [deque([("first", 0.0)] * jobs) for jobs in self.jobs]
         self.woken = [self.env.event() for _ in range(count)]
-        self.cost_rate("jobs in system", sum(self.jobs))
-        self.level("in_system", sum(self.jobs))
+        self.cost_rate("in_system", sum(self.jobs))
         for server in self.open.values():
             self.env.process(self.serve(server))
         self.env.process(self.arrivals())
@@ -223,9 +222,7 @@ class Queueing(ProcessModel):
 
     def change(self, server: int, jobs: int):
         self.jobs[server] += jobs
-        inside = sum(self.jobs)
-        self.cost_rate("jobs in system", inside)
-        self.level("in_system", inside)
+        self.cost_rate("in_system", sum(self.jobs))
 
     def observe(self, decision: Decision) -> dict:
         return {**self.told, "jobs": list(self.jobs)}

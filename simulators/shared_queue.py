@@ -188,8 +188,7 @@ class SharedQueue(ProcessModel):
     def note(self):
         """Accounts for a change of the numbers of jobs, and wakes the dispatcher."""
         waiting, inside = len(self.waiting), self.inside
-        self.cost_rate("jobs in system", inside)
-        self.level("in_system", inside)
+        self.cost_rate("in_system", inside)
         self.level("in_queue", waiting)
         self.level("utilisation", (inside - waiting) / len(self.serving))
         if self.waiting and None in self.serving and not self.can_begin.triggered:

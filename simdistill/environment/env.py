@@ -50,9 +50,14 @@ class SimulatorEnv(gymnasium.Env):
         decision = probe.advance()
         if decision is None:
             raise InputError(f"{simulator}: the process ended without a decision; does it reach decide()?")
-        size = len(numbers(probe.state(decision)))
-        self.observation_space: spaces.Box = spaces.Box(-LARGEST, LARGEST, shape=(size,), dtype=np.float64)
+        self._size = len(numbers(probe.state(decision)))
+        self.observation_space: spaces.Box = spaces.Box(
+            -LARGEST, LARGEST, shape=(self._size,), dtype=np.float64
+        )
         self.action_space: spaces.Discrete = spaces.Discrete(probe.max_choices)
+        self._masks = np.tri(
+            probe.max_choices + 1, probe.max_choices, -1, dtype=np.int8
+        )  # by number of choices
         self.model: ProcessModel | None = None
         self.decision: Decision | None = None
         self._state: dict = {}
@@ -99,40 +104,34 @@ class SimulatorEnv(gymnasium.Env):
         cost = model.cost(now) + (model.final_cost() if terminated else 0.0)
         reward, elapsed = self._cost - cost, now - self._time
         self._cost, self._time = cost, now
-        self._look()
+        if self.decision is not None:
+            self._state = model.look(self.decision)  # the last one stays when the episode has ended
         return self._observation(), reward, terminated, truncated, self._info(elapsed)
 
     def render(self) -> str | None:
         """Returns the state in one line."""
         return f"{self._time:.2f}: {self._state}" if self.render_mode == "ansi" else None
 
-    def _look(self) -> None:
-        """Keeps the state at the last decision once the episode has ended."""
-        if self.decision is not None and self.model is not None:
-            self._state = self.model.look(self.decision)
-
     def _observation(self) -> np.ndarray:
         values = numbers(self._state)
-        if not math.isfinite(math.fsum(values)) and self.model is not None and self.decision is not None:
+        if not math.isfinite(sum(values)) and self.model is not None and self.decision is not None:
             self.model.state(self.decision)  # says which number it is, and where
-        size = self.observation_space.low.size
-        if len(values) != size:
+        if len(values) != self._size:
             raise InputError(
-                f"{self.simulator.__name__}.observe() gave {len(values)} numbers, at first it gave {size}; "
-                "an environment needs the same ones at every decision"
+                f"{self.simulator.__name__}.observe() gave {len(values)} numbers, at first it gave "
+                f"{self._size}; an environment needs the same ones at every decision"
             )
-        return np.array(values, dtype=np.float64)
+        return np.array(values)
 
     def _info(self, elapsed: float) -> dict:
-        labels = self.decision.labels if self.decision is not None else []
-        mask = np.zeros(self.action_space.n, dtype=np.int8)
-        mask[: len(labels)] = 1
+        decision = self.decision
+        labels = decision.labels if decision is not None else []
         return {
             "state": self._state,
-            "question": self.decision.question if self.decision is not None else "",
+            "question": decision.question if decision is not None else "",
             "choices": list(labels),
-            "action_mask": mask,
-            "time": self._time if self.decision is None else float(self.decision.env.now),
+            "action_mask": self._masks[len(labels)].copy(),
+            "time": self._time if decision is None else float(decision.env.now),
             "elapsed": elapsed,
             "illegal_answers": self.model.illegal_answers if self.model is not None else 0,
         }

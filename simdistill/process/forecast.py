@@ -68,12 +68,13 @@ class Forecast:
             InputError: If the simulator has no such level or tally.
         """
         if self.reading == "last":
-            found = model.value(self.measure)
-            if found is None:
+            levels = model.levels()
+            if self.measure not in levels:
                 raise InputError(
-                    f"forecast {self.question!r}: {type(model).__name__} has no level {self.measure!r}"
+                    f"forecast {self.question!r}: {type(model).__name__} has no level {self.measure!r}; "
+                    f"it has {', '.join(levels) or 'none'}"
                 )
-            return found
+            return levels[self.measure]
         totals = model.totals(until)
         if self.measure not in totals:
             raise InputError(f"forecast {self.question!r}: {type(model).__name__} has no {self.measure!r}")

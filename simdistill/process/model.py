@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pydantic
 import simpy
 from simpy.core import EmptySchedule
-from simpy.events import URGENT
 
 from simdistill.errors import InputError, ProcessError
 from simdistill.process.distributions import Distribution
@@ -72,20 +71,29 @@ class Decision(simpy.Event):
 
     def settle(self) -> None:
         """Works out the legal choices as they are now."""
-        choices = self._choices() if callable(self._choices) else self._choices
-        if isinstance(choices, Quantity):
-            choices = choices.labelled()
-        self._objects = choices if isinstance(choices, Mapping) else {label: label for label in choices}
-        self.labels = list(self._objects)
+        choices = self._choices
+        if type(choices) is not dict:  # the usual kind first: this runs at every decision
+            if callable(choices):
+                choices = choices()
+            if isinstance(choices, Quantity):
+                choices = choices.labelled()
+            elif not isinstance(choices, Mapping):
+                choices = {label: label for label in choices}
+        self._objects = choices
+        self.labels = list(choices)
 
     def withdraw(self) -> None:
         """Takes the question back; the process that waits for it must have been interrupted."""
         self.withdrawn = True
 
     def resolve(self, label: str) -> None:
-        """Hands the chosen object to the process that asked, before anything else happens."""
+        """Hands the chosen object to the process that asked, which goes on at once."""
         self._ok, self._value = True, self._objects[label]
-        self.env.schedule(self, priority=URGENT)  # `succeed()` would queue behind events of this instant
+        # As SimPy does when the event's turn has come; through `succeed()` it would have to wait for others
+        # of this instant.
+        waiting, self.callbacks = self.callbacks, None  # pyright: ignore[reportAttributeAccessIssue]
+        for resume in waiting:
+            resume(self)
 
 
 class ProcessModel:
@@ -115,6 +123,7 @@ class ProcessModel:
         self._pending: list[Decision] = []
         self._put: Decision | None = None
         self._events = 0
+        self._most_labels = 0  # that have been compared with `max_choices`
         self._costs: dict[str, list[float]] = {}  # name -> [accrued, rate, since]
         self._levels: dict[str, list[float]] = {}  # name -> [integral over time, value, since]
         self._tallies: dict[str, list[float]] = {}  # name -> [sum, count]
@@ -201,14 +210,15 @@ class ProcessModel:
         return self.world.number(source, entity, distribution, visit)
 
     def cost_rate(self, name: str, value: float) -> None:
-        """Sets the cost that accrues per unit of time from now on."""
+        """Sets the cost that accrues per unit of time from now on; it is a level, too."""
         account = self._costs.get(name)
         now = self.env.now
         if account is None:
             account = self._costs[name] = [0.0, 0.0, now]
+        if not -math.inf < value < math.inf:
+            self._finite(name, value)
         account[0] += account[1] * (now - account[2])
-        account[1] = self._finite(name, value)
-        account[2] = now
+        account[1], account[2] = value, now
 
     def charge(self, name: str, amount: float) -> None:
         """Charges an amount at once."""
@@ -226,7 +236,9 @@ class ProcessModel:
 
     def tally(self, name: str, value: float) -> None:
         """Adds one observation whose mean over observations is reported, e.g. a wait; True counts as 1."""
-        account = self._tallies.setdefault(name, [0.0, 0.0])
+        account = self._tallies.get(name)
+        if account is None:
+            account = self._tallies[name] = [0.0, 0.0]
         account[0] += value
         account[1] += 1.0
 
@@ -274,31 +286,32 @@ class ProcessModel:
         """
         if self._put is not None:
             raise ProcessError(*self._where(), "the last question has no answer yet")
-        env, pending = self.env, self._pending
-        peek, step, events = env.peek, env.step, self._events
+        env, pending, events = self.env, self._pending, self._events
+        peek, step = env.peek, env.step
         quiet_until = events + self.max_silent_events
         try:
-            while True:
+            while events < quiet_until:
                 following = peek()
                 if pending and following > env.now:
                     self._events = events
                     decision = self._ask()
                     if decision is not None:
                         return decision
-                    following = peek()
-                if following > until or following == math.inf:
+                    if self._events > events:  # a sole choice was taken, and more may happen at this instant
+                        events = self._events
+                        continue
+                if following > until:
                     return None
-                if events >= quiet_until:
-                    reason = f"{self.max_silent_events:,} events passed without a decision"
-                    raise ProcessError(*self._where(), f"{reason}; does the process still reach decide()?")
                 events += 1
                 step()
+            reason = f"{self.max_silent_events:,} events passed without a decision"
+            raise ProcessError(*self._where(), f"{reason}; does the process still reach decide()?")
         except EmptySchedule:
             return None
         except ProcessError:
             raise
         except Exception as error:
-            raise ProcessError(*self._where(), f"{type(error).__name__}: {error}") from error
+            raise self._failed(error) from error
         finally:
             self._events = events
 
@@ -321,6 +334,7 @@ class ProcessModel:
             decision.asleep_until_event = self._events + 1
             self._pending.append(decision)
         else:
+            self._events += 1
             decision.resolve(label)
 
     def look(self, decision: Decision) -> dict:
@@ -329,7 +343,12 @@ class ProcessModel:
         Raises:
             ProcessError: If `observe` raises.
         """
-        return self._guard(self.observe, decision)
+        try:
+            return self.observe(decision)
+        except (ProcessError, NotImplementedError):
+            raise
+        except Exception as error:
+            raise self._failed(error) from error
 
     def state(self, decision: Decision) -> dict:
         """Returns `observe(decision)` after checking that it is JSON.
@@ -355,17 +374,25 @@ class ProcessModel:
 
     def cost(self, time: float | None = None) -> float:
         """Returns the weighted cost accrued up to a time, by default up to now."""
-        return sum(self.cost_weights.get(name, 1.0) * cost for name, cost in self.costs(time).items())
+        if time is None or self.ended:
+            time = self.env.now
+        weights, total = self.cost_weights, 0.0
+        for name, (accrued, rate, since) in self._costs.items():
+            total += weights.get(name, 1.0) * (accrued + rate * (time - since))
+        return total
 
     def costs(self, time: float | None = None) -> dict[str, float]:
         """Returns the cost accrued up to a time by name, unweighted; an ended process costs no more."""
         time = self.env.now if time is None or self.ended else time
         return {name: total + rate * (time - since) for name, (total, rate, since) in self._costs.items()}
 
-    def value(self, name: str) -> float | None:
-        """Returns the value of a level now; None if it was never set."""
-        account = self._levels.get(name)
-        return None if account is None else account[1]
+    def levels(self) -> dict[str, float]:
+        """Returns the value of each level and of each rate of cost now."""
+        return {
+            name: value
+            for accounts in (self._costs, self._levels)
+            for name, (_, value, _) in accounts.items()
+        }
 
     def totals(self, time: float | None = None) -> dict[str, tuple[float, float]]:
         """Returns sums and weights up to a time: of levels over time, of tallies over observations.
@@ -389,25 +416,36 @@ class ProcessModel:
         for decision in pending:
             if decision.asleep_until_event > self._events or not decision.callbacks:
                 continue  # without callbacks nobody waits: not yielded yet, or interrupted since
-            if callable(decision._choices):
-                self._guard(decision.settle)
-            else:
-                decision.settle()
-            if not decision.labels:
-                raise ProcessError(*self._where(), f"{decision.question!r} offers no choice")
-            if len(decision.labels) > self.max_choices:
-                raise ProcessError(
-                    *self._where(),
-                    f"{decision.question!r} offers {len(decision.labels)} choices; "
-                    f"{type(self).__name__}.max_choices is {self.max_choices}",
-                )
+            labels = self._labels(decision)
             pending.remove(decision)
-            if len(decision.labels) == 1 and decision.labels[0] != WAIT:
-                decision.resolve(decision.labels[0])
+            if len(labels) == 1 and labels[0] != WAIT:
+                self._events += 1
+                decision.resolve(labels[0])
                 return None
             self._put = decision
             return decision
         return None
+
+    def _labels(self, decision: Decision) -> list[str]:
+        """Settles and checks the choices of a decision."""
+        try:
+            decision.settle()
+        except (ProcessError, NotImplementedError):
+            raise
+        except Exception as error:
+            raise self._failed(error) from error
+        labels = decision.labels
+        if not labels:
+            raise ProcessError(*self._where(), f"{decision.question!r} offers no choice")
+        if len(labels) > self._most_labels:
+            if len(labels) > self.max_choices:
+                raise ProcessError(
+                    *self._where(),
+                    f"{decision.question!r} offers {len(labels)} choices; "
+                    f"{type(self).__name__}.max_choices is {self.max_choices}",
+                )
+            self._most_labels = len(labels)
+        return labels
 
     def _finite(self, name: str, value: float) -> float:
         if not -math.inf < value < math.inf:  # false for NaN as well
@@ -424,7 +462,10 @@ class ProcessModel:
         except (ProcessError, NotImplementedError):
             raise
         except Exception as error:
-            raise ProcessError(*self._where(), f"{type(error).__name__}: {error}") from error
+            raise self._failed(error) from error
+
+    def _failed(self, error: Exception) -> ProcessError:
+        return ProcessError(*self._where(), f"{type(error).__name__}: {error}")
 
 
 def _turn(decision: Decision) -> tuple[int, str]:

@@ -294,8 +294,8 @@ def text_of(observed: Any) -> str:
 
 def _balances(model: ProcessModel) -> dict[str, float]:
     """Per kind of entity, how many are inside minus how many should be."""
-    levels, tallies, found = model._levels, model._tallies, {}
-    for name, (_, inside, _) in levels.items():
+    tallies, found = model._tallies, {}
+    for name, inside in model.levels().items():
         kind = name.removeprefix("in_system")
         if name == f"in_system{kind}" and f"arrived{kind}" in tallies:
             arrived = tallies[f"arrived{kind}"][0]

@@ -48,14 +48,14 @@ class Streams:
 
     def uniform(self, source: str, entity: int, visit: int = 0) -> float:
         """Returns the uniform number in [0, 1) that belongs to an entity of a source."""
-        block, offset = divmod(entity, BLOCK)
+        block = entity // BLOCK
         key = (source, visit, block)
         numbers = self._blocks.get(key)
         if numbers is None:
             if len(self._blocks) >= MOST_BLOCKS:
                 del self._blocks[next(iter(self._blocks))]
             numbers = self._blocks[key] = self._draw(source, visit, block)
-        return numbers[offset]
+        return numbers[entity - block * BLOCK]
 
     def _draw(self, source: str, visit: int, block: int) -> list[float]:
         # zlib's CRC is the same on every machine and in every process; `hash()` isn't.

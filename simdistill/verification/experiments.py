@@ -235,7 +235,7 @@ def simulate(
     """Simulates one replication and notes its sums at the given times; the first is 0."""
     model = simulator(params, path)
     playing = started(policy, Streams((*path, PLAN)))
-    before, totals, costs, decisions = _levels(model), [model.totals(0.0)], [model.cost(0.0)], 0
+    before, totals, costs, decisions = model.levels(), [model.totals(0.0)], [model.cost(0.0)], 0
     for time in times_E[1:].tolist():
         decisions += follow(model, playing, time)
         totals.append(model.totals(time))
@@ -251,16 +251,12 @@ def simulate(
         ),
         np.array(costs),
         before,
-        _levels(model),
+        model.levels(),
         decisions,
         model._events,
         model.env.now,
         model.illegal_answers,
     )
-
-
-def _levels(model: ProcessModel) -> dict[str, float]:
-    return {name: value for name, (_, value, _) in model._levels.items()}
 
 
 @dataclass

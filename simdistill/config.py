@@ -139,7 +139,20 @@ class TeacherConfig(_Config):
     """What-if search in generations over a base policy, or a policy as it is."""
 
     name: str = Field(default="search", description="a registered teacher, or a policy of the simulator")
-    base: str = Field(default="random", description="the policy the first generation of search stands on")
+    base: str = Field(
+        default="random",
+        description="the policy the first generation of search stands on; a language model's states are its",
+    )
+    model: str | None = Field(
+        default=None,
+        description="a language model that teaches: as in student.name, or its name at base_url",
+    )
+    adapter: Annotated[Path, Field(strict=False)] | None = Field(
+        default=None, description="folder of an adapter of that model; a run's adapter/, for example"
+    )
+    base_url: str | None = Field(
+        default=None, description="of an OpenAI-compatible server, as in http://localhost:8000/v1"
+    )
     generations: int = Field(default=3, ge=1, le=10, description="steps of policy improvement")
     scenarios: Count = Field(default=300, description="drawn parameters of each generation")
     episodes_per_scenario: Count = Field(

@@ -83,7 +83,7 @@ def soft_targets(
 ) -> np.ndarray:
     """The teacher's probabilities from costs that are known up to a standard error.
 
-    `softmax(-d / sqrt(tau^2 + SE^2))` (DESIGN, Noise): a difference counts for less the noisier it is.
+    `softmax(-d / sqrt(tau^2 + SE^2))`: a difference counts for less the noisier it is.
 
     Args:
         values_C: Cost of each choice minus the best's, in cost units.

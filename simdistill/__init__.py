@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from simdistill.process import (
         WAIT,
         Decision,
+        Forecast,
         Parameters,
         ProcessModel,
         Quantity,
@@ -35,6 +36,7 @@ __version__ = "0.1.0"
 __all__ = [
     "WAIT",
     "Decision",
+    "Forecast",
     "InputError",
     "Parameters",
     "ProcessError",

@@ -17,7 +17,7 @@ does with `env` is its process, whether it starts processes or is one itself.
 import inspect
 import re
 import typing
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import pydantic
@@ -25,6 +25,7 @@ import simpy
 
 from simdistill.errors import InputError
 from simdistill.process.distributions import Distribution
+from simdistill.process.forecast import Forecast
 from simdistill.process.model import Choices, Decision, Parameters, Policy, ProcessModel
 
 _MODEL = "simdistill_model"
@@ -65,6 +66,7 @@ def process_model(
     max_choices: int = 2,
     policies: Mapping[str, Policy] | None = None,
     cost_weights: Mapping[str, float] | None = None,
+    forecasts: Sequence[Forecast] = (),
 ) -> type[ProcessModel]:
     """Makes a simulator of a function-style model.
 
@@ -74,6 +76,7 @@ def process_model(
         max_choices: The most choices that a question has.
         policies: Name -> policy.
         cost_weights: Name of a cost -> weight, 1 if left out.
+        forecasts: Outcomes of which the student is asked, too.
 
     Raises:
         InputError: If the function doesn't take an environment, or a parameter has no default.
@@ -87,6 +90,7 @@ def process_model(
         "max_choices": max_choices,
         "policies": dict(policies or {}),
         "cost_weights": dict(cost_weights or {}),
+        "forecasts": tuple(forecasts),
     }
     return type(name, (FunctionModel,), attributes)
 

@@ -163,6 +163,7 @@ class TeacherConfig(_Config):
     futures: int = Field(
         default=16, ge=2, description="simulated futures of every choice in a searched state"
     )
+    forecast_futures: int = Field(default=32, ge=2, description="simulated futures of a forecast")
     horizon: float = Field(
         default=60.0,
         gt=0,
@@ -237,6 +238,9 @@ class DistillConfig(_Config):
     warmup_steps: int = Field(default=5, ge=0, description="steps until the peak")
     batch_size: Count = Field(default=32, description="questions in a step")
     questions: Count = Field(default=1600, description="questions on the teacher's states")
+    forecasts: int = Field(
+        default=160, ge=0, description="of these states, in how many the simulator's outcome is asked, too"
+    )
     tune_questions: Count = Field(default=200, description="questions held out for the learning curve")
     rounds: int = Field(default=1, ge=0, description="later rounds on states of the student's own rollouts")
     round_questions: Count = Field(default=400, description="questions of each later round")
@@ -265,6 +269,12 @@ class EvaluationConfig(_Config):
         gt=0,
         lt=1,
         description="share of the stationary probability in which the student is asked itself",
+    )
+    forecasts: int = Field(
+        default=60, ge=0, description="states in distribution in which the simulator's outcome is asked"
+    )
+    forecast_futures: int = Field(
+        default=128, ge=16, description="simulated futures that score an examined forecast"
     )
     questions_shown: int = Field(
         default=10, ge=0, description="examples with the student's answers in the report"

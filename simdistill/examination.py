@@ -8,18 +8,31 @@ from typing import Any
 
 import numpy as np
 
-from simdistill import evaluation, registry
+from simdistill import evaluation, forecasting, registry
 from simdistill.compute import Map
 from simdistill.config import RunConfig
 from simdistill.environment.language import Language
 from simdistill.evaluation import SETTINGS, Case
 from simdistill.files import read_json, write_json, write_lines
-from simdistill.process import EPISODE, PLAN, SAMPLE, TEST, Parameters, Policy, Streams, numbers
+from simdistill.forecasting import Examined
+from simdistill.process import (
+    EPISODE,
+    PLAN,
+    SAMPLE,
+    TEST,
+    Forecast,
+    Parameters,
+    Policy,
+    Streams,
+    generator,
+    numbers,
+)
 from simdistill.process.rollout import started
 from simdistill.process.whatif import Situation, what_if
+from simdistill.questions import Question
 from simdistill.scenarios import begin, draw, examination_path
 from simdistill.students import Answer, Student
-from simdistill.teachers.search import SearchTeacher, explore
+from simdistill.teachers.search import SearchTeacher, explore, outcome
 
 TITLES = {"untuned": "untuned student", evaluation.OPTIMUM: "exact optimum"}
 SHOWN_FUTURES = 100
@@ -28,6 +41,8 @@ UNTUNED_REPLICATIONS = 2
 UNTUNED_MASS = 0.9
 """Share of the probability in which the untuned student is asked; where queues grow there is no end to it."""
 MAP_SIZE = (20, 12)
+SHOWN, FORECAST = 9, 10
+"""Tell examined situations from each other and from the parameter sets, in the paths of their samples."""
 
 
 @dataclass(frozen=True)
@@ -91,13 +106,20 @@ class Examination:
         self.heuristic: Policy = registry.policies(self.task.simulator)[self.task.heuristic]
         self.cases: list[Case] = []
 
-    def run(self, teacher: SearchTeacher, student: Student, untuned: Callable[[], Student]) -> None:
+    def run(
+        self,
+        teacher: SearchTeacher,
+        student: Student,
+        untuned: Callable[[], Student],
+        lessons: Sequence[Question],
+    ) -> None:
         """Solves, asks and simulates.
 
         Args:
             teacher: The teacher.
             student: The distilled student.
             untuned: Loads the same student without its adapter; it is asked with the default parameters only.
+            lessons: The training questions.
         """
         self.cases = evaluation.prepare(
             self.task, self.settings, self.compute, partial(self.progress, "prepare policies")
@@ -114,6 +136,7 @@ class Examination:
         evaluation.confirm(
             self.task, self.settings, self.cases, self.compute, partial(self.progress, "simulate policies")
         )
+        self.forecasts = self._forecasts(teacher.policy, lessons)
         self.shown = self._shown_questions(teacher.policy)
 
     @property
@@ -145,7 +168,7 @@ class Examination:
         """Poses a few new situations, with costs from many futures of their own."""
         rows = []
         for number in range(self.settings.questions_shown):
-            situation = self._situation(policy, number)
+            situation = self._situation(policy, SHOWN, number)
             values = what_if(
                 self.simulator, situation, policy, SHOWN_FUTURES, self.config.teacher.horizon, salt=1
             )
@@ -158,15 +181,40 @@ class Examination:
             self.progress("show examples", number + 1, self.settings.questions_shown)
         return rows
 
-    def _situation(self, policy: Policy, number: int) -> Situation:
+    def _forecasts(self, policy: Policy, lessons: Sequence[Question]) -> list[Examined]:
+        """Asks for outcomes in new situations, if training asked for any."""
+        situations = [self._situation(policy, FORECAST, number) for number in range(self.settings.forecasts)]
+        examined = []
+        for number, forecast in enumerate(self.simulator.forecasts):
+            told = [q.probabilities for q in lessons if q.probabilities and q.choices == forecast.labels]
+            here = situations[number :: len(self.simulator.forecasts)]
+            if told and here:
+                examined.append(self._forecast(policy, forecast, here, np.mean(told, axis=0)))
+        return examined
+
+    def _forecast(
+        self, policy: Policy, forecast: Forecast, situations: Sequence[Situation], marginal_B: np.ndarray
+    ) -> Examined:
+        labels = forecast.labels
+        prompts = [self.language.forecast(s.state, forecast.question, labels) for s in situations]
+        answers = self.asking.student.score([Posed(prompt, labels) for prompt in prompts])
+        simulate = partial(outcome, self.task.simulator, policy, self.settings.forecast_futures)
+        buckets = []
+        for buckets_K in self.compute(simulate, [(situation, forecast) for situation in situations]):
+            buckets.append(buckets_K)
+            self.progress("score forecasts", len(buckets), len(situations))
+        student_NB = np.stack([answer.probabilities_C for answer in answers])
+        return Examined(forecast, student_NB, np.stack(buckets), marginal_B)
+
+    def _situation(self, policy: Policy, kind: int, number: int) -> Situation:
         """Returns the last situation of a short episode in distribution."""
         root = (self.settings.seed, TEST)
         parameters = self.task.parameters
-        sample = (*root, SAMPLE, 9, number)
+        sample = (*root, SAMPLE, kind, number)
         params = draw(self.simulator, parameters.default, parameters.train, sample)
         params = begin(self.simulator, params, parameters.starts, (*sample, 0))
-        model = self.simulator(params, (*root, EPISODE, 9, number))
-        met = explore(model, policy, 0.0, Streams((*root, PLAN, 9, number)), 5)
+        model = self.simulator(params, (*root, EPISODE, kind, number))
+        met = explore(model, policy, 0.0, Streams((*root, PLAN, kind, number)), 5)
         return met[-1]
 
     def write(self, folder: Path, teacher: SearchTeacher, spent: dict) -> None:
@@ -233,6 +281,7 @@ class Examination:
             "valid_answers": self.asking.valid,
             "answer_mass": self.asking.mass,
             "untuned_valid_answers": self.untuned_valid,
+            "forecasts": self._forecast_metrics(),
             "decisions_per_second": work.decisions_per_second,
             "questions": distilled["questions"],
             "questions_asked": len(self.asking.answers),
@@ -258,6 +307,17 @@ class Examination:
             "failed_rollouts": failures,
         }
 
+    def _forecast_metrics(self) -> dict | None:
+        if not self.forecasts:
+            return None
+        random = generator((self.settings.seed, TEST, PLAN, FORECAST))
+        return {
+            "skill": forecasting.skill(self.forecasts, random).as_dict(),
+            "log_score": forecasting.log_scores(self.forecasts),
+            "states": sum(len(one.student_NB) for one in self.forecasts),
+            "futures": self.settings.forecast_futures,
+        }
+
     def _policy(self, name: str) -> dict:
         return {
             "title": TITLES.get(name, name.replace("_", " ")),
@@ -279,6 +339,8 @@ class Examination:
         document = {
             "sets": self._sets(),
             "questions": self.shown,
+            "forecasts": [one.forecast.question for one in self.forecasts],
+            "reliability": forecasting.reliability(self.forecasts) if self.forecasts else [],
             "episode": self._episode(),
             "decision_map": self._decision_map(),
         }

@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from rich.console import Console
 
@@ -18,7 +19,7 @@ from simdistill.examination import Asking, Examination
 from simdistill.files import read_json, write_json
 from simdistill.machine import release_memory
 from simdistill.own_states import visit
-from simdistill.process import TRAIN, TUNE
+from simdistill.process import TRAIN, TUNE, Policy
 from simdistill.questions import Question
 from simdistill.record import Record, environment
 from simdistill.students import Student
@@ -29,6 +30,7 @@ from simdistill.teachers.search import (
     SearchTeacher,
     demonstrate,
     improve,
+    outcome,
     search,
     search_group,
 )
@@ -130,7 +132,10 @@ class Run:
             learn = improve if config.teacher.name == "search" else demonstrate
             teacher, lesson = learn(config.task, config.teacher, config.seed, self.compute, self.progress)
             train = self._questions(teacher, lesson.searched, lesson.labels, "train", 0)
-            questions.save(train[: config.distill.questions], self.training / "questions-0.parquet")
+            train = train[: config.distill.questions]
+            searched = lesson.searched[: len(train)]
+            train = self._with_forecasts(train, searched, teacher.policy)
+            questions.save(train, self.training / "questions-0.parquet")
             per_scenario = config.teacher.episodes_per_scenario * config.teacher.states_per_episode
             scenarios = -(-config.distill.tune_questions // per_scenario)
             held_out = search(
@@ -162,6 +167,36 @@ class Run:
             round=number,
             demonstrated=teacher.policy if teacher.demonstrates else None,
         )
+
+    def _with_forecasts(
+        self, asked: list[Question], searched: Sequence[Searched], policy: Policy
+    ) -> list[Question]:
+        """Puts a forecast behind some of the decisions, whose prompts have the same beginning."""
+        forecasts = registry.load("simulators", self.config.task.simulator).forecasts
+        count = min(self.config.distill.forecasts, len(searched)) if forecasts else 0
+        places = np.linspace(0, len(searched), count, endpoint=False).astype(int).tolist()
+        posed = [
+            (searched[place].situation, forecasts[number % len(forecasts)])
+            for number, place in enumerate(places)
+        ]
+        simulate = partial(outcome, self.config.task.simulator, policy, self.config.teacher.forecast_futures)
+        found: dict[int, Question] = {}
+        for place, (situation, forecast), buckets_K in zip(
+            places, posed, self.compute(simulate, posed), strict=True
+        ):
+            found[place] = questions.forecast_question(
+                situation,
+                forecast,
+                buckets_K,
+                self.language,
+                task=self.config.task.name,
+                simulator=self.config.task.simulator,
+                split="train",
+                group=searched[place].group,
+            )
+            self.progress("ask for outcomes", len(found), count)
+        together = [[question, found.get(place)] for place, question in enumerate(asked)]
+        return [question for pair in together for question in pair if question is not None]
 
     # Distil.
 
@@ -216,7 +251,8 @@ class Run:
             release_memory()
             student = Student.load(self.config.student.name, self.folder / "adapter")
             examination = Examination(self.config, self.language, self.compute, self.progress)
-            examination.run(teacher, student, partial(Student.load, self.config.student.name))
+            asked = questions.load(self.folder / "questions.parquet")
+            examination.run(teacher, student, partial(Student.load, self.config.student.name), asked)
             examination.write(self.folder, teacher, self.record.spent())
 
 

@@ -11,7 +11,9 @@ from datasets import Dataset, Features, List, Value, disable_progress_bars
 from simdistill.environment.language import Language
 from simdistill.errors import InputError
 from simdistill.files import replacing
-from simdistill.process import Policy
+from simdistill.process import Forecast, Policy
+from simdistill.process.forecast import distribution
+from simdistill.process.whatif import Situation
 from simdistill.teachers.values import Labels, Searched, centred
 
 FEATURES = Features(
@@ -44,7 +46,7 @@ class Question:
     """One row of `questions.parquet`.
 
     Attributes:
-        kind: "decision"; forecasts and facts have room in the same format.
+        kind: "decision" or "forecast".
         task: Name of the task.
         simulator: Name of the simulator.
         split: "train" or "tune".
@@ -52,8 +54,8 @@ class Question:
         group: Scenario; its questions share parameters and so the beginning of their prompts.
         prompt: Chat messages.
         choices: Labels of the legal choices.
-        answer: The teacher's choice.
-        values: Cost of each choice minus the least one, in cost units, denoised.
+        answer: The teacher's choice; of a forecast, what one future came to.
+        values: Cost of each choice minus the least one, in cost units, denoised; empty for a forecast.
         standard_errors: Standard errors of `values`.
         raw_values: Simulated cost of each choice relative to the mean over choices.
         raw_standard_errors: Standard errors of `raw_values`.
@@ -143,6 +145,57 @@ def decision_questions(
             )
         )
     return questions
+
+
+def forecast_question(
+    situation: Situation,
+    forecast: Forecast,
+    buckets_K: np.ndarray,
+    language: Language,
+    *,
+    task: str,
+    simulator: str,
+    split: str,
+    group: int,
+) -> Question:
+    """Asks for an outcome of a situation.
+
+    The answer is what the first future came to and the probabilities are the share of futures in each
+    bucket. Cross-entropy to either is a proper score: it is least for who says the true distribution
+    (Gneiting and Raftery, JASA 102, 2007).
+
+    Args:
+        situation: At a decision.
+        forecast: What is asked.
+        buckets_K: Bucket of the outcome in each future.
+        language: The task's words.
+        task: Name of the task.
+        simulator: Name of the simulator.
+        split: "train" or "tune".
+        group: The situation's scenario.
+    """
+    labels = forecast.labels
+    return Question(
+        kind="forecast",
+        task=task,
+        simulator=simulator,
+        split=split,
+        round=0,
+        group=group,
+        prompt=language.forecast(situation.state, forecast.question, labels),
+        choices=labels,
+        answer=labels[buckets_K[0]],
+        values=[],
+        standard_errors=[],
+        raw_values=[],
+        raw_standard_errors=[],
+        probabilities=distribution(buckets_K, len(labels)).tolist(),
+        params=situation.params.model_dump_json(),
+        state=json.dumps(situation.state),
+        seed_path=list(situation.path),
+        actions=list(situation.actions),
+        time=situation.time,
+    )
 
 
 def save(questions: Sequence[Question], path: Path) -> None:

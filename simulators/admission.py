@@ -17,6 +17,7 @@ from simdistill.exact import DecisionProcess
 from simdistill.process import (
     Decision,
     Experiment,
+    Forecast,
     KnownCase,
     Parameters,
     Policy,
@@ -91,6 +92,7 @@ class Admission(ProcessModel):
             """Arrival rate over service rate; where it is 1 or more, some jobs must be refused."""
             return self.arrival_rate / self.service_rate
 
+    forecasts = (Forecast("How many jobs are in the system in 10 minutes?", "in_system", 10.0, (1, 3, 6)),)
     families = ("admission",)
     policies: ClassVar[Mapping[str, Policy]] = {
         "individual": individual,

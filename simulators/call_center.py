@@ -17,6 +17,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 from simdistill.process import (
     Decision,
     Experiment,
+    Forecast,
     KnownCase,
     Parameters,
     Policy,
@@ -134,6 +135,9 @@ class CallCenter(ProcessModel):
         "square_root": team(square_root, own_first),
         "erlang_a_apart": team(erlang_a, own_only),
     }
+    forecasts = (
+        Forecast("How many calls wait or are being answered in 10 minutes?", "in_system", 10.0, (2, 4, 6)),
+    )
     families = ("call_center",)
 
     @property

@@ -15,6 +15,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 from simdistill.process import (
     Decision,
     Experiment,
+    Forecast,
     KnownCase,
     Parameters,
     Policy,
@@ -117,6 +118,11 @@ class EmergencyDepartment(ProcessModel):
         "c_mu_beds": most(cost_over_bed_time),
         "accumulating_priority": most(accumulated),
     }
+    forecasts = (
+        Forecast(
+            "How many patients are in the waiting room in 60 minutes?", "waiting_room", 60.0, (2, 5, 10)
+        ),
+    )
     families = ("emergency_department",)
 
     @property

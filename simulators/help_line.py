@@ -16,6 +16,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_
 from simdistill.process import (
     Decision,
     Experiment,
+    Forecast,
     KnownCase,
     Parameters,
     Policy,
@@ -138,6 +139,11 @@ class HelpLine(ProcessModel):
         "least_cost": hourly(least_cost),
         "least_cost_backlog": hourly(least_cost, backlog=True),
     }
+    forecasts = (
+        Forecast(
+            "How many calls are waiting or being answered in 60 minutes?", "in_system", 60.0, (5, 10, 20)
+        ),
+    )
     families = ("call_center_network",)
 
     @property

@@ -16,7 +16,16 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from simdistill.exact import DecisionProcess
-from simdistill.process import Decision, Experiment, KnownCase, Parameters, Policy, ProcessModel, Quantity
+from simdistill.process import (
+    Decision,
+    Experiment,
+    Forecast,
+    KnownCase,
+    Parameters,
+    Policy,
+    ProcessModel,
+    Quantity,
+)
 from simdistill.process.distributions import of_moments
 
 
@@ -190,6 +199,11 @@ class Inventory(ProcessModel):
             """Mean demand over the largest order; below 1 orders can keep up."""
             return self.mean_demand / (self.max_order * self.lot_size)
 
+    forecasts = (
+        Forecast(
+            "In how many of the next 2 periods does stock run out?", "stockout", 2.0, (1, 2), reading="sum"
+        ),
+    )
     families = ("lost_sales", "backorders", "newsvendor")
     policies: ClassVar[Mapping[str, Policy]] = {
         "base_stock": base_stock,

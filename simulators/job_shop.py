@@ -20,6 +20,7 @@ from simdistill.process import (
     WAIT,
     Decision,
     Experiment,
+    Forecast,
     KnownCase,
     Parameters,
     Policy,
@@ -175,6 +176,7 @@ class JobShop(ProcessModel):
             return self
 
     policies: ClassVar[Mapping[str, Policy]] = {**RULES, "best_of_rules": best_of_rules}
+    forecasts = (Forecast("How many jobs are unfinished in 15 minutes?", "in_system", 15.0, (2, 4, 6)),)
     families = ("job_shop",)
 
     @property

@@ -21,6 +21,7 @@ from simdistill.process import (
     TRAIN,
     Decision,
     Experiment,
+    Forecast,
     KnownCase,
     Parameters,
     Policy,
@@ -161,6 +162,7 @@ class Queueing(ProcessModel):
             """Arrival rate over total service rate; below 1 some policy keeps the queues finite."""
             return self.arrival_rate / sum(self.service_rates)
 
+    forecasts = (Forecast("How many jobs are in the system in 10 minutes?", "in_system", 10.0, (2, 4, 7)),)
     families = ("routing",)
     policies: ClassVar[Mapping[str, Policy]] = {
         "shortest_expected_delay": shortest_expected_delay,

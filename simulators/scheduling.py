@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 from scipy.optimize import linprog
 
-from simdistill.process import Decision, Parameters, Policy, ProcessModel
+from simdistill.process import Decision, Forecast, Parameters, Policy, ProcessModel
 
 if TYPE_CHECKING:
     from simdistill.exact import DecisionProcess
@@ -211,6 +211,7 @@ class Scheduling(ProcessModel):
         "last_buffer_first": last_buffer_first,
         "first_buffer_first": first_buffer_first,
     }
+    forecasts = (Forecast("How many jobs are in the system in 10 minutes?", "in_system", 10.0, (3, 6, 12)),)
     families = ("two_class", "criss_cross", "n_model", "rybko_stolyar")
 
     @property

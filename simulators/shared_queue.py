@@ -25,6 +25,7 @@ from simdistill.process import (
     Decision,
     Experiment,
     Exponential,
+    Forecast,
     KnownCase,
     Parameters,
     Policy,
@@ -108,6 +109,7 @@ class SharedQueue(ProcessModel):
             """Work that arrives over work that can be done; below 1 some policy keeps the queue finite."""
             return self.arrival_rate * named(self.work).mean / sum(self.service_rates)
 
+    forecasts = (Forecast("How many jobs are in the system in 10 minutes?", "in_system", 10.0, (1, 3, 6)),)
     families = ("mmck", "mg1", "slow_server")
     policies: ClassVar[Mapping[str, Policy]] = {
         "threshold": Threshold(),

@@ -14,7 +14,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 from scipy.special import ndtri
 
-from simdistill.process import Decision, Experiment, KnownCase, Parameters, Policy, ProcessModel
+from simdistill.process import Decision, Experiment, Forecast, KnownCase, Parameters, Policy, ProcessModel
 from simdistill.process.distributions import of_moments
 
 
@@ -157,6 +157,11 @@ class SupplyChain(ProcessModel):
         "pass_through": pass_through,
         "echelon_base_stock": echelon_base_stock,
     }
+    forecasts = (
+        Forecast(
+            "Of how many periods do customers wait for goods 2 periods from now?", "in_system", 2.0, (1, 2, 3)
+        ),
+    )
     families = ("serial_system", "beer_game")
 
     @property

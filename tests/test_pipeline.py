@@ -44,6 +44,8 @@ SMALL = [
     "task.horizon=100",
     "task.warm_up=20",
     "distill.questions=48",
+    "distill.forecasts=8",
+    "teacher.forecast_futures=4",
     "distill.rounds=1",
     "distill.round_questions=16",
     "distill.round_states_per_episode=2",
@@ -57,6 +59,8 @@ SMALL = [
     "evaluation.replications=2",
     "evaluation.tabulated_mass=0.5",
     "evaluation.questions_shown=2",
+    "evaluation.forecasts=4",
+    "evaluation.forecast_futures=16",
     "workers=1",
     "threads=1",
 ]
@@ -94,21 +98,36 @@ def test_metrics_hold_what_is_promised(finished):
         assert set(policy["cost"]) == settings
     assert metrics["policies"]["untuned"]["cost"]["in_distribution"] is None
     assert {"teach", "distil", "own states", "examine", "report"} <= metrics["seconds"].keys()
-    assert metrics["questions"] == 64 and metrics["tokens"]["trained"] > 64
+    assert metrics["questions"] == 72 and metrics["tokens"]["trained"] > 72
+    forecasts = metrics["forecasts"]
+    assert forecasts["states"] == 4 and forecasts["skill"]["ci95"][0] <= forecasts["skill"]["mean"]
+    assert forecasts["log_score"]["simulator"] < forecasts["log_score"]["student"]
     assert metrics["simulator_steps"]["teach"] > 0
 
 
 def test_questions_are_a_dataset_and_tell_whose_states_they_are(finished):
     rows = load_dataset("parquet", data_files=str(finished / "questions.parquet"), split="train")
-    assert len(rows) == 64
     assert set(rows["round"]) == {0, 1}
-    for row in rows.to_list():
+    decisions = [row for row in rows.to_list() if row["kind"] == "decision"]
+    assert len(decisions) == 64
+    for row in decisions:
         assert row["answer"] in row["choices"] and min(row["values"]) == 0
+
+
+def test_forecasts_are_asked_behind_decisions_about_the_same_state(finished):
+    rows = questions.load(finished / "questions.parquet")
+    asked = [place for place, row in enumerate(rows) if row.kind == "forecast"]
+    assert len(asked) == 8
+    for place in asked:
+        decision, forecast = rows[place - 1], rows[place]
+        assert forecast.state == decision.state and forecast.answer in forecast.choices
+        assert forecast.prompt[1]["content"].startswith(decision.prompt[1]["content"])
+        assert sum(forecast.probabilities) == pytest.approx(1) and min(forecast.probabilities) > 0
 
 
 def test_every_term_is_logged(finished):
     rows = [row for row in read_lines(finished / "metrics.jsonl") if "loss" in row]
-    assert [row["questions"] for row in rows] == list(range(8, 65, 8))
+    assert [row["questions"] for row in rows] == list(range(8, 73, 8))
     assert {"imitation", "regret", "validity", "learning_rate", "grad_norm"} <= rows[0].keys()
     assert rows[-1]["learning_rate"] < rows[2]["learning_rate"]
 
@@ -246,7 +265,13 @@ def test_another_seed_gives_another_run(finished, tiny_folder, tmp_path):
 
 
 def test_a_policy_can_be_the_teacher(tiny_folder, tmp_path):
-    config = small(tiny_folder, tmp_path / "run", "teacher.name=join_shortest_queue", "distill.rounds=0")
+    config = small(
+        tiny_folder,
+        tmp_path / "run",
+        "teacher.name=join_shortest_queue",
+        "distill.rounds=0",
+        "distill.forecasts=0",
+    )
     run = pipeline.run(config, quiet())
     for row in load_dataset("parquet", data_files=str(run / "questions.parquet"), split="train").to_list():
         jobs = json.loads(row["state"])["jobs"]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -45,15 +46,17 @@ class Stage:
 
     Attributes:
         title: What it is called on the terminal.
-        size: Questions, at most.
+        size: Decisions asked about, at most.
         batch_size: Questions of an optimizer step.
         own_states: Whether they are about states that the student itself meets.
+        forecasts: Whether forecasts are learned from, too.
     """
 
     title: str
     size: int
     batch_size: int
     own_states: bool = False
+    forecasts: bool = True
 
 
 class Method:
@@ -162,7 +165,13 @@ class Method:
         if not path.exists():
             student = Student.load(self.config.student.name, self.adapter(number - 1))
             save(collect(number, student)[: stage.size], path)
-        return load(path)[: stage.size]
+        questions = load(path)
+        decisions = accumulate(question.kind == "decision" for question in questions)
+        return [
+            question
+            for question, number in zip(questions, decisions, strict=True)
+            if number <= stage.size and (stage.forecasts or question.kind == "decision")
+        ]
 
 
 def own_rounds(config: RunConfig) -> list[Stage]:

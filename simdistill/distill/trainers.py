@@ -76,16 +76,21 @@ def training_questions(
 ) -> list[TrainingQuestion]:
     """Gives questions their targets: the teacher's choice, its soft targets, and scaled regrets.
 
+    A forecast's soft targets are the simulated distribution, and no bucket is regretted.
+
     Args:
         student: Whose tokens they are.
-        questions: Decisions with values.
+        questions: Decisions with values, and forecasts.
         scale: The task's scale, in cost units.
         temperature: Of the soft targets, in units of `scale`.
     """
     rows = []
     for question in questions:
-        values_C = np.array(question.values)
-        soft_C = soft_targets(values_C, np.array(question.standard_errors), temperature, scale)
+        if question.probabilities is not None:
+            soft_C, values_C = np.array(question.probabilities), np.zeros(len(question.choices))
+        else:
+            values_C = np.array(question.values)
+            soft_C = soft_targets(values_C, np.array(question.standard_errors), temperature, scale)
         rows.append(
             TrainingQuestion(
                 question=student.tokenize(question.prompt, question.choices),

@@ -1,5 +1,6 @@
 """States in words: what the student reads."""
 
+from collections.abc import Sequence
 from functools import cached_property
 
 from jinja2 import StrictUndefined, Template, TemplateError
@@ -41,6 +42,12 @@ class Language:
             {"role": "system", "content": self.description},
             {"role": "user", "content": self.situation(state)},
         ]
+
+    def forecast(self, state: dict, question: str, labels: Sequence[str]) -> list[dict[str, str]]:
+        """Returns the chat messages of a forecast: a decision's, and what is asked in its place."""
+        system, user = self.prompt(state)
+        asked = f"{user['content']}\n{question} Answer {', '.join(labels[:-1])} or {labels[-1]}."
+        return [system, {"role": "user", "content": asked}]
 
 
 def _template(field: str, text: str) -> Template:

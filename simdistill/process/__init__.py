@@ -12,6 +12,7 @@ from simdistill.process.distributions import (
     uniform,
 )
 from simdistill.process.experiment import Experiment, KnownCase
+from simdistill.process.forecast import Forecast
 from simdistill.process.model import (
     WAIT,
     Decision,
@@ -49,6 +50,7 @@ __all__ = [
     "Distribution",
     "Experiment",
     "Exponential",
+    "Forecast",
     "Gamma",
     "KnownCase",
     "Parameters",

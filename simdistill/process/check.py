@@ -721,6 +721,23 @@ def _policies(subject: Subject) -> Found:
                 break
 
 
+def _forecasts(subject: Subject) -> Found:
+    simulator, run = subject.simulator, subject.main
+    if run.model is None or run.error is not None:
+        return
+    for forecast in simulator.forecasts:
+        if forecast.reading == "last":
+            known, kind = run.model.levels(), "level() or cost_rate()"
+        else:
+            known, kind = run.model.totals(), "level(), tally() or cost_rate()"
+        if forecast.measure not in known:
+            yield (
+                f"forecast {forecast.question!r} reads {forecast.measure!r}, which a run never set; it set "
+                f"{', '.join(map(repr, known)) or 'nothing'}",
+                f"name what goes to {kind}",
+            )
+
+
 def _importable(subject: Subject) -> Found:
     simulator = subject.simulator
     try:
@@ -755,6 +772,7 @@ CHECKS: dict[str, Callable[[Subject], Found]] = {
     "fingerprint": _fingerprints,
     "illegal answers": _illegal,
     "policies": _policies,
+    "forecasts": _forecasts,
     "workers": _importable,
 }
 """All checks by name, in the order in which they are told."""

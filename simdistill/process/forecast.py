@@ -85,6 +85,7 @@ class Forecast:
 
 
 def whole(*numbers: float) -> bool:
+    """Whether all are whole numbers."""
     return all(float(number).is_integer() for number in numbers)
 
 

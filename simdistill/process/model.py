@@ -18,6 +18,7 @@ from simdistill.process.streams import Streams, World
 
 if TYPE_CHECKING:
     from simdistill.process.experiment import Experiment, KnownCase
+    from simdistill.process.forecast import Forecast
 
 WAIT = "wait"
 """A choice that puts the question again at the next change of state."""
@@ -111,6 +112,7 @@ class ProcessModel:
     max_choices: Any = 2
     cost_weights: ClassVar[Mapping[str, float]] = {}
     policies: ClassVar[Mapping[str, Policy]] = {}
+    forecasts: "ClassVar[Sequence[Forecast]]" = ()
     families: ClassVar[Sequence[str]] = ()
     max_silent_events: ClassVar[int] = 1_000_000
 

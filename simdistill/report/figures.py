@@ -219,6 +219,30 @@ def decision_map(
     return svg(name, title, width, height + 48, draw)
 
 
+def reliability(name: str, title: str, points: Sequence[Mapping[str, float]]) -> Markup:
+    """Reliability diagram: what happened against what was said; a perfect forecaster is on the diagonal.
+
+    Args:
+        name: Prefix of the ids inside, unique on the page.
+        title: What a screen reader says.
+        points: `said`, `happened` and `count` of each class; a dot's area is its count.
+    """
+
+    def draw(figure: Figure) -> None:
+        axes = _axes(figure, left=46, right=14, top=12, bottom=40)
+        axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="probability said", ylabel="share of simulated futures")
+        axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1.5)
+        said, happened, count = (np.array([p[key] for p in points]) for key in ("said", "happened", "count"))
+        axes.plot(said, happened, color=ACCENT, linewidth=1)
+        axes.scatter(said, happened, s=20 + 180 * count / count.max(), color=ACCENT, zorder=3, clip_on=False)
+        percent = FuncFormatter(lambda value, _: f"{100 * value:.0f}%")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(percent)
+            axis.set_ticks([0, 0.25, 0.5, 0.75, 1])
+
+    return svg(name, title, 330, 300, draw)
+
+
 def queue_lengths(
     name: str,
     title: str,

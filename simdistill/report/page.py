@@ -53,6 +53,7 @@ def contents(record: Record) -> dict[str, Any]:
         "confirmation": _confirmation(record),
         "dot_plots": _dot_plots(record),
         "learning": _learning(record),
+        "forecasts": _forecasts(record),
         "decision_map": _decision_map(record),
         "episode": _episode(record),
         "sets": _sets(record),
@@ -302,6 +303,20 @@ def _round_starts(steps: Sequence[Mapping[str, Any]]) -> list[float]:
     return [
         before["questions"] for before, after in pairwise(steps) if before.get("round") != after.get("round")
     ]
+
+
+def _forecasts(record: Record) -> dict[str, Any] | None:
+    found, points = record.metrics.get("forecasts"), record.examination.get("reliability")
+    if not found or not points:
+        return None
+    return {
+        "skill": estimate(found["skill"]),
+        "scores": found["log_score"],
+        "states": found["states"],
+        "futures": found["futures"],
+        "questions": record.examination.get("forecasts") or [],
+        "figure": figures.reliability("reliability", "What happened against what the student said", points),
+    }
 
 
 def _decision_map(record: Record) -> dict[str, Any] | None:

@@ -16,7 +16,8 @@ from simdistill import registry
 from simdistill.compute import Map
 from simdistill.config import TaskConfig, TeacherConfig
 from simdistill.errors import ProcessError
-from simdistill.process import EPISODE, PLAN, SAMPLE, TRAIN, Policy, ProcessModel
+from simdistill.process import EPISODE, PLAN, SAMPLE, TRAIN, Forecast, Policy, ProcessModel
+from simdistill.process.forecast import outcomes
 from simdistill.process.rollout import RandomPolicy, started
 from simdistill.process.streams import SeedPath, Streams
 from simdistill.process.whatif import Situation, what_if
@@ -289,6 +290,15 @@ def _search_scenario(
         except ProcessError as error:
             found.append(Failure(list(error.seed_path), str(error)))
     return found
+
+
+def outcome(
+    simulator: str, policy: Policy, futures: int, posed: tuple[Situation, Forecast], salt: int = 0
+) -> np.ndarray:
+    """Returns the bucket to which each future of a situation comes (K)."""
+    situation, forecast = posed
+    process = registry.load("simulators", simulator)
+    return outcomes(process, situation, policy, [forecast], futures, salt)[0]
 
 
 def search_states(

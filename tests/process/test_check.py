@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from simdistill.errors import InputError
-from simdistill.process import Policy, ProcessModel, deterministic, exponential, gamma
+from simdistill.process import Forecast, Policy, ProcessModel, deterministic, exponential, gamma
 from simdistill.process.check import CHECKS, CheckError, check_simulator, inspect_simulator
 
 
@@ -585,3 +585,16 @@ def test_only_process_models_can_be_checked():
         check_simulator(dict)  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"Desk\.rate"):
         check_simulator(Desk, {"rate": 1.0})
+
+
+def test_a_forecast_of_what_is_never_measured_is_told():
+    class Foresighted(Desk):
+        forecasts = (
+            Forecast("How many are inside in 5 minutes?", "in_system", 5.0, (1, 2)),
+            Forecast("How many are inside in 5 minutes?", "inside", 5.0, (1, 2)),
+            Forecast("How many are served in 5 minutes?", "served", 5.0, (1, 2), reading="sum"),
+        )
+
+    told = [problem.message for problem in inspect_simulator(Foresighted).problems]
+    assert len(told) == 2 and all("which a run never set" in message for message in told)
+    assert "'inside'" in told[0] and "'in_system'" in told[0] and "'served'" in told[1]

@@ -49,6 +49,6 @@ def train_sampled(
 
 
 def sampled(method: Method) -> Stage:
-    """Returns a stage of GRPO."""
+    """Returns a stage of GRPO; without forecasts, as a reward is for what costs little."""
     grpo = method.config.distill.grpo
-    return Stage("train on sampled answers", grpo.questions, grpo.prompts)
+    return Stage("train on sampled answers", grpo.questions, grpo.prompts, forecasts=False)

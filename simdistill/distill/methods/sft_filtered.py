@@ -5,9 +5,11 @@ Rejection sampling by a verifier, as in STaR (Zelikman et al., arXiv 2203.14465)
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from transformers import TrainerCallback
 
+from simdistill.distill.method import Stage
 from simdistill.distill.methods.sft import SFT
 from simdistill.distill.trainers import RoundResult
 from simdistill.errors import InputError
@@ -17,6 +19,10 @@ from simdistill.students import Student
 
 class FilteredSFT(SFT):
     """SFT on the questions whose best choice the simulator is sure of."""
+
+    @property
+    def stages(self) -> list[Stage]:
+        return [replace(stage, forecasts=False) for stage in super().stages]
 
     def train(
         self, number: int, student: Student, questions: Sequence[Question], callbacks: list[TrainerCallback]

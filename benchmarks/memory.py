@@ -3,8 +3,8 @@
     python benchmarks/memory.py          # three minutes on two cores
     python benchmarks/memory.py --quick  # one
 
-Prints a table and writes `benchmarks/results/memory.json`: a list of `measure`, `value` (in MB), `ci95` (none),
-`target`, `bound` and `command`.
+Prints a table and writes `benchmarks/results/memory.json`: a list of `measure`, `value` (in MB), `ci95`
+(none), `target`, `bound` and `command`.
 """
 
 import argparse

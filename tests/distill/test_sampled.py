@@ -1,6 +1,9 @@
 """The sampled trainer: GRPO and demonstrations in one step, exact under accumulation and interruption."""
 
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +24,7 @@ from simdistill.distill.sampled import Demonstration, Mix, Shown, SimDistillTrai
 from simdistill.distill.schedule import Schedule
 from simdistill.distill.trainers import MetricsWriter, collate, training_questions
 from simdistill.errors import InputError
-from simdistill.files import read_lines
+from simdistill.files import read_json, read_lines
 from simdistill.machine import quiet
 from simdistill.questions import Question
 from simdistill.students import Lora, Student
@@ -169,6 +172,43 @@ def test_accumulated_batches_have_the_gradient_of_one(mix, tiny_folder, tmp_path
         torch.testing.assert_close(parts[name], gradient, rtol=1e-3, atol=1e-5)
 
 
+TWO = """
+import sys
+sys.path.insert(0, {here!r})
+import test_sampled as here
+from pathlib import Path
+from simdistill.files import write_json
+
+gradients, folder = here.Gradients(), Path({folder!r})
+plan = here.schedule(folder, batch_size=8)
+made = here.trainer(here.student({tiny!r}), plan, here.Mix(0.0, 1.0, 5), [gradients])
+plan.train(made)
+if made.accelerator.is_main_process:
+    here.torch.save(gradients.found, folder / "gradients.pt")
+    write_json(folder / "log.json", made.state.log_history[0])
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_have_the_gradient_of_one(tiny_folder, tmp_path):
+    """Of demonstrations alone, since each process samples answers of its own; five, three and two of them."""
+    (tmp_path / "two").mkdir()
+    script = tmp_path / "two.py"
+    here, folder = str(Path(__file__).parent), str(tmp_path / "two")
+    script.write_text(TWO.format(here=here, folder=folder, tiny=str(tiny_folder)))
+    command = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", str(script)]
+    done = subprocess.run([sys.executable, *command], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    path, mix = tmp_path / "metrics.jsonl", Mix(0.0, 1.0, 5)
+    gradients, plan = Gradients(), schedule(tmp_path / "one", batch_size=16)
+    plan.train(trainer(student(tiny_folder), plan, mix, [gradients, MetricsWriter(path, 8)]))
+    found, line, log = torch.load(tmp_path / "two" / "gradients.pt"), read_lines(path)[0], "log.json"
+    for name, gradient in gradients.found.items():
+        torch.testing.assert_close(found[f"module.{name}"], gradient, rtol=1e-3, atol=1e-5)
+    for name in ("loss", "imitation", "imitation_gradient"):
+        assert read_json(tmp_path / "two" / log)[name] == pytest.approx(line[name], rel=1e-5)
+
+
 def test_a_training_resumed_in_the_middle_has_the_same_losses(tiny_folder, tmp_path):
     logs = [tmp_path / "whole.jsonl", tmp_path / "broken.jsonl"]
     whole, broken, resumed = (student(tiny_folder, seed) for seed in (0, 0, 5))
@@ -219,11 +259,10 @@ def test_the_log_has_both_terms_unweighted_with_their_gradients(tiny_folder, tmp
     tokens = float(shown.share_N.sum())
     assert line["imitation"] == pytest.approx(float(shown.loss(log_p_N, torch.ones_like)) / tokens, rel=1e-4)
     assert line["imitation_gradient"] == pytest.approx(float(shown.share_N.norm()) / tokens, rel=1e-5)
+    assert made.max_completion_length == 4
     # On policy, the gradient in a token's log-probability is the advantage, over answers and their longest.
     squares = (scored["advantages_B"] ** 2 * scored["lengths_B"]).sum()
-    assert line["policy_gradient"] == pytest.approx(
-        np.sqrt(squares) / (32 * made.max_completion_length), rel=1e-4
-    )
+    assert line["policy_gradient"] == pytest.approx(np.sqrt(squares) / (32 * 4), rel=1e-4)
     assert line["loss"] == pytest.approx(2 * line["policy"] + 0.25 * line["imitation"], rel=1e-4)
     assert line["tokens"] > shown.batch.input_ids.numel()
 

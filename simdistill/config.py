@@ -211,7 +211,12 @@ class GrpoConfig(_Config):
     questions: Count = Field(default=480, description="questions answered, each by `samples` answers")
     prompts: Count = Field(default=8, description="questions in a step")
     samples: int = Field(default=8, ge=2, description="answers sampled for a question")
-    learning_rate: float = Field(default=1e-4, gt=0, le=1, description="at first; decays to zero")
+    demonstrations: Count = Field(
+        default=32, description="questions imitated in a step, by methods that imitate in the same step"
+    )
+    learning_rate: float | None = Field(
+        default=None, gt=0, le=1, description="at first, decays to zero; null: what the method has without it"
+    )
 
 
 class DistillConfig(_Config):
@@ -234,7 +239,9 @@ class DistillConfig(_Config):
         gt=0,
         description="of the soft targets, in units of task.scale; standard errors are added to it",
     )
-    learning_rate: float = Field(default=1e-3, gt=0, le=1, description="peak; decays to zero")
+    learning_rate: float | None = Field(
+        default=None, gt=0, le=1, description="peak, decays to zero; null: the method's own"
+    )
     warmup_steps: int = Field(default=5, ge=0, description="steps until the peak")
     batch_size: Count = Field(default=32, description="questions in a step")
     questions: Count = Field(default=1600, description="questions on the teacher's states")
@@ -242,6 +249,7 @@ class DistillConfig(_Config):
         default=160, ge=0, description="of these states, in how many the simulator's outcome is asked, too"
     )
     tune_questions: Count = Field(default=200, description="questions held out for the learning curve")
+    tune_steps: Count = Field(default=40, description="steps from one point of the curve to the next")
     rounds: int = Field(default=1, ge=0, description="later rounds on states of the student's own rollouts")
     round_questions: Count = Field(default=400, description="questions of each later round")
     round_states_per_episode: Count = Field(

@@ -202,9 +202,9 @@ def save(questions: Sequence[Question], path: Path) -> None:
     """Writes questions as Parquet, in one step."""
     disable_progress_bars()
     with replacing(path) as temporary:
-        Dataset.from_list([asdict(question) for question in questions], features=FEATURES).to_parquet(
-            str(temporary)
-        )
+        rows = [asdict(question) for question in questions]
+        columns = {name: [row[name] for row in rows] for name in FEATURES}
+        Dataset.from_dict(columns, features=FEATURES).to_parquet(str(temporary))
 
 
 def load(path: Path) -> list[Question]:

@@ -9,6 +9,9 @@ of `questions.parquet` has `choices` and `values`. Rewards are looked up; nothin
 from collections.abc import Sequence
 from typing import Any
 
+PENALTY = 1.0
+"""What an answer that is no choice costs beyond the worst choice, in units of the task's scale."""
+
 
 def consistency(
     completions: Sequence[Any],
@@ -30,13 +33,13 @@ def consistency(
         columns: Other columns; not used.
 
     Returns:
-        One reward a completion, at most 0; what is no choice gets one less than the worst choice.
+        One reward a completion, at most 0; what is no choice gets `PENALTY` less than the worst choice.
     """
     scales = [1.0] * len(completions) if scale is None else scale
     rewards: list[float | None] = []
     for completion, labels, costs, unit in zip(completions, choices, values, scales, strict=True):
         chosen = answer(completion)
-        cost = costs[labels.index(chosen)] / unit if chosen in labels else max(costs) / unit + 1.0
+        cost = costs[labels.index(chosen)] / unit if chosen in labels else max(costs) / unit + PENALTY
         rewards.append(-cost)
     return rewards
 
@@ -51,7 +54,11 @@ def validity(
 
 
 def answer(completion: Any) -> str:
-    """Returns the label that a completion says: its text, or the last line of one that reasons first."""
+    """Returns the label that a completion says.
+
+    That is its text; of one that reasons first, what follows the last "Answer:", else the last line.
+    """
     text = completion if isinstance(completion, str) else completion[-1]["content"]
-    lines = text.strip().splitlines()
-    return lines[-1].removeprefix("Answer:").strip() if lines else ""
+    _, marker, said = text.rpartition("Answer:")
+    lines = said.strip().splitlines()
+    return lines[0 if marker else -1].strip() if lines else ""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from simdistill.rewards import answer, consistency, validity
+from simdistill.rewards import PENALTY, answer, consistency, validity
 
 CHOICES = [["A", "B"], ["0", "1", "10"]]
 VALUES = [[0.0, 3.0], [4.0, 0.0, 2.0]]
@@ -22,6 +22,25 @@ def test_conversations_and_reasoning_end_with_the_answer():
     said = [{"role": "assistant", "content": "The fast server has room.\nAnswer: A"}]
     assert answer(said) == "A"
     assert consistency([said], CHOICES[:1], VALUES[:1]) == [0.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("A is short, B is long.\nB", "B"),
+        ("Answer: A would wait. No.\nAnswer: B", "B"),
+        ("A is short. Answer: A", "A"),
+        ("Answer: A\n\nThat is all.", "A"),
+        ("Answer:", ""),
+        ("I don't know", "I don't know"),
+    ],
+)
+def test_the_answer_is_what_follows_the_reasoning(text, label):
+    assert answer(text) == label
+
+
+def test_what_can_not_be_read_gets_the_declared_penalty():
+    assert consistency(["A or B", "Answer: either"], [["A", "B"]] * 2, [[0.0, 3.0]] * 2) == [-3 - PENALTY] * 2
 
 
 def test_columns_of_unequal_length_are_refused():

@@ -105,13 +105,31 @@ def choice_log_probabilities(logits: torch.Tensor, batch: PackedBatch) -> torch.
         logits: (1, K, vocabulary) or (K, vocabulary), at the batch's kept positions.
         batch: The packed questions.
     """
-    logits_KV = logits.reshape(-1, logits.shape[-1]).float()
-    normaliser_K = logits_KV.logsumexp(-1)
-    factors_N = logits_KV[batch.factor_row_N, batch.factor_token_N] - normaliser_K[batch.factor_row_N]
+    factors_N = token_log_probabilities(logits, batch)
     mask_QC = batch.choice_mask_QC
     sums = torch.zeros(mask_QC.numel(), dtype=factors_N.dtype, device=factors_N.device)
     log_p_QC = sums.index_add(0, batch.factor_slot_N, factors_N).view(mask_QC.shape)
     return log_p_QC.masked_fill(~mask_QC, -torch.inf)
+
+
+def token_log_probabilities(logits: torch.Tensor, batch: PackedBatch) -> torch.Tensor:
+    """log p of every token of every choice, (N,); the arguments are those of `choice_log_probabilities`."""
+    logits_KV = logits.reshape(-1, logits.shape[-1]).float()
+    normaliser_K = logits_KV.logsumexp(-1)
+    return logits_KV[batch.factor_row_N, batch.factor_token_N] - normaliser_K[batch.factor_row_N]
+
+
+def squared_gradient(term: torch.Tensor, *log_p: torch.Tensor) -> torch.Tensor:
+    """Squared length of a term's gradient in log-probabilities; it is 0 where the term pulls at nothing.
+
+    It is measured where the model ends, and so costs a small part of a backward pass, not one a term.
+
+    Args:
+        term: A scalar; its graph is kept.
+        log_p: What the term is a function of, of any shapes.
+    """
+    gradients = torch.autograd.grad(term, log_p, retain_graph=True)
+    return torch.stack([gradient.square().sum() for gradient in gradients]).sum()
 
 
 def terms(log_p_QC: torch.Tensor, targets: Targets) -> Terms:

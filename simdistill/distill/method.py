@@ -1,6 +1,5 @@
 """What all methods share: stages, each with its questions, its student and its adapter."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -12,8 +11,10 @@ import torch
 from transformers import TrainerCallback
 
 from simdistill.config import RunConfig
+from simdistill.distill.clock import Clock
 from simdistill.distill.schedule import Schedule
 from simdistill.distill.trainers import MetricsWriter, RoundResult
+from simdistill.errors import InputError
 from simdistill.files import read_json, write_json
 from simdistill.machine import faster_dtype, quiet, release_memory
 from simdistill.questions import Question, load, save
@@ -23,8 +24,6 @@ Collect = Callable[[int, Student], list[Question]]
 """Round and student -> questions on states of the student's own rollouts."""
 
 Progress = Callable[[str, int, int], None]
-
-TUNE_EVERY = 40
 
 
 @dataclass(frozen=True)
@@ -62,10 +61,15 @@ class Stage:
 class Method:
     """A way to distil: stages of training, each of which is kept. A subclass says `stages` and `train`.
 
+    Attributes:
+        learning_rate: Its peak where `distill.learning_rate` is left open.
+
     Args:
         config: The run.
         folder: The run's folder; stages, checkpoints and adapters are kept in its `training/`.
     """
+
+    learning_rate = 1e-3
 
     def __init__(self, config: RunConfig, folder: Path):
         self.config, self.folder = config, folder
@@ -96,7 +100,10 @@ class Method:
         Returns:
             What it has cost. The adapter of the last stage is `adapter()`.
         """
-        results = [self._stage(number, tune, collect, card, progress) for number in range(len(self.stages))]
+        clock = Clock(self.training / "clock.jsonl")
+        results = [
+            self._stage(number, tune, collect, card, progress, clock) for number in range(len(self.stages))
+        ]
         return Distilled(sum(r.questions for r in results), sum(r.tokens for r in results))
 
     def adapter(self, number: int | None = None) -> Path:
@@ -104,7 +111,13 @@ class Method:
         return self.training / f"adapter-{len(self.stages) - 1 if number is None else number}"
 
     def _stage(
-        self, number: int, tune: Sequence[Question], collect: Collect, card: str, progress: Progress
+        self,
+        number: int,
+        tune: Sequence[Question],
+        collect: Collect,
+        card: str,
+        progress: Progress,
+        clock: Clock,
     ) -> RoundResult:
         done = self.training / f"round-{number}.json"
         if done.exists():
@@ -126,8 +139,10 @@ class Method:
             self.stages[number].batch_size,
             first_step=sum(result.steps for result in earlier),
             first_question=sum(result.questions for result in earlier),
+            first_token=sum(result.tokens for result in earlier),
         )
-        watch = Watch(student, tune, self.dtype, writer, self.stages[number].title, progress)
+        every = self.config.distill.tune_steps
+        watch = Watch(student, tune, every, self.dtype, writer, clock, self.stages[number].title, progress)
         result = self.train(number, student, questions, [writer, watch])
         student.save_adapter(self.adapter(number), card)
         write_json(done, asdict(result))
@@ -146,7 +161,8 @@ class Method:
     def schedule(self, number: int) -> Schedule:
         """Returns a stage's settings; the learning rate is one straight line to zero over all stages."""
         settings, sizes = self.config.distill, [stage.size for stage in self.stages]
-        peak, total, before = settings.learning_rate, sum(sizes), sum(sizes[:number])
+        peak = settings.learning_rate or self.learning_rate
+        total, before = sum(sizes), sum(sizes[:number])
         return Schedule(
             learning_rate=peak * (1 - before / total),
             end_learning_rate=peak * (1 - (before + sizes[number]) / total),
@@ -167,11 +183,26 @@ class Method:
             save(collect(number, student)[: stage.size], path)
         questions = load(path)
         decisions = accumulate(question.kind == "decision" for question in questions)
-        return [
+        wanted = [
             question
             for question, number in zip(questions, decisions, strict=True)
             if number <= stage.size and (stage.forecasts or question.kind == "decision")
         ]
+        _check(wanted, path)
+        return wanted
+
+
+def _check(questions: Sequence[Question], path: Path) -> None:
+    if not questions:
+        raise InputError(
+            f"{path} has no questions to learn from; raise teacher.scenarios, or distill.round_questions "
+            "for states of the student's own"
+        )
+    if all(len(question.choices) == 1 for question in questions):
+        raise InputError(
+            f"{path}: none of the {len(questions)} questions has more than one choice, so there is nothing "
+            "to learn; let the process ask where there is something to choose"
+        )
 
 
 def own_rounds(config: RunConfig) -> list[Stage]:
@@ -190,8 +221,10 @@ class Watch(TrainerCallback):
     Args:
         student: In training.
         tune: Held-out questions.
+        every: Steps from one look at them to the next.
         dtype: Arithmetic of training.
-        writer: Knows where the learning curve is written, and what came before this round.
+        writer: Writes the learning curve.
+        clock: Counts the time of training, without that of the looks.
         phase: What the stage is called.
         progress: Shows how far it is.
     """
@@ -200,19 +233,27 @@ class Watch(TrainerCallback):
         self,
         student: Student,
         tune: Sequence[Question],
+        every: int,
         dtype: torch.dtype,
         writer: MetricsWriter,
+        clock: Clock,
         phase: str,
         progress: Progress,
     ):
-        self.student, self.tune, self.dtype, self.writer = student, tune, dtype, writer
-        self.phase, self.progress = phase, progress
+        self.student, self.tune, self.every, self.dtype = student, tune, every, dtype
+        self.writer, self.clock, self.phase, self.progress = writer, clock, phase, progress
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        """Takes the clock back to where training goes on."""
+        self.clock.back_to(self.writer.first_step + state.global_step)
 
     def on_step_end(self, args, state, control, **kwargs):
         """Counts the step."""
-        self.progress(self.phase, state.global_step, state.max_steps)
-        if self.tune and (state.global_step % TUNE_EVERY == 0 or state.global_step == state.max_steps):
-            self._examine(state)
+        self.clock.note(self.writer.first_step + state.global_step)
+        with self.clock.paused():
+            self.progress(self.phase, state.global_step, state.max_steps)
+            if self.tune and (state.global_step % self.every == 0 or state.global_step == state.max_steps):
+                self._examine(state)
 
     def _examine(self, state) -> None:
         student = self.student
@@ -227,15 +268,12 @@ class Watch(TrainerCallback):
             question.choices[answer.choice] == question.answer
             for question, answer in zip(self.tune, answers, strict=True)
         ]
-        row = {
-            "step": self.writer.first_step + state.global_step,
-            "questions": self.writer.first_question + state.global_step * self.writer.questions_per_step,
+        found = {
             "tune_regret": float(np.mean(regret_Q)),
             "tune_agreement": float(np.mean(agree_Q)),
             "tune_validity": float(np.mean([answer.mass for answer in answers])),
         }
-        with self.writer.path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(row) + "\n")
+        self.writer.write(state, found)
 
 
 def _frozen(targets: str | list[str]) -> str | tuple[str, ...]:

@@ -5,6 +5,7 @@ TRL's defaults handicap a small model on a processor: a learning rate of 2e-5 (1
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from datasets import Dataset
 from transformers import TrainerCallback
@@ -14,8 +15,10 @@ from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
 from simdistill import rewards
+from simdistill.distill.legality import Legality
 from simdistill.distill.schedule import Schedule
 from simdistill.distill.trainers import RoundResult
+from simdistill.errors import InputError
 from simdistill.machine import quiet
 from simdistill.questions import Question
 from simdistill.students import Student
@@ -61,11 +64,16 @@ def sft_round(
             model=student.model,
             processing_class=student.tokenizer,
             train_dataset=Dataset.from_list(rows),
-            args=SFTConfig(**schedule.arguments(), train_sampling_strategy="sequential", max_length=None),
+            args=SFTConfig(
+                **schedule.arguments(),
+                train_sampling_strategy="sequential",
+                max_length=None,
+                include_num_input_tokens_seen="non_padding",
+            ),
             callbacks=list(callbacks),
         )
     result = schedule.train(trainer)
-    tokens = sum(map(len, trainer.train_dataset["input_ids"]))  # type: ignore[index, arg-type]
+    tokens = int(trainer.state.num_input_tokens_seen)
     return RoundResult(result.global_step, len(questions), tokens, result.training_loss)
 
 
@@ -88,36 +96,65 @@ def grpo_round(
         callbacks: Of transformers.
 
     Raises:
-        InputError: A checkpoint can't be written.
+        InputError: A step has more questions than there are, no sampled answer is a choice, or a checkpoint
+            can't be written.
     """
-    rows = [
-        {
-            "prompt": question.prompt,
-            "choices": question.choices,
-            "values": question.values,
-            "scale": scale,
-        }
-        for question in questions
-    ]
-    tokenized = [student.tokenize(question.prompt, question.choices) for question in questions]
-    longest = max(len(ids) for question in tokenized for ids in question.choice_ids)
     with quiet():
         trainer = PlainGRPOTrainer(
             model=student.model,
-            reward_funcs=rewards.consistency,
             processing_class=student.tokenizer,
-            train_dataset=Dataset.from_list(rows),
-            args=GRPOConfig(
-                **schedule.arguments(),
-                num_generations=samples,
-                max_completion_length=longest + 2,  # the end token, and one that shows that it goes on
-                shuffle_dataset=False,
-                beta=0.0,
-                loss_type="dr_grpo",
-                scale_rewards="none",
-            ),
+            **sampling(student, questions, scale, samples, schedule),
             callbacks=list(callbacks),
         )
     result = schedule.train(trainer)
     tokens = int(trainer.state.num_input_tokens_seen)
-    return RoundResult(result.global_step, len(questions), tokens, result.training_loss)
+    answered = result.global_step * schedule.batch_size * schedule.accumulation // samples
+    return RoundResult(result.global_step, answered, tokens, result.training_loss)
+
+
+def sampling(
+    student: Student, questions: Sequence[Question], scale: float, samples: int, schedule: Schedule
+) -> dict[str, Any]:
+    """Returns what a `GRPOTrainer` needs to answer questions for the simulator's reward, as its arguments.
+
+    Args:
+        student: Whose tokens they are.
+        questions: Decisions with values.
+        scale: The task's scale, in cost units.
+        samples: Answers sampled for a question.
+        schedule: Rates, sizes and checkpoints; a batch is of answers.
+
+    Raises:
+        InputError: A step has more questions than there are.
+    """
+    wanted = schedule.batch_size * schedule.accumulation // samples
+    if len(questions) < wanted:
+        raise InputError(
+            f"distill.grpo.prompts: a step answers {wanted} questions, and there are only {len(questions)}; "
+            "lower it, or raise distill.questions"
+        )
+    tokenized = [student.tokenize(question.prompt, question.choices) for question in questions]
+    longest = max(len(ids) for question in tokenized for ids in question.choice_ids)
+    return {
+        "reward_funcs": Legality(rewards.consistency),
+        "train_dataset": Dataset.from_list(
+            [
+                {
+                    "prompt": question.prompt,
+                    "choices": question.choices,
+                    "values": question.values,
+                    "scale": scale,
+                }
+                for question in questions
+            ]
+        ),
+        "args": GRPOConfig(
+            **schedule.arguments(),
+            num_generations=samples,
+            max_completion_length=longest + 2,  # the end token, and one that shows that it goes on
+            shuffle_dataset=False,
+            beta=0.0,
+            loss_type="dr_grpo",
+            scale_rewards="none",
+        ),
+    }

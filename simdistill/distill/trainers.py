@@ -1,6 +1,7 @@
 """The exact path on TRL: an SFTTrainer whose batches are packed questions and whose loss is the exact one."""
 
 import json
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from simdistill.distill.losses import (
     Weights,
     choice_log_probabilities,
     soft_targets,
+    squared_gradient,
     terms,
 )
 from simdistill.distill.packing import PackedBatch, TokenizedQuestion, pack
@@ -132,7 +134,8 @@ class SimulatorTrainer(SFTTrainer):
     """Trains on `TrainingQuestion` rows with the exact loss, averaged over an optimizer step's questions.
 
     Metrics in the log are means over questions of the unweighted terms, and `agreement`, the share of
-    questions on which the student's best choice is the teacher's.
+    questions on which the student's best choice is the teacher's. `imitation_gradient` and so on are the
+    lengths of these means' gradients in the log-probabilities of all questions' choices.
 
     Args:
         weights: Weights of the loss's terms.
@@ -144,39 +147,48 @@ class SimulatorTrainer(SFTTrainer):
     def __init__(self, *, weights: Weights, **kwargs):
         self.weights = weights
         self._sums: dict[str, torch.Tensor] = {}
+        self._squares: dict[str, torch.Tensor] = {}
         self._questions = 0
         super().__init__(data_collator=collate, **kwargs)
 
     def get_batch_samples(self, epoch_iterator: Iterator, num_batches: int, device: torch.device):
         """The batches of one optimizer step, and how many questions they hold over all processes."""
         batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
-        count = torch.tensor(sum(len(batch["hard_Q"]) for batch in batches), device=device)
-        counts = self.accelerator.gather(count.reshape(1))
-        return batches, torch.as_tensor(counts).sum()
+        questions = sum(len(batch["hard_Q"]) for batch in batches)
+        positions = sum(batch["input_ids"].numel() for batch in batches)
+        counts = torch.tensor([[questions, positions]], device=device)
+        total, positions = torch.as_tensor(self.accelerator.gather(counts)).sum(0)
+        self.state.num_input_tokens_seen += int(positions)
+        return batches, total
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         """The exact loss, summed over questions and divided by the optimizer step's number of questions."""
         batch = PackedBatch(**{name: inputs[name] for name in PackedBatch.names()})
         targets = Targets(inputs["hard_Q"], inputs["soft_QC"], inputs["regret_QC"])
         outputs = model(**batch.model_inputs())
-        found = terms(choice_log_probabilities(outputs.logits, batch), targets)
+        log_p_QC = choice_log_probabilities(outputs.logits, batch)
+        found = terms(log_p_QC, targets)
         questions = len(targets.hard_Q) if num_items_in_batch is None else num_items_in_batch
         # Processes average their gradients, where the loss wants their sum.
         loss = found.loss_Q(self.weights).sum() / questions * self.accelerator.num_processes
-        self._count(found)
+        self._count(found, log_p_QC)
         return (loss, outputs) if return_outputs else loss
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Adds the terms' means over the questions since the last log."""
         if self._questions:
             logs |= {name: float(total) / self._questions for name, total in self._sums.items()}
-        self._sums, self._questions = {}, 0
+            logs |= {
+                f"{name}_gradient": math.sqrt(square) / self._questions
+                for name, square in self._squares.items()
+            }
+        self._sums, self._squares, self._questions = {}, {}, 0
         super().log(logs, start_time)
 
     def create_model_card(self, *args, **kwargs) -> None:
         """None: the student writes its own with the adapter."""
 
-    def _count(self, found: Terms) -> None:
+    def _count(self, found: Terms, log_p_QC: torch.Tensor) -> None:
         means = {
             "imitation": (1 - self.weights.soft) * found.hard_Q + self.weights.soft * found.soft_Q,
             "hard": found.hard_Q,
@@ -187,11 +199,14 @@ class SimulatorTrainer(SFTTrainer):
         }
         for name, value_Q in means.items():
             self._sums[name] = self._sums.get(name, 0.0) + value_Q.detach().sum()
+            if name in TERMS and log_p_QC.requires_grad:
+                square = squared_gradient(value_Q.sum(), log_p_QC)
+                self._squares[name] = self._squares.get(name, 0.0) + square
         self._questions += len(found.hard_Q)
 
 
 class MetricsWriter(TrainerCallback):
-    """Appends each log to a file of JSON lines, with the step and the questions seen.
+    """Appends each log to a file of JSON lines, with the step and the questions and tokens seen.
 
     After an interruption, lines of steps that will be trained again are taken out.
 
@@ -200,12 +215,20 @@ class MetricsWriter(TrainerCallback):
         questions_per_step: Questions of one optimizer step.
         first_step: Optimizer steps of earlier rounds.
         first_question: Questions of earlier rounds.
+        first_token: Positions computed in earlier rounds.
     """
 
-    def __init__(self, path: Path, questions_per_step: int, first_step: int = 0, first_question: int = 0):
+    def __init__(
+        self,
+        path: Path,
+        questions_per_step: int,
+        first_step: int = 0,
+        first_question: int = 0,
+        first_token: int = 0,
+    ):
         self.path = path
         self.questions_per_step = questions_per_step
-        self.first_step, self.first_question = first_step, first_question
+        self.first_step, self.first_question, self.first_token = first_step, first_question, first_token
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs):
         """Takes out what will be written again."""
@@ -219,26 +242,34 @@ class MetricsWriter(TrainerCallback):
         """Writes one line."""
         if not logs or "loss" not in logs:
             return
+        self.write(state, {name: value for name, value in logs.items() if name in MEASURES})
+
+    def write(self, state: TrainerState, found: dict[str, float]) -> None:
+        """Appends what was found at the end of a step."""
         row = {
             "step": self.first_step + state.global_step,
             "questions": self.first_question + state.global_step * self.questions_per_step,
-            **{name: value for name, value in logs.items() if name in MEASURES},
+            "tokens": self.first_token + int(state.num_input_tokens_seen),
+            **found,
         }
         with self.path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(row) + "\n")
 
 
+TERMS = ("imitation", "regret", "validity")
 MEASURES = (
     "loss",
-    "imitation",
+    *TERMS,
+    "policy",
+    *(f"{name}_gradient" for name in (*TERMS, "policy")),
     "hard",
     "soft",
-    "regret",
-    "validity",
     "agreement",
+    "reward",
     "learning_rate",
     "grad_norm",
 )
+"""What of a trainer's log is kept. `policy` is GRPO's own loss, `reward` the mean reward of its samples."""
 
 
 @dataclass(frozen=True)
@@ -299,9 +330,6 @@ def train_round(
     return RoundResult(
         steps=result.global_step,
         questions=len(rows),
-        tokens=sum(
-            collate(data[begin : begin + schedule.batch_size])["input_ids"].shape[1]
-            for begin in range(0, len(data), schedule.batch_size)
-        ),
+        tokens=int(trainer.state.num_input_tokens_seen),
         loss=result.training_loss,
     )

@@ -1,16 +1,21 @@
 """Every method trains, keeps its stages, and uses the questions as it says."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from transformers import TrainerCallback
 
 from simdistill import registry, rewards
 from simdistill.config import RunConfig, compose
+from simdistill.distill.legality import Legality
 from simdistill.distill.methods.sft_filtered import certain
-from simdistill.distill.plain import grpo_round
+from simdistill.distill.plain import grpo_round, sft_round
 from simdistill.distill.schedule import Schedule
+from simdistill.distill.trainers import MetricsWriter
 from simdistill.errors import InputError
 from simdistill.files import read_json, read_lines
 from simdistill.questions import Question, save
@@ -27,12 +32,20 @@ SMALL = [
     "distill.grpo.questions=4",
     "distill.grpo.prompts=2",
     "distill.grpo.samples=4",
+    "distill.grpo.demonstrations=4",
     "student.lora.r=2",
     "student.lora.layers=2",
     "student.dtype=float32",
 ]
 METHODS = [name for name in registry.names("methods") if name != "simdistill"]
-ROUNDS = {"dagger": [16, 8], "grpo": [4], "sft_grpo": [16, 4], "sft_filtered": [8]}
+ROUNDS = {
+    "dagger": [16, 8],
+    "grpo": [4],
+    "sft_grpo": [16, 4],
+    "sft_filtered": [8],
+    "chord": [12],
+    "simdistill_sampled": [12],
+}
 
 
 def questions(count: int) -> list[Question]:
@@ -94,6 +107,10 @@ def test_a_method_trains_in_its_stages(name, tiny_folder, tmp_path):
     losses = [row["loss"] for row in rows if "loss" in row]
     assert len(losses) == sum(found["steps"] for found in rounds) and np.isfinite(losses).all()
     assert [row["step"] for row in rows if "tune_regret" in row][-1] == len(losses)
+    assert rows[-1]["questions"] == done.questions and rows[-1]["tokens"] == done.tokens
+    times = read_lines(tmp_path / "training" / "clock.jsonl")
+    assert [row["step"] for row in times] == list(range(1, len(losses) + 1))
+    assert (np.diff([0, *(row["seconds"] for row in times)]) > 0).all()
     fresh = Student.for_training(tiny_folder, Lora(2, 32.0, "all-linear", 2), 0, dtype=method.dtype)
     trained = Student.for_training(tiny_folder, Lora(2), 0, method.adapter(), method.dtype)
     before, after = (dict(student.model.named_parameters()) for student in (fresh, trained))
@@ -123,21 +140,180 @@ def test_sft_stopped_in_training_ends_with_the_same_student(tiny_folder, tmp_pat
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
-def test_rewards_see_each_group_whole(tiny_folder, tmp_path, monkeypatch):
+def grpo(tiny_folder, folder: Path, asked: list[Question], callbacks=(), seed: int = 0, **changes):
+    """Trains by GRPO, four answers a question; returns the student and the gradients of the first step."""
+    gradients = Gradients()
+    student = moved(Student.for_training(tiny_folder, Lora(2), seed, dtype=torch.float32))
+    schedule = replace(Schedule(1e-3, 0.0, 0, 8, folder, 0, 0, bf16=False), **changes)
+    result = grpo_round(student, asked, 1.0, 4, schedule, [gradients, *callbacks])
+    return student, gradients.found, result
+
+
+def moved(student: Student) -> Student:
+    """A student whose adapter isn't zero, so that every weight of it has a gradient."""
+    torch.manual_seed(0)
+    for name, weight in student.model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.1)
+    return student
+
+
+class Gradients(TrainerCallback):
+    """Keeps the gradients of the first optimizer step."""
+
+    def __init__(self):
+        self.found = {}
+
+    def on_pre_optimizer_step(self, args, state, control, **kwargs):
+        if not self.found:
+            named = kwargs["model"].named_parameters()
+            self.found = {name: weight.grad.clone() for name, weight in named if weight.requires_grad}
+
+
+def assert_same(found, expected):
+    assert max(float(gradient.abs().max()) for gradient in expected.values()) > 1e-3
+    for name, gradient in expected.items():
+        torch.testing.assert_close(found[name], gradient, rtol=1e-3, atol=1e-5)
+
+
+def letters(completions, **columns) -> list[float]:
+    """A reward that differs between the babbled answers of a model that knows nothing."""
+    return [sum(map(ord, said[-1]["content"])) % 7 / 7 for said in completions]
+
+
+def test_sft_in_parts_has_the_gradient_of_one_batch(tiny_folder, tmp_path):
+    found = []
+    asked = [replace(q, answer="A B" if n % 3 else "A") for n, q in enumerate(questions(8))]
+    for size, parts in ((8, 1), (2, 4)):
+        student = moved(Student.for_training(tiny_folder, Lora(2), 0, dtype=torch.float32))
+        schedule = Schedule(1e-3, 0.0, 0, size, tmp_path, 0, 0, accumulation=parts, bf16=False)
+        gradients = Gradients()
+        assert sft_round(student, asked, schedule, [gradients]).steps == 1
+        found.append(gradients.found)
+    assert_same(found[1], found[0])
+
+
+def test_grpo_in_parts_has_the_gradient_of_one_batch(tiny_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(rewards, "consistency", letters)
+    _, whole, one = grpo(tiny_folder, tmp_path / "one", questions(4), batch_size=16)
+    _, parts, two = grpo(tiny_folder, tmp_path / "two", questions(4), batch_size=4, accumulation=4)
+    assert one.steps == two.steps == 1 and one.questions == two.questions == 4
+    assert_same(parts, whole)
+
+
+def test_grpo_resumed_in_the_middle_has_the_same_losses(tiny_folder, tmp_path, monkeypatch):
+    class Stop(TrainerCallback):
+        def on_step_end(self, args, state, control, **kwargs):
+            if state.global_step == 2:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(rewards, "consistency", letters)
+    logs = [tmp_path / "whole.jsonl", tmp_path / "broken.jsonl"]
+    writers = [MetricsWriter(path, 2) for path in logs]
+    whole, _, _ = grpo(tiny_folder, tmp_path / "whole", questions(8), [writers[0]], checkpoint_steps=1)
+    folder, plan = tmp_path / "broken", {"checkpoint_steps": 1, "resume": True}
+    with pytest.raises(KeyboardInterrupt):
+        grpo(tiny_folder, folder, questions(8), [writers[1], Stop()], **plan)
+    resumed, _, _ = grpo(tiny_folder, folder, questions(8), [writers[1]], seed=5, **plan)
+    assert len(read_lines(logs[0])) == 4 and logs[1].read_text() == logs[0].read_text()
+    expected = dict(whole.model.named_parameters())
+    for name, weight in resumed.model.named_parameters():
+        torch.testing.assert_close(weight, expected[name], rtol=0, atol=0)
+
+
+def test_rewards_receive_each_group_whole(tiny_folder, tmp_path, monkeypatch):
+    """Four answers to the same question side by side, each with its question's choices and values."""
+    asked = [
+        replace(q, prompt=[{"role": "user", "content": f"Question {n}."}], values=[float(n), 0.0])
+        for n, q in enumerate(questions(4))
+    ]
     seen = []
 
     def watched(completions, prompts, choices, values, **columns):
-        seen.append([prompt[-1]["content"] for prompt in prompts])
+        rows = zip(completions, prompts, choices, values, columns["scale"], strict=True)
+        seen.extend([prompt[-1]["content"], labels, costs, scale] for _, prompt, labels, costs, scale in rows)
+        assert all(isinstance(said[-1]["content"], str) for said in completions)
         return [float(number % 3) for number in range(len(completions))]
 
     monkeypatch.setattr(rewards, "consistency", watched)
-    student = Student.for_training(tiny_folder, Lora(2), 0)
-    schedule = Schedule(1e-3, 0.0, 0, 8, tmp_path, 0, 10, bf16=False)
-    result = grpo_round(student, questions(4), scale=1.0, samples=4, schedule=schedule)
-    assert result.steps == 2 and result.questions == 4
-    for batch in seen:
-        groups = [batch[begin : begin + 4] for begin in range(0, len(batch), 4)]
-        assert all(len(set(group)) == 1 for group in groups)
+    grpo(tiny_folder, tmp_path, asked)
+    groups = [[f"Question {n}.", ["A", "B"], [float(n), 0.0], 1.0] for n in range(4)]
+    assert seen == [group for group in groups for _ in range(4)]
+
+
+def test_answers_after_reasoning_are_rewarded_in_training(tiny_folder, tmp_path, monkeypatch):
+    """What the trainer hands over is what the reward reads: the samples are real, their texts are given."""
+    told = ["Short is good.\nAnswer: A", "B is full\nB", "Answer: B\nas B is empty", "perhaps A"]
+    expected = [-0.5, -0.0, -0.0, -0.5 - rewards.PENALTY]
+    paid, plain = [], rewards.consistency
+
+    def reasoned(completions, **columns):
+        said = [
+            [*before[:-1], {"role": "assistant", "content": text}]
+            for before, text in zip(completions, told * 2, strict=True)
+        ]
+        paid.append(plain(said, **columns))
+        return paid[-1]
+
+    monkeypatch.setattr(rewards, "consistency", reasoned)
+    asked = [replace(question, values=[0.5, 0.0]) for question in questions(2)]
+    _, gradients, _ = grpo(tiny_folder, tmp_path, asked)
+    assert paid == [expected * 2]
+    assert max(float(gradient.abs().max()) for gradient in gradients.values()) > 0
+
+
+def test_a_model_that_never_answers_is_told_with_what_it_says(tiny_folder, tmp_path):
+    with pytest.raises(InputError, match="no sampled answer of 20 steps in a row") as error:
+        grpo(tiny_folder, tmp_path, questions(25), batch_size=4)
+    assert str(error.value).count(", of A, B") == 4
+
+    legality = Legality(rewards.consistency, patience=2)
+    babble = {"completions": ["babble"] * 16, "choices": [["A", "B"]] * 16, "values": [[0.0, 1.0]] * 16}
+    legal = babble | {"completions": ["babble"] * 15 + ["B"]}
+    assert legality(**babble)[0] == -2 and legality(**legal)[-1] == -1 and legality(**babble)[0] == -2
+    with pytest.raises(InputError, match="method=sft_grpo") as error:
+        legality(**babble)
+    assert str(error.value).count("'babble', of A, B") == 10
+
+
+@pytest.mark.parametrize("name", registry.names("methods"))
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ([], r"questions-0\.parquet has no questions to learn from; raise teacher\.scenarios"),
+        (
+            [replace(question, choices=["A"], answer="A", values=[0.0]) for question in questions(4)],
+            r"questions-0\.parquet: none of the 4 questions has more than one choice",
+        ),
+    ],
+)
+def test_nothing_to_learn_is_told(name, asked, message, tiny_folder, tmp_path):
+    save(asked, tmp_path / "training" / "questions-0.parquet")
+    with pytest.raises(InputError, match=message):
+        distilled(name, configured(tiny_folder), tmp_path)
+
+
+def test_fewer_questions_than_a_step_answers_are_told(tiny_folder, tmp_path):
+    with pytest.raises(InputError, match="a step answers 2 questions, and there are only 1; lower it"):
+        grpo(tiny_folder, tmp_path, questions(1))
+
+
+def rates(name: str, tiny_folder, folder: Path, *overrides: str) -> list[float]:
+    method = registry.load("methods", name)(configured(tiny_folder, *overrides), folder)
+    method.training.mkdir(parents=True, exist_ok=True)
+    return [method.schedule(number).learning_rate for number in range(len(method.stages))]
+
+
+def test_a_method_has_its_own_learning_rate_unless_one_is_set(tiny_folder, tmp_path):
+    own = registry.load("methods", "grpo").learning_rate
+    assert rates("grpo", tiny_folder, tmp_path) == [own]
+    assert rates("grpo", tiny_folder, tmp_path, "distill.learning_rate=3e-3") == [3e-3]
+    assert rates("grpo", tiny_folder, tmp_path, "distill.grpo.learning_rate=2e-3") == [2e-3]
+    supervised = registry.load("methods", "sft").learning_rate
+    assert rates("sft", tiny_folder, tmp_path) == [supervised] != [own]
+    assert rates("sft_grpo", tiny_folder, tmp_path) == [supervised, own]
+    assert rates("sft_grpo", tiny_folder, tmp_path, "distill.learning_rate=3e-3") == [3e-3, own]
+    assert rates("sft_grpo", tiny_folder, tmp_path, "distill.grpo.learning_rate=2e-3") == [supervised, 2e-3]
 
 
 def test_only_certain_answers_stay():

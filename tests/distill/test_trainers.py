@@ -9,7 +9,8 @@ import pytest
 import torch
 from transformers import TrainerCallback
 
-from simdistill.distill.losses import Weights
+from simdistill.distill.losses import Targets, Weights, choice_log_probabilities, terms
+from simdistill.distill.packing import PackedBatch
 from simdistill.distill.schedule import Schedule, last_checkpoint
 from simdistill.distill.trainers import MetricsWriter, TrainingQuestion, collate, train_round
 from simdistill.errors import InputError
@@ -221,6 +222,32 @@ def test_the_log_has_every_term_unweighted(tiny_folder, tmp_path):
     assert line["imitation"] == pytest.approx(0.75 * line["hard"] + 0.25 * line["soft"])
     total = 0.5 * line["imitation"] + 2 * line["regret"] + 0.125 * line["validity"]
     assert line["loss"] == pytest.approx(total, rel=1e-5)
+
+
+def test_the_log_has_every_terms_gradient(tiny_folder, tmp_path):
+    """In the choices' log-probabilities, against autograd through the mean of all questions; in two parts."""
+    learner, path = student(tiny_folder), tmp_path / "metrics.jsonl"
+    rows = questions(learner, 12)
+    batch = collate([row.row() for row in rows])
+    packed = PackedBatch(**{name: batch[name] for name in PackedBatch.names()})
+    with torch.no_grad():
+        logits = learner.model(**packed.model_inputs()).logits
+    log_p_QC = choice_log_probabilities(logits, packed).requires_grad_()
+    found = terms(log_p_QC, Targets(batch["hard_Q"], batch["soft_QC"], batch["regret_QC"]))
+    means = {
+        "imitation": (found.hard_Q + found.soft_Q).mean() / 2,
+        "regret": found.regret_Q.mean(),
+        "validity": found.validity_Q.mean(),
+    }
+    writer = MetricsWriter(path, 12)
+    train(learner, rows, tmp_path, batch_size=6, accumulation=2, callbacks=[writer])
+    line = json.loads(path.read_text())
+    for name, mean in means.items():
+        (gradient_QC,) = torch.autograd.grad(mean, log_p_QC, retain_graph=True)
+        assert line[f"{name}_gradient"] == pytest.approx(float(gradient_QC.norm()), rel=1e-4)
+    assert line["tokens"] == sum(
+        collate([row.row() for row in part])["input_ids"].numel() for part in (rows[:6], rows[6:])
+    )
 
 
 def test_bfloat16_learns_too(tiny_folder, tmp_path):

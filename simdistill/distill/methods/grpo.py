@@ -9,8 +9,10 @@ from dataclasses import replace
 
 from transformers import TrainerCallback
 
+from simdistill.config import DistillConfig
 from simdistill.distill.method import Method, Stage
 from simdistill.distill.plain import grpo_round
+from simdistill.distill.schedule import Schedule
 from simdistill.distill.trainers import RoundResult
 from simdistill.questions import Question
 from simdistill.students import Student
@@ -19,36 +21,36 @@ from simdistill.students import Student
 class GRPO(Method):
     """Simulator-consistency reward on sampled answers, with TRL's own trainer."""
 
+    learning_rate = 1e-4
+
     @property
     def stages(self) -> list[Stage]:
-        return [sampled(self)]
+        return [sampled(self.config.distill)]
 
     def train(
         self, number: int, student: Student, questions: Sequence[Question], callbacks: list[TrainerCallback]
     ) -> RoundResult:
-        return train_sampled(self, number, student, questions, callbacks)
+        scale, samples = self.config.task.scale, self.config.distill.grpo.samples
+        return grpo_round(student, questions, scale, samples, self.schedule(number), callbacks)
+
+    def schedule(self, number: int) -> Schedule:
+        """Returns a stage's settings, of which a batch is of sampled answers."""
+        return on_samples(super().schedule(number), self.config.distill)
 
 
-def train_sampled(
-    method: Method,
-    number: int,
-    student: Student,
-    questions: Sequence[Question],
-    callbacks: list[TrainerCallback],
-) -> RoundResult:
-    """Trains a stage of any method by GRPO, with the learning rate and sizes that GRPO has of its own."""
-    grpo = method.config.distill.grpo
-    schedule = replace(
-        method.schedule(number),
-        learning_rate=grpo.learning_rate,
+def on_samples(schedule: Schedule, settings: DistillConfig) -> Schedule:
+    """Returns a schedule for sampled answers, with a learning rate of their own if there is one."""
+    grpo = settings.grpo
+    return replace(
+        schedule,
+        learning_rate=grpo.learning_rate or schedule.learning_rate,
         end_learning_rate=0.0,
         warmup_steps=0,
         batch_size=grpo.prompts * grpo.samples,
     )
-    return grpo_round(student, questions, method.config.task.scale, grpo.samples, schedule, callbacks)
 
 
-def sampled(method: Method) -> Stage:
+def sampled(settings: DistillConfig) -> Stage:
     """Returns a stage of GRPO; without forecasts, as a reward is for what costs little."""
-    grpo = method.config.distill.grpo
+    grpo = settings.grpo
     return Stage("train on sampled answers", grpo.questions, grpo.prompts, forecasts=False)

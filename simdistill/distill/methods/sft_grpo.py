@@ -10,8 +10,9 @@ from dataclasses import replace
 from transformers import TrainerCallback
 
 from simdistill.distill.method import Stage
-from simdistill.distill.methods.grpo import sampled, train_sampled
+from simdistill.distill.methods.grpo import GRPO, on_samples, sampled
 from simdistill.distill.methods.sft import SFT
+from simdistill.distill.plain import grpo_round
 from simdistill.distill.schedule import Schedule
 from simdistill.distill.trainers import RoundResult
 from simdistill.questions import Question
@@ -23,17 +24,20 @@ class SFTThenGRPO(SFT):
 
     @property
     def stages(self) -> list[Stage]:
-        return [*super().stages, sampled(self)]
+        return [*super().stages, sampled(self.config.distill)]
 
     def train(
         self, number: int, student: Student, questions: Sequence[Question], callbacks: list[TrainerCallback]
     ) -> RoundResult:
         if number == 0:
             return super().train(number, student, questions, callbacks)
-        return train_sampled(self, number, student, questions, callbacks)
+        scale, samples = self.config.task.scale, self.config.distill.grpo.samples
+        return grpo_round(student, questions, scale, samples, self.schedule(number), callbacks)
 
     def schedule(self, number: int) -> Schedule:
         """Returns a stage's settings; the first stage's rate falls to zero, and GRPO begins with its own."""
-        return replace(
-            super().schedule(number), learning_rate=self.config.distill.learning_rate, end_learning_rate=0.0
-        )
+        settings, schedule = self.config.distill, super().schedule(number)
+        if number == 0:
+            rate = settings.learning_rate or self.learning_rate
+            return replace(schedule, learning_rate=rate, end_learning_rate=0.0)
+        return on_samples(replace(schedule, learning_rate=GRPO.learning_rate), settings)

@@ -1,0 +1,71 @@
+"""Cells of a benchmark: trainings, each in a folder of its own, so that a stopped benchmark goes on."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from simdistill.compute import simulating
+from simdistill.config import RunConfig
+from simdistill.errors import InputError
+from simdistill.files import read_json, read_lines, write_json
+from simdistill.pipeline import Run
+from simdistill.record import Record
+
+TAUGHT = ("tune.parquet", "training/questions-0.parquet", "training/teacher.json")
+"""What teaching leaves, the last file last."""
+
+
+def train(config: RunConfig, lesson: RunConfig) -> str | None:
+    """Teaches, if that hasn't been done, and distils; what is finished, or has failed, isn't done again.
+
+    Args:
+        config: The cell; `output` is its folder.
+        lesson: Whose teacher and questions it learns from: the same task, teacher and seed in another folder.
+
+    Returns:
+        Why it can't be trained, as kept in its `failed.json`, or None.
+
+    Raises:
+        InputError: A folder was made with other settings or is in use, or there is no teacher.
+    """
+    with _opened(lesson) as run:
+        run.teach()
+    with _opened(config) as run:
+        failed = run.folder / "failed.json"
+        if failed.exists():
+            return read_json(failed)
+        for name in TAUGHT:
+            if not (run.folder / name).exists():
+                (run.folder / name).parent.mkdir(exist_ok=True)
+                shutil.copy(_folder(lesson) / name, run.folder / name)
+        try:
+            run.distil()
+        except InputError as error:
+            write_json(failed, str(error))
+            return str(error)
+    return None
+
+
+def rows(folder: Path) -> list[dict]:
+    """Returns what has been measured in a cell so far."""
+    measured, timed = folder / "metrics.jsonl", folder / "training" / "clock.jsonl"
+    if not measured.exists():
+        return []
+    seconds = {row["step"]: row["seconds"] for row in read_lines(timed)}
+    return [row | {"seconds": seconds[row["step"]]} for row in read_lines(measured)]
+
+
+@contextmanager
+def _opened(config: RunConfig) -> Iterator[Run]:
+    folder = _folder(config)
+    record = Record.of(folder) if (folder / "config.yaml").exists() else Record.new(config)
+    if record.config != config:
+        raise InputError(f"{folder} was made with other settings; remove it, or choose another --folder")
+    with record.locked(), simulating(config.workers) as compute:
+        yield Run(record, config, compute, lambda *shown: None)
+
+
+def _folder(config: RunConfig) -> Path:
+    assert config.output is not None
+    return config.output

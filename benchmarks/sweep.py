@@ -1,0 +1,122 @@
+"""Learning rates: for every method the same rates on the same tuning seeds, judged by held-out questions.
+
+    python benchmarks/sweep.py task=queueing
+
+A cell is a short training in a folder of its own below `--folder`; a stopped sweep goes on. Further arguments
+are fields of the run, as for `simdistill run`. Prints every method's best rate, which belongs in its class as
+`learning_rate`, and writes `benchmarks/results/sweep.json`: a list of `method`, `learning_rate`,
+`tune_regret` (at the end, mean over seeds; null if a training failed), `seconds` (mean), `seeds`, `failures`.
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from itertools import product
+from pathlib import Path
+
+import cells
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from simdistill import registry
+from simdistill.config import RunConfig, compose
+from simdistill.files import write_json
+
+RESULTS = Path(__file__).parent / "results" / "sweep.json"
+FOLDER = Path("outputs") / "sweep"
+RATES = (3e-5, 1e-4, 3e-4, 1e-3, 3e-3)
+SEEDS = (1000, 1001)
+"""Seeds for tuning; no reported run has them."""
+SHORT = (
+    "distill.questions=640",
+    "distill.rounds=1",
+    "distill.round_questions=160",
+    "distill.grpo.questions=160",
+)
+FIELDS = {"sft_grpo": "distill.grpo.learning_rate"}
+"""What is swept, where that isn't distill.learning_rate: the second stage, after the first at SFT's own."""
+
+
+def configs(
+    overrides: Sequence[str],
+    folder: Path,
+    methods: Sequence[str],
+    rates: Sequence[float],
+    seeds: Sequence[int],
+) -> Iterator[tuple[RunConfig, RunConfig]]:
+    """Yields every cell with its lesson, which cells of the same seed share."""
+    for seed, method, rate in product(seeds, methods, rates):
+        common = [*SHORT, *overrides, f"seed={seed}"]
+        field = FIELDS.get(method, "distill.learning_rate")
+        own = [f"method={method}", f"{field}={rate:g}", f"output='{folder}/{method}/{rate:g}/seed{seed}'"]
+        lesson = [f"output='{folder}/lessons/seed{seed}'"]
+        yield compose([*common, *own])[0], compose([*common, *lesson])[0]
+
+
+def swept(found: Sequence[tuple[RunConfig, RunConfig]]) -> list[dict]:
+    """Trains every cell and returns a row for every method and rate."""
+    together: dict[tuple[str, float], list[tuple[int, str | None, dict]]] = {}
+    for config, lesson in track(found, "training", console=Console(stderr=True)):
+        why = cells.train(config, lesson)
+        last = (
+            {} if why else [row for row in cells.rows(Path(str(config.output))) if "tune_regret" in row][-1]
+        )
+        grpo = config.method in FIELDS
+        rate = config.distill.grpo.learning_rate if grpo else config.distill.learning_rate
+        together.setdefault((config.method, float(rate or 0)), []).append((config.seed, why, last))
+    return [_row(method, rate, results) for (method, rate), results in together.items()]
+
+
+def _row(method: str, rate: float, results: Sequence[tuple[int, str | None, dict]]) -> dict:
+    failures = [why for _, why, _ in results if why]
+    lasts = [last for _, _, last in results]
+    return {
+        "method": method,
+        "learning_rate": rate,
+        "tune_regret": None if failures else float(np.mean([last["tune_regret"] for last in lasts])),
+        "seconds": None if failures else float(np.mean([last["seconds"] for last in lasts])),
+        "seeds": [seed for seed, _, _ in results],
+        "failures": failures,
+    }
+
+
+def best(rows: Sequence[dict]) -> dict[str, dict]:
+    """Returns the row of least regret of each method that has one; the smaller rate of equals."""
+    found: dict[str, dict] = {}
+    for row in sorted(rows, key=lambda row: row["learning_rate"]):
+        if row["tune_regret"] is not None:
+            before = found.get(row["method"])
+            if before is None or row["tune_regret"] < before["tune_regret"]:
+                found[row["method"]] = row
+    return found
+
+
+def main() -> None:
+    """Trains, prints, writes."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("overrides", nargs="+", help="task=NAME, then field=value")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the cells are")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="the file that is written")
+    parser.add_argument("--methods", nargs="+", default=registry.names("methods"))
+    parser.add_argument("--rates", nargs="+", type=float, default=RATES)
+    parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
+    given = parser.parse_intermixed_args()
+    found = list(configs(given.overrides, given.folder, given.methods, given.rates, given.seeds))
+    torch.set_num_threads(found[0][0].threads or torch.get_num_threads())
+    rows = swept(found)
+    chosen = best(rows)
+    table = Table("method", "best learning rate", "tune regret", "seconds")
+    for method in given.methods:
+        row = chosen.get(method)
+        told = [f"{row[name]:.3g}" for name in ("learning_rate", "tune_regret", "seconds")] if row else []
+        table.add_row(method, *(told or ["every rate failed", "", ""]))
+    Console().print(table)
+    write_json(given.results, rows)
+
+
+if __name__ == "__main__":
+    main()

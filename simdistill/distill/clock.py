@@ -1,0 +1,57 @@
+"""The time that distilling takes, step by step, kept over interruptions."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from simdistill.files import read_lines, write_lines
+
+
+class Clock:
+    """Counts seconds from when it is made; a stopped run goes on from the seconds of its last step.
+
+    It has a file of its own: what else is written of a training is the same bytes for the same seed.
+
+    Args:
+        path: JSON lines, the `seconds` at the end of each `step`.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._before = _last(self._rows())
+        self._begin = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds so far, without paused ones."""
+        return self._before + time.perf_counter() - self._begin
+
+    def note(self, step: int) -> None:
+        """Writes down the seconds at the end of a step."""
+        with self.path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps({"step": step, "seconds": self.seconds}) + "\n")
+
+    def back_to(self, step: int) -> None:
+        """Takes out the steps after `step` and their seconds: they will be trained again."""
+        rows = self._rows()
+        kept = [row for row in rows if row["step"] <= step]
+        self._before -= _last(rows) - _last(kept)
+        write_lines(self.path, kept)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Doesn't count the block's seconds."""
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._begin += time.perf_counter() - begin
+
+    def _rows(self) -> list[dict]:
+        return read_lines(self.path) if self.path.exists() else []
+
+
+def _last(rows: list[dict]) -> float:
+    return rows[-1]["seconds"] if rows else 0.0

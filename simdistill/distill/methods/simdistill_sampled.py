@@ -1,0 +1,60 @@
+"""Ours for students that sample: soft imitation and the simulator's consistency reward in one step of GRPO.
+
+What `simdistill` takes as an expectation over all choices is estimated from samples here. So it is noisier,
+and needs neither a list of choices nor an answer that begins at once.
+"""
+
+from collections.abc import Sequence
+
+from transformers import TrainerCallback
+
+from simdistill.config import DistillConfig
+from simdistill.distill.method import Stage
+from simdistill.distill.methods.grpo import GRPO
+from simdistill.distill.sampled import Mix, demonstrations, sampled_round
+from simdistill.distill.trainers import RoundResult
+from simdistill.questions import Question
+from simdistill.students import Student
+
+
+class SampledSimDistill(GRPO):
+    """Imitation of soft targets plus reward for sampled answers, in one step."""
+
+    learning_rate = 1e-3
+
+    @property
+    def stages(self) -> list[Stage]:
+        return [mixed(self.config.distill)]
+
+    @property
+    def mix(self) -> Mix:
+        """Weights of the loss's terms."""
+        settings = self.config.distill
+        return Mix(settings.regret, settings.imitation, settings.grpo.demonstrations)
+
+    @property
+    def soft(self) -> float:
+        """Share of soft targets in what is demonstrated."""
+        return self.config.distill.soft
+
+    def train(
+        self, number: int, student: Student, questions: Sequence[Question], callbacks: list[TrainerCallback]
+    ) -> RoundResult:
+        settings, scale = self.config.distill, self.config.task.scale
+        shown = demonstrations(
+            student, questions[: settings.questions], scale, settings.temperature, self.soft
+        )
+        answered, samples = questions[: settings.grpo.questions], settings.grpo.samples
+        schedule = self.schedule(number)
+        return sampled_round(student, answered, shown, self.mix, scale, samples, schedule, callbacks)
+
+
+def mixed(settings: DistillConfig) -> Stage:
+    """Returns a stage that answers and imitates; a step's questions are those of both."""
+    grpo = settings.grpo
+    return Stage(
+        title="train on samples and demonstrations",
+        size=max(settings.questions, grpo.questions),
+        batch_size=grpo.prompts + grpo.demonstrations,
+        forecasts=False,
+    )

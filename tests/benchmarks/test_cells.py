@@ -1,0 +1,148 @@
+"""Benchmarks of training, end to end with a tiny student; stopped ones go on."""
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from simdistill.errors import InputError
+from simdistill.files import read_json
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+TINY = [
+    "teacher.generations=1",
+    "teacher.scenarios=4",
+    "teacher.futures=4",
+    "teacher.compared_sets=2",
+    "distill.questions=16",
+    "distill.forecasts=0",
+    "distill.rounds=0",
+    "distill.tune_questions=8",
+    "distill.batch_size=4",
+    "distill.grpo.questions=4",
+    "distill.grpo.prompts=2",
+    "distill.grpo.samples=2",
+    "distill.tune_steps=1",
+    "student.lora.r=2",
+    "student.lora.layers=1",
+    "student.dtype=float32",
+    "workers=1",
+    "threads=1",
+]
+
+
+def run(script: str, *arguments: str) -> str:
+    command = [sys.executable, str(BENCHMARKS / script), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=BENCHMARKS.parent)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+def written(folder: Path) -> dict[Path, int]:
+    """When the adapters were written."""
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("adapter_model.safetensors")}
+
+
+@pytest.fixture
+def learning(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module("learning")
+
+
+@pytest.fixture
+def sweep(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module("sweep")
+
+
+@pytest.mark.slow
+def test_a_sweep_has_the_same_rates_for_every_method_and_goes_on(tiny_folder, tmp_path):
+    results, folder = tmp_path / "sweep.json", tmp_path / "cells"
+    given = ["task=queueing", *TINY, f"student.name={tiny_folder}", "--folder", str(folder)]
+    given += ["--results", str(results), "--methods", "sft", "sft_grpo", "--seeds", "1000"]
+    run("sweep.py", *given, "--rates", "1e-3")
+    first = written(folder)
+    told = run("sweep.py", *given, "--rates", "1e-3", "1e-2")
+    assert first and first.items() <= written(folder).items()
+    rows = read_json(results)
+    assert [(row["method"], row["learning_rate"]) for row in rows] == [
+        (method, rate) for method in ("sft", "sft_grpo") for rate in (1e-3, 1e-2)
+    ]
+    assert all(row["tune_regret"] >= 0 and row["seconds"] > 0 and row["seeds"] == [1000] for row in rows)
+    assert "best learning rate" in told and "sft_grpo" in told
+
+
+def test_the_best_rate_has_the_least_regret_and_no_failure(sweep):
+    rows = [
+        {"method": "sft", "learning_rate": rate, "tune_regret": regret}
+        for rate, regret in ((3e-3, 0.5), (1e-3, 0.5), (1e-4, 0.7), (1e-2, None))
+    ]
+    assert sweep.best([*rows, {"method": "grpo", "learning_rate": 1e-4, "tune_regret": None}]) == {
+        "sft": rows[1]
+    }
+
+
+@pytest.mark.slow
+def test_learning_is_measured_and_goes_on(tiny_folder, tmp_path):
+    results, folder = tmp_path / "learning.json", tmp_path / "cells"
+    given = [*TINY, f"student.name={tiny_folder}", "--folder", str(folder), "--results", str(results)]
+    run("learning.py", *given, "--seeds", "0")
+    before, rows = written(folder), read_json(results)
+    shares = [row for row in rows if "share of seeds" in row["measure"]]
+    assert len(shares) == 2 * 2 * 4 and len(before) >= 2 * 4
+    assert all(0 <= row["value"] <= 1 for row in shares)
+    run("learning.py", *given, "--seeds", "0")
+    assert written(folder) == before and read_json(results) == rows
+
+
+def test_what_is_needed_is_compared_seed_by_seed(learning):
+    def curve(*regrets: float, cost: float) -> object:
+        points = [
+            {"tune_regret": regret, "questions": 8 * n, "tokens": 100 * n, "seconds": cost * n}
+            for n, regret in enumerate(regrets, start=1)
+        ]
+        return learning.Curve([{**points[0], "tune_regret": 9.0}, {"seconds": 0.0}, *points], heuristic=1.0)
+
+    curves = {
+        "simdistill": [curve(2.0, 1.0, 0.4, cost=1.0), curve(0.5, 0.3, cost=2.0)],
+        "sft": [curve(2.0, 2.0, 2.0, 0.9, cost=1.0), curve(0.9, 0.8, cost=4.0)],
+    }
+    rows = {row["measure"]: row["value"] for row in learning.compared("queueing", curves)}
+    good, half = "queueing, as good as the heuristic", "queueing, half of the heuristic's gap closed"
+    assert rows[f"{good}: seconds, simdistill"] == pytest.approx(2.0)
+    assert rows[f"{good}: seconds, sft over simdistill"] == pytest.approx((4 / 2 * 4 / 2) ** 0.5)
+    assert rows[f"{half}: share of seeds that got there, sft"] == 0.0
+    missed = " (at least: 2 of 2 never got there)"
+    assert rows[f"{half}: questions, sft over simdistill{missed}"] == pytest.approx((4 / 3 * 2) ** 0.5)
+
+
+def test_a_cell_made_with_other_settings_is_refused(learning, tiny_folder, tmp_path):
+    given = [*TINY, f"student.name={tiny_folder}"]
+    learning.trained("queueing", "sft", 0, tmp_path, given)
+    with pytest.raises(InputError, match="was made with other settings; remove it, or choose another"):
+        learning.trained("queueing", "sft", 0, tmp_path, [*given, "distill.questions=12"])
+    assert not list(tmp_path.rglob("failed.json"))
+
+
+def test_a_cell_that_never_answers_is_kept_as_failed(learning, tiny_folder, tmp_path):
+    given = [*TINY, f"student.name={tiny_folder}", "teacher.scenarios=8", "distill.questions=48"]
+    given += ["distill.grpo.questions=44", "distill.checkpoint_steps=1000"]
+    for _ in range(2):
+        curve = learning.trained("queueing", "grpo", 0, tmp_path, given)
+        (failed,) = tmp_path.rglob("failed.json")
+        assert "no sampled answer of 20 steps in a row" in read_json(failed)
+        assert curve.until(0.0)[0]["questions"] == 38 and not curve.until(0.0)[1]
+
+
+def test_the_heuristics_regret_is_that_of_its_choices(learning, tiny_folder, tmp_path):
+    curve = learning.trained("queueing", "sft", 0, tmp_path, [*TINY, f"student.name={tiny_folder}"])
+    held_out = learning.questions.load(tmp_path / "queueing" / "sft" / "seed0" / "tune.parquet")[:8]
+    regrets = []
+    for question in held_out:
+        state = learning.json.loads(question.state)
+        delays = [(jobs + 1) / rate for jobs, rate in zip(state["jobs"], state["service_rates"], strict=True)]
+        regrets.append(question.values[delays.index(min(delays))])
+    assert curve.heuristic == pytest.approx(sum(regrets) / len(regrets))
+    assert [point["questions"] for point in curve.points if "tune_regret" in point] == [4, 8, 12, 16]

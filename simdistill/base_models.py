@@ -78,7 +78,7 @@ class WheelStudent:
                 with FileLock(folder.with_name(f".{self.name}.lock")):
                     if not folder.exists():
                         self._fill(folder)
-        return _cached_model(folder)
+        return cached_model(folder)
 
     def _fill(self, folder: Path) -> None:
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{self.name}.") as scratch:
@@ -107,18 +107,21 @@ def cache_folder() -> Path:
     return Path(os.environ.get("SIMDISTILL_CACHE") or Path.home() / ".cache" / "simdistill")
 
 
-def base_model(source: WheelStudent | str | Path) -> BaseModel:
+def base_model(source: BaseModel | WheelStudent | str | Path) -> BaseModel:
     """The base model that `source` names.
 
     Args:
         source: A student of ours or its registered name; or the folder of a Hugging Face causal language
-            model in safetensors; or the name of one on the Hugging Face hub, `owner/name`.
+            model in safetensors; or the name of one on the Hugging Face hub, `owner/name`. A base model is
+            itself.
 
     Raises:
         InputError: It can't be had, or is no such model.
     """
     if isinstance(source, str) and (source in registry.names("students") or ":" in source):
         source = registry.load("students", source)
+    if isinstance(source, BaseModel):
+        return source
     if isinstance(source, WheelStudent):
         return source.fetch()
     folder = Path(source)
@@ -205,7 +208,12 @@ def weights_sha256(folder: Path) -> str:
     return sums[0] if len(sums) == 1 else hashlib.sha256("\n".join(sums).encode()).hexdigest()
 
 
-def _cached_model(folder: Path) -> BaseModel:
+def cached_model(folder: Path) -> BaseModel:
+    """A model that simdistill has written, with the checksum that it noted.
+
+    Raises:
+        InputError: The weights aren't those that were written.
+    """
     mend = f"Delete {folder} and run again: it is then fetched anew."
     try:
         source = read_json(folder / SOURCE_FILE)
@@ -220,7 +228,7 @@ def _cached_model(folder: Path) -> BaseModel:
 
 def _folder_model(folder: Path, name: str) -> BaseModel:
     if (folder / SOURCE_FILE).exists():
-        return _cached_model(folder)
+        return cached_model(folder)
     if not (folder / "config.json").exists():
         raise InputError(f"{folder} is no model folder: it has no config.json.")
     return BaseModel(name, folder, weights_sha256(folder))

@@ -189,7 +189,11 @@ class LoraConfig(_Config):
     r: int = Field(default=16, ge=1, le=1024, description="rank")
     alpha: float = Field(default=32.0, gt=0, description="the update is multiplied by alpha / r")
     targets: str | list[str] = Field(default="all-linear", description="modules, or all-linear")
-    layers: int | None = Field(default=None, ge=1, description="only the last so many layers; null: all")
+    layers: int | None = Field(
+        default=None,
+        ge=1,
+        description="only the last so many layers, or all of a pruned student's if fewer; null: all",
+    )
 
 
 class StudentConfig(_Config):
@@ -197,6 +201,11 @@ class StudentConfig(_Config):
 
     name: str = Field(
         default="smollm2-135m", description="registered student, model folder, or owner/name on the hub"
+    )
+    layers: int | None = Field(
+        default=None,
+        ge=2,
+        description="decoder layers kept, evenly spaced, the first and the last among them; null: all",
     )
     lora: LoraConfig = Field(default_factory=LoraConfig)
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
@@ -217,6 +226,21 @@ class GrpoConfig(_Config):
     learning_rate: float | None = Field(
         default=None, gt=0, le=1, description="at first, decays to zero; null: what the method has without it"
     )
+
+
+class OpdConfig(_Config):
+    """Distillation on the student's own answers; only the method opd uses it."""
+
+    questions: Count = Field(default=480, description="questions answered, after the first stage")
+    prompts: Count = Field(default=16, description="questions in a step")
+    divergence: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="1: reverse KL, which goes for the teacher's likeliest answer; 0: forward KL, which "
+        "covers them all; between: generalised Jensen-Shannon",
+    )
+    learning_rate: float = Field(default=1e-4, gt=0, le=1, description="at first; decays to zero")
 
 
 class DistillConfig(_Config):
@@ -259,6 +283,7 @@ class DistillConfig(_Config):
         default=1, ge=0, description="decisions that pass between searched ones in these episodes"
     )
     grpo: GrpoConfig = Field(default_factory=GrpoConfig)
+    opd: OpdConfig = Field(default_factory=OpdConfig)
     checkpoint_steps: Count = Field(
         default=10, description="steps between checkpoints from which a stopped run goes on"
     )
@@ -301,6 +326,9 @@ class RunConfig(_Config):
     seed: int = Field(default=0, ge=0, description="root of all training seeds")
     output: Annotated[Path, Field(strict=False)] | None = Field(
         default=None, description="the run's folder; null: outputs/<task>/<run>"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="where the language model runs; auto: a graphics card if there is one"
     )
     workers: int | None = Field(default=None, ge=1, description="simulating processes; null: one per core")
     threads: int | None = Field(
@@ -379,6 +407,8 @@ def check_names(config: RunConfig) -> None:
     _check_name("policy", "teacher.base", config.teacher.base, policies)
     _check_name("teacher", "teacher.name", config.teacher.name, registry.names("teachers") + policies)
     _check_name("method", "method", config.method, registry.names("methods"))
+    if config.method in FROM_A_MODEL:
+        check_teacher_model(config)
     if not Path(config.student.name).is_dir() and "/" not in config.student.name:
         _check_name("student", "student.name", config.student.name, registry.names("students"))
     try:
@@ -386,6 +416,30 @@ def check_names(config: RunConfig) -> None:
     except ValidationError as error:
         place = ("task", "parameters", "default")
         raise InputError(f"task={config.task.name}:{_explained(error, simulator.Params, place)}") from None
+
+
+FROM_A_MODEL = {"hidden": "hidden states", "opd": "probabilities"}
+"""What each method learns that a search can't teach."""
+
+
+def check_teacher_model(config: RunConfig) -> None:
+    """Checks that a run has a language model whose hidden states and probabilities can be learned.
+
+    Raises:
+        InputError: If there is none, or only an endpoint.
+    """
+    what = FROM_A_MODEL.get(config.method, "hidden states or probabilities")
+    if config.teacher.model is None:
+        raise InputError(
+            f"method={config.method} learns from a language model's {what}; set teacher.model, or use "
+            "method=kd"
+        )
+    if config.teacher.base_url is not None:
+        raise InputError(
+            f"method={config.method} learns from a language model's {what}, and teacher.base_url="
+            f"{config.teacher.base_url} gives answers alone; set teacher.model to a folder or hub name and "
+            "teacher.base_url to null, or use method=kd"
+        )
 
 
 def _check_name(noun: str, field: str, name: str, available: list[str]) -> None:

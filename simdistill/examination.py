@@ -15,6 +15,7 @@ from simdistill.environment.language import Language
 from simdistill.evaluation import SETTINGS, Case
 from simdistill.files import read_json, write_json, write_lines
 from simdistill.forecasting import Examined
+from simdistill.perplexity import perplexity
 from simdistill.process import (
     EPISODE,
     PLAN,
@@ -125,7 +126,9 @@ class Examination:
             self.task, self.settings, self.compute, partial(self.progress, "prepare policies")
         )
         self.asking = Asking(student, self.language)
-        self._ask_untuned(Asking(untuned(), self.language))
+        beginner = untuned()
+        self._ask_untuned(Asking(beginner, self.language))
+        self.perplexity = {"untuned": perplexity(beginner), "student": perplexity(student)}
         for case in self.cases:
             evaluation.add(case, "teacher", teacher.policy, self.heuristic)
         if self.cases[0].chain is None:
@@ -281,6 +284,7 @@ class Examination:
             "valid_answers": self.asking.valid,
             "answer_mass": self.asking.mass,
             "untuned_valid_answers": self.untuned_valid,
+            "perplexity": self.perplexity,
             "forecasts": self._forecast_metrics(),
             "decisions_per_second": work.decisions_per_second,
             "questions": distilled["questions"],

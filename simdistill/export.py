@@ -3,9 +3,9 @@
 import shutil
 from pathlib import Path
 
-from simdistill.base_models import base_model
 from simdistill.errors import InputError
 from simdistill.files import read_json, replacing_folder, write_json, writing
+from simdistill.pruning import student_base
 from simdistill.record import Record
 from simdistill.students import Student
 
@@ -34,7 +34,7 @@ def export(run: Path, folder: Path | None = None) -> tuple[Path, Path]:
     if not adapter.is_dir():
         raise InputError(f"{run} has no student yet; finish it with: simdistill run resume={run}")
     folder = folder or run / "export"
-    student = Student.load(config.student.name, adapter)
+    student = Student.load(student_base(config.student), adapter)
     with writing(folder):
         with replacing_folder(folder / "model") as model:
             student.model.save_pretrained(str(model))  # type: ignore[operator]
@@ -45,6 +45,6 @@ def export(run: Path, folder: Path | None = None) -> tuple[Path, Path]:
                 shutil.copy(adapter / name, served)
             # The place of the base on this machine, where a server finds it.
             settings = read_json(served / "adapter_config.json")
-            base = str(base_model(config.student.name).folder)
+            base = str(student.base.folder)
             write_json(served / "adapter_config.json", {**settings, "base_model_name_or_path": base})
     return folder / "model", folder / "adapter"

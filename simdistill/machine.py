@@ -11,6 +11,8 @@ from functools import cache
 import torch
 from transformers.utils import logging as transformers_logging
 
+from simdistill.errors import InputError
+
 
 def release_memory() -> None:
     """Frees models that only refer to themselves, and gives their memory back to the system."""
@@ -40,13 +42,39 @@ def quiet() -> Iterator[None]:
             transformers_logging.enable_progress_bar()
 
 
+def chosen_device(wanted: str) -> str:
+    """Returns where the language model runs, "cpu" or "cuda".
+
+    Args:
+        wanted: One of the two, or "auto" for the graphics card where there is one.
+
+    Raises:
+        InputError: If CUDA is wanted and isn't there, or several cards are seen: one is used.
+    """
+    if wanted == "cpu" or (wanted == "auto" and not torch.cuda.is_available()):
+        return "cpu"
+    if not torch.cuda.is_available():
+        built = (
+            f"is built for CUDA {torch.version.cuda}, and sees no card"
+            if torch.version.cuda
+            else "has no CUDA"
+        )
+        raise InputError(f"device=cuda: torch {torch.__version__} {built}; use device=cpu or device=auto")
+    if torch.cuda.device_count() > 1:
+        raise InputError(
+            f"device={wanted}: {torch.cuda.device_count()} graphics cards are seen, and one is used; choose "
+            "it with CUDA_VISIBLE_DEVICES=0"
+        )
+    return "cuda"
+
+
 @cache
-def faster_dtype() -> torch.dtype:
+def faster_dtype(device: str = "cpu") -> torch.dtype:
     """Returns the arithmetic in which this machine multiplies matrices of a small model's size faster.
 
     Processors without instructions for bfloat16 may be a hundred times slower in it than in float32.
     """
-    if torch.cuda.is_available():
+    if device == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     seconds = {dtype: _product_seconds(dtype) for dtype in (torch.float32, torch.bfloat16)}
     # A clear advantage, so that the choice doesn't depend on what else the machine is doing.

@@ -14,12 +14,14 @@ from simdistill import questions, registry, terminal
 from simdistill import report as reporting
 from simdistill.compute import Map, simulating
 from simdistill.config import RunConfig
+from simdistill.distill.method import Method
 from simdistill.environment.language import Language
 from simdistill.examination import Asking, Examination
 from simdistill.files import read_json, write_json
-from simdistill.machine import release_memory
+from simdistill.machine import chosen_device, release_memory
 from simdistill.own_states import visit
 from simdistill.process import TRAIN, TUNE, Policy
+from simdistill.pruning import layers_kept, student_base
 from simdistill.questions import Question
 from simdistill.record import Record, environment
 from simdistill.students import Student
@@ -84,6 +86,7 @@ def _go(record: Record, console: Console, again: bool = False) -> Path:
             if not (record.folder / "environment.json").exists():
                 write_json(record.folder / "environment.json", environment())
             run = Run(record, config, compute, progress)
+            run.prepare()
             run.teach()
             run.distil()
             run.examine(again)
@@ -119,6 +122,15 @@ class Run:
         self.folder = record.folder
         self.training = self.folder / "training"
         self.language = Language(config.task.language)
+        self.device = chosen_device(config.device)
+
+    def prepare(self) -> None:
+        """Finds out whether the method has what it needs, before anything is simulated for it."""
+        if not (self.folder / "distilled.json").exists():
+            self._method().prepare()
+
+    def _method(self) -> Method:
+        return registry.load("methods", self.config.method)(self.config, self.folder)
 
     # Teach: search, then turn searched states into questions.
 
@@ -205,7 +217,7 @@ class Run:
         if (self.folder / "distilled.json").exists():
             return
         config = self.config
-        method = registry.load("methods", config.method)(config, self.folder)
+        method = self._method()
         with self.record.timed("distil"):
             tune = questions.load(self.folder / "tune.parquet")[: config.distill.tune_questions]
             done = method(tune, self._own_states, _card(config), self.progress)
@@ -249,16 +261,19 @@ class Run:
         with self.record.timed("examine"):
             teacher = self._teacher()
             release_memory()
-            student = Student.load(self.config.student.name, self.folder / "adapter")
+            load = partial(Student.load, student_base(self.config.student), device=self.device)
+            student = load(self.folder / "adapter")
             examination = Examination(self.config, self.language, self.compute, self.progress)
             asked = questions.load(self.folder / "questions.parquet")
-            examination.run(teacher, student, partial(Student.load, self.config.student.name), asked)
+            examination.run(teacher, student, load, asked)
             examination.write(self.folder, teacher, self.record.spent())
 
 
 def _card(config: RunConfig) -> str:
     """Returns the adapter's model card."""
-    task = config.task
+    task, base = config.task, config.student.name
+    kept = layers_kept(student_base(config.student))
+    base = f"layers {', '.join(map(str, kept))} of {base}" if kept else base
     return f"""---
 library_name: peft
 license: apache-2.0
@@ -269,7 +284,7 @@ tags: [simdistill, {task.simulator}, lora]
 
 {task.description}
 
-A LoRA adapter (rank {config.student.lora.r}) for {config.student.name}, distilled by
+A LoRA adapter (rank {config.student.lora.r}) for {base}, distilled by
 `simdistill run task={task.name}` (method {config.method}, seed {config.seed}). It answers with the label of
 one of the choices. `base.json` holds the checksum of the base weights it belongs to.
 

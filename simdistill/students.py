@@ -146,12 +146,18 @@ class Student:
     _prefix: tuple[tuple[int, ...], DynamicCache] | None = field(default=None, repr=False)
 
     @classmethod
-    def load(cls, source: WheelStudent | str | Path, adapter: Path | str | None = None) -> "Student":
+    def load(
+        cls,
+        source: BaseModel | WheelStudent | str | Path,
+        adapter: Path | str | None = None,
+        device: str = "cpu",
+    ) -> "Student":
         """A student for deciding: float32, its adapter merged into the weights.
 
         Args:
             source: As in `base_model`.
             adapter: Folder written by `save_adapter`.
+            device: Where it is to decide, "cpu" or "cuda".
 
         Raises:
             InputError: The base or the adapter is missing, corrupt, or the adapter is another base's.
@@ -160,16 +166,18 @@ class Student:
         model = load_model(base)
         if adapter is not None:
             model = _with_adapter(model, base, Path(adapter), trainable=False).merge_and_unload()
+        model.to(device)  # type: ignore[arg-type]
         return cls(base, model.eval(), load_tokenizer(base))
 
     @classmethod
     def for_training(
         cls,
-        source: WheelStudent | str | Path,
+        source: BaseModel | WheelStudent | str | Path,
         lora: Lora,
         seed: int,
         adapter: Path | str | None = None,
         dtype: torch.dtype = torch.bfloat16,
+        device: str = "cpu",
     ) -> "Student":
         """A student with an adapter to be trained, a new one or one that goes on.
 
@@ -181,6 +189,7 @@ class Student:
             seed: Of the new adapter's weights.
             adapter: Folder written by `save_adapter` to go on from.
             dtype: Of the frozen base.
+            device: Where it is to be trained, "cpu" or "cuda".
         """
         base = base_model(source)
         model = load_model(base, dtype)
@@ -188,7 +197,7 @@ class Student:
             model = _with_new_adapter(model, lora, seed)
         else:
             model = _with_adapter(model, base, Path(adapter), trainable=True)
-        return cls(base, model, load_tokenizer(base))
+        return cls(base, model.to(device), load_tokenizer(base))  # type: ignore[arg-type]
 
     def save_adapter(self, path: Path | str, card: str) -> None:
         """Writes the adapter, tokenizer, model card and the base's checksum, all or nothing.

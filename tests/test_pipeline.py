@@ -66,6 +66,10 @@ SMALL = [
 ]
 
 
+class Stop(Exception):
+    """Something kills the run."""
+
+
 def small(tiny_folder: Path, output: Path, *overrides: str):
     return compose([*SMALL, f"student.name={tiny_folder}", f"output={output}", *overrides])[0]
 
@@ -163,6 +167,39 @@ def test_an_export_decides_as_the_student_does(finished, tmp_path):
         assert all(name.endswith(("lora_A.weight", "lora_B.weight")) for name in tensors.keys())  # noqa: SIM118
 
 
+def test_a_pruned_student_is_run_resumed_examined_and_exported(deep_folder, tmp_path, monkeypatch):
+    from simdistill.export import export
+
+    monkeypatch.setenv("SIMDISTILL_CACHE", str(tmp_path / "cache"))
+    what = ["method=hidden", "student.layers=3", f"teacher.model={deep_folder}", "student.lora.layers=20"]
+    config = small(deep_folder, tmp_path / "run", *what)
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline.Run, "examine", lambda *a: (_ for _ in ()).throw(Stop))
+        with pytest.raises(Stop):
+            pipeline.run(config, quiet())
+    run = pipeline.evaluate(pipeline.resume(tmp_path / "run", quiet()), quiet())
+    metrics = read_json(run / "metrics.json")
+    assert metrics["perplexity"]["untuned"] > 1 and metrics["perplexity"]["student"] > 1
+    assert metrics["perplexity"]["untuned"] != metrics["perplexity"]["student"]
+    assert "perplexity of plain English" in (run / "report.html").read_text()
+    assert read_json(run / "adapter" / "base.json")["name"] == "deep, 3 layers"
+    assert f"layers 0, 2, 5 of {deep_folder}" in (run / "adapter" / "README.md").read_text()
+    model, adapter = export(run)
+    assert read_json(model / "config.json")["num_hidden_layers"] == 3
+    base = Path(read_json(adapter / "adapter_config.json")["base_model_name_or_path"])
+    assert read_json(base / "source.json")["layers"] == [0, 2, 5]
+
+
+def test_what_a_method_needs_is_missed_before_anything_is_simulated(tiny_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(pipeline.Run, "teach", lambda self: pytest.fail("simulated first"))
+    config = small(tiny_folder, tmp_path / "run", "student.layers=9")
+    with pytest.raises(InputError, match=r"student\.layers is 9; tiny has 2"):
+        pipeline.run(config, quiet())
+    config = small(tiny_folder, tmp_path / "other", "method=opd", f"teacher.model={tiny_folder}")
+    with pytest.raises(InputError, match="is what the student begins as"):
+        pipeline.run(config, quiet())
+
+
 def test_an_unfinished_run_is_not_exported(tiny_folder, tmp_path):
     from simdistill.export import export
 
@@ -212,10 +249,6 @@ def test_a_process_without_a_solution_is_examined_by_simulation(simulated):
         "above the teacher" in (simulated / "report.html").read_text()
         or "below the teacher" in (simulated / "report.html").read_text()
     )
-
-
-class Stop(Exception):
-    """Something kills the run."""
 
 
 def test_a_run_stopped_in_training_ends_with_the_same_student(finished, tiny_folder, tmp_path, monkeypatch):

@@ -10,13 +10,14 @@ import numpy as np
 import torch
 from transformers import TrainerCallback
 
-from simdistill.config import RunConfig
+from simdistill.config import RunConfig, StudentConfig
 from simdistill.distill.clock import Clock
 from simdistill.distill.schedule import Schedule
 from simdistill.distill.trainers import MetricsWriter, RoundResult
 from simdistill.errors import InputError
 from simdistill.files import read_json, write_json
-from simdistill.machine import faster_dtype, quiet, release_memory
+from simdistill.machine import chosen_device, faster_dtype, quiet, release_memory
+from simdistill.pruning import student_base
 from simdistill.questions import Question, load, save
 from simdistill.students import Lora, Student
 
@@ -75,6 +76,14 @@ class Method:
         self.config, self.folder = config, folder
         self.training = folder / "training"
 
+    def prepare(self) -> None:
+        """Finds out whether all that is needed is there; called before anything is simulated.
+
+        Raises:
+            InputError: If something is missing or doesn't fit.
+        """
+        student_base(self.config.student)
+
     @property
     def stages(self) -> list[Stage]:
         """Returns what is trained on, one stage after another."""
@@ -127,11 +136,12 @@ class Method:
         release_memory()
         student_config, lora = self.config.student, self.config.student.lora
         student = Student.for_training(
-            student_config.name,
-            Lora(lora.r, lora.alpha, _frozen(lora.targets), lora.layers),
+            student_base(student_config),
+            Lora(lora.r, lora.alpha, _frozen(lora.targets), _layers(student_config)),
             self.config.seed,
             self.adapter(number - 1) if number else None,
             self.dtype,
+            self.device,
         )
         earlier = [RoundResult(**read_json(self.training / f"round-{n}.json")) for n in range(number)]
         writer = MetricsWriter(
@@ -148,13 +158,18 @@ class Method:
         write_json(done, asdict(result))
         return result
 
+    @property
+    def device(self) -> str:
+        """Where the student is trained, "cpu" or "cuda"."""
+        return chosen_device(self.config.device)
+
     @cached_property
     def dtype(self) -> torch.dtype:
         """Arithmetic of training; a resumed run keeps what it began with."""
         chosen = self.training / "dtype.json"
         if not chosen.exists():
             wanted = self.config.student.dtype
-            dtype = faster_dtype() if wanted == "auto" else getattr(torch, wanted)
+            dtype = faster_dtype(self.device) if wanted == "auto" else getattr(torch, wanted)
             write_json(chosen, str(dtype).removeprefix("torch."))
         return getattr(torch, read_json(chosen))
 
@@ -172,6 +187,7 @@ class Method:
             seed=self.config.seed,
             checkpoint_steps=settings.checkpoint_steps,
             bf16=self.dtype == torch.bfloat16,
+            device=self.device,
             resume=True,
         )
 
@@ -179,7 +195,7 @@ class Method:
         stage = self.stages[number]
         path = self.training / f"questions-{number if stage.own_states else 0}.parquet"
         if not path.exists():
-            student = Student.load(self.config.student.name, self.adapter(number - 1))
+            student = Student.load(student_base(self.config.student), self.adapter(number - 1), self.device)
             save(collect(number, student)[: stage.size], path)
         questions = load(path)
         decisions = accumulate(question.kind == "decision" for question in questions)
@@ -274,6 +290,12 @@ class Watch(TrainerCallback):
             "tune_validity": float(np.mean([answer.mass for answer in answers])),
         }
         self.writer.write(state, found)
+
+
+def _layers(student: StudentConfig) -> int | None:
+    """Layers that get an adapter: a pruned student may have fewer than a task's settings ask for."""
+    wanted, there = student.lora.layers, student.layers
+    return wanted if wanted is None or there is None else min(wanted, there)
 
 
 def _frozen(targets: str | list[str]) -> str | tuple[str, ...]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from transformers import PrinterCallback, Trainer
 from transformers.trainer_utils import TrainOutput
@@ -31,6 +30,7 @@ class Schedule:
         checkpoint_steps: Optimizer steps between checkpoints; 0 for none.
         accumulation: Forward passes of one optimizer step.
         bf16: bfloat16 autocast.
+        device: Where the model is, "cpu" or "cuda".
         resume: Go on from the last complete checkpoint, if there is one. Others are removed.
     """
 
@@ -43,6 +43,7 @@ class Schedule:
     checkpoint_steps: int
     accumulation: int = 1
     bf16: bool = True
+    device: str = "cpu"
     resume: bool = False
 
     def arguments(self) -> dict[str, Any]:
@@ -61,9 +62,9 @@ class Schedule:
             "max_grad_norm": 1.0,
             "seed": self.seed,
             "bf16": self.bf16,
-            "use_cpu": not torch.cuda.is_available(),
+            "use_cpu": self.device == "cpu",
             "gradient_checkpointing": False,
-            "dataloader_pin_memory": torch.cuda.is_available(),
+            "dataloader_pin_memory": self.device == "cuda",
             "save_strategy": "steps" if self.checkpoint_steps else "no",
             "save_steps": self.checkpoint_steps or 500,
             "save_total_limit": 1,

@@ -3,7 +3,7 @@
 import json
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -165,7 +165,7 @@ class SimulatorTrainer(SFTTrainer):
         """The exact loss, summed over questions and divided by the optimizer step's number of questions."""
         batch = PackedBatch(**{name: inputs[name] for name in PackedBatch.names()})
         targets = Targets(inputs["hard_Q"], inputs["soft_QC"], inputs["regret_QC"])
-        outputs = model(**batch.model_inputs())
+        outputs = self.outputs(model, batch)
         log_p_QC = choice_log_probabilities(outputs.logits, batch)
         found = terms(log_p_QC, targets)
         questions = len(targets.hard_Q) if num_items_in_batch is None else num_items_in_batch
@@ -173,6 +173,10 @@ class SimulatorTrainer(SFTTrainer):
         loss = found.loss_Q(self.weights).sum() / questions * self.accelerator.num_processes
         self._count(found, log_p_QC)
         return (loss, outputs) if return_outputs else loss
+
+    def outputs(self, model, batch: PackedBatch):
+        """The model's outputs for a batch; a subclass may ask for more of them."""
+        return model(**batch.model_inputs())
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Adds the terms' means over the questions since the last log."""
@@ -265,6 +269,7 @@ MEASURES = (
     "hard",
     "soft",
     "agreement",
+    "hidden",
     "reward",
     "learning_rate",
     "grad_norm",
@@ -296,6 +301,7 @@ def train_round(
     schedule: Schedule,
     weights: Weights,
     callbacks: Sequence[TrainerCallback] = (),
+    kind: Callable[..., SimulatorTrainer] = SimulatorTrainer,
 ) -> RoundResult:
     """Trains `model` in place, once over `rows` in their order.
 
@@ -306,13 +312,14 @@ def train_round(
         schedule: Rates, sizes and checkpoints.
         weights: Weights of the loss's terms.
         callbacks: Of transformers, such as `MetricsWriter`.
+        kind: Makes the trainer.
 
     Raises:
         InputError: A checkpoint can't be written.
     """
     data = [row.row() for row in rows]
     with quiet():
-        trainer = SimulatorTrainer(
+        trainer = kind(
             weights=weights,
             model=model,
             processing_class=tokenizer,

@@ -171,11 +171,14 @@ def _compared(record: Record, setting: str) -> str:
 def _facts(record: Record) -> list[tuple[str, str]]:
     metrics = record.metrics
     seconds = metrics.get("seconds") or {}
+    read = metrics.get("perplexity") or {}
     facts = [
         ("valid answers", formats.share(metrics.get("valid_answers"))),
         ("decisions per second", formats.number(metrics.get("decisions_per_second"))),
         ("from start to report", formats.duration(sum(seconds.values())) if seconds else formats.NOTHING),
         ("questions learned from", formats.count(metrics.get("questions"))),
+        ("perplexity of plain English", formats.number(read.get("student"))),
+        ("the same before training", formats.number(read.get("untuned"))),
     ]
     return [(name, value) for name, value in facts if value != formats.NOTHING]
 

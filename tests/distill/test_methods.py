@@ -10,7 +10,7 @@ import torch
 from transformers import TrainerCallback
 
 from simdistill import registry, rewards
-from simdistill.config import RunConfig, compose
+from simdistill.config import FROM_A_MODEL, RunConfig, compose
 from simdistill.distill.legality import Legality
 from simdistill.distill.methods.sft_filtered import certain
 from simdistill.distill.plain import grpo_round, sft_round
@@ -37,7 +37,7 @@ SMALL = [
     "student.lora.layers=2",
     "student.dtype=float32",
 ]
-METHODS = [name for name in registry.names("methods") if name != "simdistill"]
+METHODS = [name for name in registry.names("methods") if name not in ("simdistill", *FROM_A_MODEL)]
 ROUNDS = {
     "dagger": [16, 8],
     "grpo": [4],

@@ -1,0 +1,209 @@
+"""Soft targets, and the hidden states of a teacher language model.
+
+FitNets (Romero et al., arXiv 1412.6550) with the layer map of TinyBERT (Jiao et al., arXiv 1909.10351) and
+the normalised distance of Patient KD (Sun et al., arXiv 1908.09355): a few positions of a language model have
+states hundreds of times as long as the others, and a plain squared error would be about them.
+
+With h the student's state after a layer, t the teacher's after the layer it is mapped to, and P a projection
+that is learned where their widths differ,
+
+    distance = || P h / |P h| - t / |t| ||^2, averaged over layers and over all positions of the packed batch.
+
+The loss is the exact one of `simdistill.distill.losses` plus `weight * distance`. The weight is found before
+the first step: on the first batches, with the student as it begins, it makes the gradient of the second term,
+in the trained parameters, `SHARE` times as long as that of the first.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file, save_file
+from torch.nn.functional import normalize
+from transformers import PreTrainedModel, TrainerCallback
+
+from simdistill.distill.methods.kd import KD
+from simdistill.distill.packing import PackedBatch
+from simdistill.distill.teacher_model import check_apart, teacher_model
+from simdistill.distill.trainers import (
+    RoundResult,
+    SimulatorTrainer,
+    collate,
+    train_round,
+    training_questions,
+)
+from simdistill.errors import InputError
+from simdistill.pruning import evenly, student_base
+from simdistill.questions import Question
+from simdistill.students import Student
+
+SHARE = 1.0
+"""Length of the gradient of the hidden states' term over that of the exact loss, at the beginning."""
+CALIBRATION_BATCHES = 4
+MATCHING_FILE = "matching.safetensors"
+
+
+class Hidden(KD):
+    """Forward KL to soft targets, and the hidden states of a teacher language model."""
+
+    def prepare(self) -> None:
+        teacher_model(self.config, Student.load(student_base(self.config.student)))
+
+    def train(
+        self, number: int, student: Student, questions: Sequence[Question], callbacks: list[TrainerCallback]
+    ) -> RoundResult:
+        settings, task = self.config.distill, self.config.task
+        rows = training_questions(student, questions, task.scale, settings.temperature)
+        teacher = teacher_model(self.config, student).model.to(self.dtype)  # type: ignore[reportArgumentType]
+        return train_round(
+            student.model,
+            student.tokenizer,
+            rows,
+            self.schedule(number),
+            self.weights,
+            callbacks,
+            partial(HiddenTrainer, teacher=teacher),
+        )
+
+
+class Matching(torch.nn.Module):
+    """The distance between a student's hidden states and a teacher's.
+
+    Attributes:
+        teacher_layers: For each layer of the student, the layer of the teacher that it is to resemble.
+        projection: From the student's width to the teacher's; None where they are equal.
+        weight: Of the distance in the loss; NaN until it is known.
+    """
+
+    def __init__(self, student: PreTrainedModel | PeftModel, teacher: PreTrainedModel | PeftModel):
+        super().__init__()
+        ours, theirs = student.config, teacher.config
+        self.teacher_layers = evenly(ours.num_hidden_layers, theirs.num_hidden_layers)
+        self.projection: torch.nn.Linear | None = None
+        if ours.hidden_size != theirs.hidden_size:
+            self.projection = torch.nn.Linear(ours.hidden_size, theirs.hidden_size, bias=False)
+            torch.nn.init.eye_(self.projection.weight)
+        self.weight: torch.Tensor
+        self.register_buffer("weight", torch.tensor(torch.nan))
+
+    def forward(self, ours: Sequence[torch.Tensor], theirs: Sequence[torch.Tensor]) -> torch.Tensor:
+        """The mean distance over layers and positions.
+
+        Args:
+            ours: The student's hidden states (1, T, width), of the embeddings and then of each layer.
+            theirs: The teacher's, likewise.
+        """
+        distances = []
+        for state, layer in zip(ours[1:], self.teacher_layers, strict=True):
+            state = state.float() if self.projection is None else self.projection(state.float())
+            difference = normalize(state, dim=-1) - normalize(theirs[layer + 1].float(), dim=-1)
+            distances.append(difference.square().sum(-1).mean())
+        return torch.stack(distances).mean()
+
+
+class HiddenTrainer(SimulatorTrainer):
+    """The exact loss plus the distance between hidden states; the log has it as `hidden`, unweighted.
+
+    Args:
+        teacher: With the student's tokenizer, `sdpa` attention, and weights of its own.
+        kwargs: As for `SimulatorTrainer`.
+
+    Raises:
+        InputError: The teacher shares weights with the student.
+    """
+
+    def __init__(self, *, teacher: PreTrainedModel | PeftModel, **kwargs):
+        check_apart(kwargs["model"], teacher)
+        super().__init__(**kwargs)
+        self.teacher = teacher.to(self.args.device).eval().requires_grad_(False)  # type: ignore[arg-type]
+        self.matching = Matching(self.model, teacher).to(self.args.device)  # type: ignore[arg-type]
+
+    def train(self, resume_from_checkpoint=None, **kwargs):
+        """Trains; the weight of the hidden states is found first, or read from the checkpoint."""
+        if resume_from_checkpoint is None:
+            self._calibrate()
+        else:
+            self._load_matching(Path(resume_from_checkpoint))
+        return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+
+    def outputs(self, model, batch: PackedBatch):
+        """The student's outputs, hidden states among them."""
+        return model(**batch.model_inputs(), output_hidden_states=True)
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        """The exact loss plus the weighted distance, both as means over the optimizer step's questions."""
+        loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
+        distance = self._distance(inputs, outputs)
+        questions = len(inputs["hard_Q"])
+        self._sums["hidden"] = self._sums.get("hidden", 0.0) + distance.detach() * questions
+        share = 1.0 if num_items_in_batch is None else questions / num_items_in_batch
+        loss = loss + self.matching.weight * distance * share * self.accelerator.num_processes
+        return (loss, outputs) if return_outputs else loss
+
+    def create_optimizer(self, model=None):
+        """The optimizer of the adapter and, where there is one, of the projection."""
+        optimizer = super().create_optimizer(model)
+        projection = list(self.matching.parameters())
+        if projection:
+            optimizer.add_param_group({"params": projection, "weight_decay": 0.0})
+            # The trainer forgets gradients of its own model's weights alone.
+            optimizer.register_step_post_hook(lambda *_: self.matching.zero_grad())
+        return optimizer
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """Saves the adapter, and beside it the projection and the weight."""
+        super().save_model(output_dir, _internal_call)
+        folder = Path(output_dir or str(self.args.output_dir))
+        save_file(self.matching.state_dict(), folder / MATCHING_FILE)
+
+    def _load_matching(self, checkpoint: Path) -> None:
+        path = checkpoint / MATCHING_FILE
+        try:
+            self.matching.load_state_dict(load_file(path, device=str(self.args.device)))
+        except (OSError, RuntimeError) as error:
+            raise InputError(
+                f"{path} can't be read: {error}. Remove {checkpoint} and resume: training then begins anew."
+            ) from error
+
+    def _distance(self, inputs: dict, outputs) -> torch.Tensor:
+        with torch.no_grad():
+            taught = self.teacher.base_model(
+                input_ids=inputs["input_ids"],
+                position_ids=inputs["position_ids"],
+                attention_mask=inputs["attention_mask"],
+                output_hidden_states=True,
+                use_cache=False,
+            )
+        return self.matching(outputs.hidden_states, taught.hidden_states)
+
+    def _calibrate(self) -> None:
+        """Sets the weight from gradients on the first batches."""
+        size = self.args.per_device_train_batch_size
+        model: Any = self.model
+        trained = [weight for weight in model.parameters() if weight.requires_grad]
+        rows: list[dict] = self.train_dataset.to_list()[: CALIBRATION_BATCHES * size]  # type: ignore[union-attr]
+        exact, hidden = 0.0, 0.0
+        model.train()
+        for begin in range(0, len(rows), size):
+            batch = collate(rows[begin : begin + size])
+            inputs = {name: tensor.to(self.args.device) for name, tensor in batch.items()}
+            with self.compute_loss_context_manager():
+                loss, outputs = super().compute_loss(model, inputs, True)
+                distance = self._distance(inputs, outputs)
+            exact += _length(loss, trained)
+            hidden += _length(distance, trained)
+        self._sums, self._questions = {}, 0
+        if hidden == 0.0:
+            raise InputError(
+                "The student's hidden states are the teacher's; there is nothing to learn from it."
+            )
+        self.matching.weight.fill_(SHARE * exact / hidden)
+
+
+def _length(loss: torch.Tensor, weights: list[torch.nn.Parameter]) -> float:
+    """The Euclidean length of a loss's gradient."""
+    gradients = torch.autograd.grad(loss, weights, retain_graph=True, allow_unused=True)
+    return float(torch.stack([g.float().square().sum() for g in gradients if g is not None]).sum().sqrt())

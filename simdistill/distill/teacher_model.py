@@ -1,0 +1,46 @@
+"""The language model that a method learns from, beside the student in memory."""
+
+import torch
+
+from simdistill.config import RunConfig, check_teacher_model
+from simdistill.errors import InputError
+from simdistill.students import Student
+from simdistill.teachers.language_model import check_same_words
+
+
+def teacher_model(config: RunConfig, student: Student) -> Student:
+    """Loads the teacher of a run, its adapter merged, on the student's device.
+
+    Args:
+        config: The run.
+        student: Who learns from it.
+
+    Raises:
+        InputError: There is none, its words aren't the student's, or it is what the student begins as.
+    """
+    check_teacher_model(config)
+    teacher = Student.load(str(config.teacher.model), config.teacher.adapter, student.model.device.type)
+    check_same_words(teacher, student)
+    if config.teacher.adapter is None and teacher.base.sha256 == student.base.sha256:
+        raise InputError(
+            f"teacher.model={config.teacher.model} is what the student begins as, so there is nothing to "
+            "learn from it; set teacher.adapter, or teacher.model to a trained model (simdistill export RUN)"
+        )
+    return teacher
+
+
+def check_apart(student: torch.nn.Module, teacher: torch.nn.Module) -> None:
+    """Checks that a teacher has weights of its own.
+
+    A teacher that is an adapter on the student's base object answers with whichever adapter is active, so
+    that the two never differ: TRL's loss is then 0, without a word.
+
+    Raises:
+        InputError: They share weights.
+    """
+    own = {weight.data_ptr() for weight in student.parameters()}
+    if any(weight.data_ptr() in own for weight in teacher.parameters()):
+        raise InputError(
+            "The teacher shares its weights with the student, so it would always agree; load it as an object "
+            "of its own, as in Student.load(model, adapter)"
+        )

@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Sequence
 from fnmatch import fnmatch
+from multiprocessing import get_context
 from pathlib import Path
 
 from rich.console import Console
@@ -43,7 +44,8 @@ def prepare(protocol_path: Path, folder: Path) -> Protocol:
     copy = folder / FILE
     if copy.exists() and load_protocol(copy) != protocol:
         raise InputError(f"{copy} is another protocol than {protocol_path}; take another folder")
-    protocol.check()
+    with get_context("spawn").Pool(1) as pool:  # methods load torch, which isn't needed here beside the runs
+        pool.apply(protocol.check)
     write_text(copy, protocol_path.read_text(encoding="utf-8"))
     return protocol
 

@@ -14,7 +14,7 @@ from rich.table import Table
 from simdistill.files import write_text
 from simdistill.leaderboard.board import ANCHORS, COMPARED, SETTINGS
 from simdistill.report import formats
-from simdistill.report.figures import CHOICE_COLOURS, VARIABLES, svg
+from simdistill.report.figures import CHOICE_COLOURS, FAINT, VARIABLES, svg
 from simdistill.report.formats import estimate
 
 FILE = "leaderboard.html"
@@ -130,7 +130,7 @@ def _quality(board: Mapping[str, Any], colours: Mapping[str, str]) -> Markup:
                     minutes = found["minutes"]["mean"]
                     axes.plot([minutes], [value["mean"]], marker, color=colours[method], markersize=8)
         axes.set(xlabel="minutes of wall time, from simulator to metrics", xlim=(0, None))
-        axes.axhline(0, color=colours and "#b4bcc6", linewidth=1.5)
+        axes.axhline(0, color=FAINT, linewidth=1.5)
         _percent(axes.yaxis)
 
     return svg("quality", "Cost over the reference against wall time", 870, 300, draw)

@@ -60,6 +60,8 @@ def read_results(folder: Path, protocol: Protocol) -> tuple[list[Result], list[R
             found[result.cell] = result
         except InputError as error:
             refused.append(Refused(str(path.relative_to(folder)), str(error)))
+        except KeyError as error:
+            refused.append(Refused(str(path.relative_to(folder)), f"its metrics lack {error}"))
     return [found[cell] for cell in protocol.cells if cell in found], refused
 
 

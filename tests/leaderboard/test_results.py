@@ -79,6 +79,12 @@ def test_a_file_that_is_cut_off_is_refused_and_others_count(folder, protocol):
     assert len(results) == 1 and "can't be read" in refused[0].reason
 
 
+def test_metrics_that_lack_a_field_are_refused(folder, protocol):
+    path = folder / str(CELL) / "metrics.json"
+    write_json(path, {name: value for name, value in read_json(path).items() if name != "states_searched"})
+    assert reasons(folder, protocol) == ["its metrics lack 'states_searched'"]
+
+
 def test_a_second_result_of_a_cell_is_refused(folder, protocol):
     (folder / str(CELL)).rename(folder / "a")
     (folder / "b").mkdir()
@@ -117,8 +123,8 @@ def test_a_method_beyond_the_budget_is_told():
     protocol = load_protocol(PROTOCOLS / "cpu-v1.yaml")
     with pytest.raises(InputError, match="sft on queueing takes 384 questions, the budget is 380"):
         protocol.model_copy(update={"questions": 380}).check()
-    with pytest.raises(InputError, match="takes 1376 states, the budget is 1000"):
-        protocol.model_copy(update={"states": 1000}).check()
+    with pytest.raises(InputError, match="takes 992 states, the budget is 900"):
+        protocol.model_copy(update={"states": 900}).check()
 
 
 def test_a_teacher_of_the_runs_own_is_no_reference():

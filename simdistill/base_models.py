@@ -23,7 +23,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 
 from simdistill import registry
 from simdistill.errors import InputError
-from simdistill.files import read_json, replacing_folder, write_json, writing
+from simdistill.files import read_json, replacing_folder, sha256, write_json, writing
 from simdistill.machine import quiet
 
 SOURCE_FILE = "source.json"
@@ -181,12 +181,6 @@ def convert_gguf(gguf: Path, folder: Path) -> None:
             model.__dict__.pop(name, None)
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def check_sha256(path: Path, expected: str) -> None:

@@ -245,6 +245,32 @@ def export(
 
 
 @app.command()
+def leaderboard(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Holds protocol.yaml and a folder for each cell.")
+    ] = Path("benchmarks/results/cpu-v1"),
+    json: Annotated[bool, typer.Option("--json", help="Print the board as data, write no page.")] = False,
+) -> None:
+    """Write the page of a leaderboard from its results' files alone.
+
+    For example: simdistill leaderboard benchmarks/results/cpu-v1
+    """
+    from simdistill.leaderboard import board, load_protocol, read_results
+
+    protocol = load_protocol(folder / "protocol.yaml")
+    found = board(protocol, *read_results(folder, protocol))
+    if json:
+        import json as notation
+
+        typer.echo(notation.dumps(found, indent=2, allow_nan=False))
+        return
+    from simdistill.leaderboard.page import show, write_page
+
+    show(found, _wide())
+    typer.echo(f"leaderboard: {write_page(found, folder)}")
+
+
+@app.command()
 def fetch() -> None:
     """Get the embedded student into the cache, checked, and converted once."""
     from simdistill.base_models import SMOLLM2_135M

@@ -8,8 +8,10 @@ the current folder of the user, then from simdistill itself.
 """
 
 import difflib
+import hashlib
 import itertools
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -74,6 +76,18 @@ class Ranges(_Config):
         default_factory=dict,
         description="numeric property of the simulator's Params -> bounds, as load: {high: 0.9}",
     )
+
+
+class Withheld(Ranges):
+    """Stands in for ranges that a training run has no business to know."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in ("values", "require"):
+            raise InputError(
+                "task.parameters.out_of_distribution is withheld from training: "
+                "these ranges are for the examination only"
+            )
+        return super().__getattribute__(name)
 
 
 class ParametersConfig(_Config):
@@ -336,6 +350,23 @@ class RunConfig(_Config):
     )
 
 
+PLACE = ("seed", "output", "workers", "threads")
+"""Fields in which two runs of the same thing may differ: chance and place."""
+
+
+def fingerprint(values: Mapping[str, Any]) -> str:
+    """SHA-256 of a run's resolved configuration in plain values, without the fields of `PLACE`."""
+    kept = {name: value for name, value in values.items() if name not in PLACE}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+
+def for_training(config: RunConfig) -> RunConfig:
+    """Returns what teacher and student may know of a run: its out-of-distribution ranges are withheld."""
+    task = config.task
+    parameters = task.parameters.model_copy(update={"out_of_distribution": Withheld()})
+    return config.model_copy(update={"task": task.model_copy(update={"parameters": parameters})})
+
+
 def compose(overrides: list[str], check: bool = True) -> list[RunConfig]:
     """Composes one run, or several where an override sweeps (`seed=0,1,2`), in the sweep's order.
 
@@ -370,7 +401,7 @@ def load_config(path: Path | str) -> RunConfig:
     Raises:
         InputError: When the file is missing, isn't YAML, or doesn't describe a run.
     """
-    return _validated(_read_yaml(Path(path)), str(path))
+    return _validated(read_yaml(Path(path)), str(path))
 
 
 def tasks() -> dict[str, Path]:
@@ -385,7 +416,7 @@ def tasks() -> dict[str, Path]:
 
 def describe_task(path: Path) -> str:
     """A task's one line."""
-    return str((_read_yaml(path).get("task") or {}).get("description", ""))
+    return str((read_yaml(path).get("task") or {}).get("description", ""))
 
 
 def check_names(config: RunConfig) -> None:
@@ -455,12 +486,17 @@ def _folders() -> list[Path]:
 def _is_task(path: Path) -> bool:
     """Whether a YAML file is a task: other tools leave theirs in the current folder, too."""
     try:
-        return {"task", "defaults"} <= _read_yaml(path).keys()
+        return {"task", "defaults"} <= read_yaml(path).keys()
     except InputError:
         return False
 
 
-def _read_yaml(path: Path) -> dict:
+def read_yaml(path: Path) -> dict:
+    """Reads a mapping of fields.
+
+    Raises:
+        InputError: When the file is missing or isn't one.
+    """
     try:
         value = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -489,6 +489,29 @@ def over(cases: Sequence[Case], setting: str, name: str, reference: str, seed: i
     return bootstrap_interval(lambda p: p[..., 0].sum(-1) / p[..., 1].sum(-1) - 1, pair_UX, _random(seed))
 
 
+def regret(
+    cases: Sequence[Case], setting: str, name: str, reference: str, task: TaskConfig, seed: int
+) -> Interval | None:
+    """Returns a policy's cost beyond the reference's per decision, by the decisions it takes in simulation.
+
+    None where the policy wasn't examined, is unstable or decides nothing.
+    """
+    pair_UX = units(cases, setting, (name, reference))
+    if pair_UX is None:
+        return None
+    span = 1.0 if task.kind == "terminating" else task.warm_up + task.horizon
+    played = [
+        [r.decisions for r in case.costs[name].replications if r] for case in cases if case.setting == setting
+    ]
+    if not all(sum(decisions) for decisions in played):
+        return None
+    rate_P = [np.mean(decisions) / span for decisions in played]
+    rows_UX = np.column_stack([pair_UX, np.broadcast_to(rate_P, len(pair_UX))])
+    return bootstrap_interval(
+        lambda p: (p[..., 0] - p[..., 1]).sum(-1) / p[..., 2].sum(-1), rows_UX, _random(seed)
+    )
+
+
 def gap_closed(
     cases: Sequence[Case], setting: str, name: str, heuristic: str, reference: str, seed: int
 ) -> Interval | None:

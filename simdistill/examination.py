@@ -1,5 +1,6 @@
 """The examination of one run, and what it writes: `metrics.json`, `examination.json`, `rollouts.jsonl`."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import safe_open
 
 from simdistill import evaluation, forecasting, registry
 from simdistill.compute import Map
@@ -247,7 +249,9 @@ class Examination:
 
     def _metrics(self, folder: Path, teacher: SearchTeacher) -> dict:
         distilled = read_json(folder / "distilled.json")
-        work = self.asking.student.work
+        student = self.asking.student
+        training = folder / "training"
+        own_states = [read_json(path) for path in sorted(training.glob("own-states-*.json"))]
         own = [
             f["message"]
             for path in sorted((folder / "training").glob("failures-*.json"))
@@ -281,19 +285,26 @@ class Examination:
                     )
                 ]
             },
+            "over_teacher": self._over("student", "teacher"),
+            "regret_per_decision": self._regret(),
             "valid_answers": self.asking.valid,
             "answer_mass": self.asking.mass,
             "untuned_valid_answers": self.untuned_valid,
             "perplexity": self.perplexity,
             "forecasts": self._forecast_metrics(),
-            "decisions_per_second": work.decisions_per_second,
+            "decisions_per_second": student.work.decisions_per_second,
             "questions": distilled["questions"],
             "questions_asked": len(self.asking.answers),
-            "tokens": {"trained": distilled["tokens"], "examined": work.tokens},
+            "tokens": {"trained": distilled["tokens"], "examined": student.work.tokens},
             "simulator_steps": {
                 "teach": sum(generation.decisions for generation in teacher.generations),
+                "own_states": sum(found["simulator_steps"] for found in own_states),
                 "examine": sum(r.decisions for r in replications),
             },
+            "states_searched": sum(g.states for g in teacher.generations)
+            + sum(found["states"] for found in own_states),
+            "updates": [read_json(path)["steps"] for path in sorted(training.glob("round-*.json"))],
+            "parameters": _parameters(student, folder / "adapter"),
             "generations": [
                 {
                     "generation": g.number,
@@ -332,9 +343,20 @@ class Examination:
             "over_reference": self._over(name),
         }
 
-    def _over(self, name: str) -> dict:
+    def _over(self, name: str, other: str | None = None) -> dict:
+        """Returns a policy's relative cost over another's, the reference's if none is named."""
+        reference = other or self.reference
         found = {
-            setting: evaluation.over(self.cases, setting, name, self.reference, self.settings.seed)
+            setting: evaluation.over(self.cases, setting, name, reference, self.settings.seed)
+            for setting in SETTINGS
+        }
+        return {setting: interval.as_dict() if interval else None for setting, interval in found.items()}
+
+    def _regret(self) -> dict:
+        found = {
+            setting: evaluation.regret(
+                self.cases, setting, "student", self.reference, self.task, self.settings.seed
+            )
             for setting in SETTINGS
         }
         return {setting: interval.as_dict() if interval else None for setting, interval in found.items()}
@@ -424,6 +446,13 @@ class Examination:
             "stationary": case.stationary_S["student"][rows_S].reshape(shape).tolist(),
             "stationary_policy": "student",
         }
+
+
+def _parameters(student: Student, adapter: Path) -> dict:
+    """Returns how many parameters were trained, and how many there are with them."""
+    with safe_open(adapter / "adapter_model.safetensors", "np") as weights:
+        trained = sum(math.prod(weights.get_slice(name).get_shape()) for name in weights.keys())  # noqa: SIM118
+    return {"trained": trained, "all": student.model.num_parameters() + trained}
 
 
 def _told(params: Parameters) -> dict:

@@ -1,5 +1,6 @@
 """Files that are either whole or not there: written under a temporary name, then renamed."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -55,6 +56,12 @@ def read_lines(path: Path | str) -> list[dict]:
         if line.endswith("\n"):
             rows.append(json.loads(line))
     return rows
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @contextmanager

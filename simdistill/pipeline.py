@@ -12,8 +12,8 @@ from rich.console import Console
 
 from simdistill import questions, registry, terminal
 from simdistill import report as reporting
-from simdistill.compute import Map, simulating
-from simdistill.config import RunConfig
+from simdistill.compute import Map, simulating, training
+from simdistill.config import RunConfig, for_training
 from simdistill.distill.method import Method
 from simdistill.environment.language import Language
 from simdistill.examination import Asking, Examination
@@ -21,6 +21,7 @@ from simdistill.files import read_json, write_json
 from simdistill.machine import chosen_device, release_memory
 from simdistill.own_states import visit
 from simdistill.process import TRAIN, TUNE, Policy
+from simdistill.process.streams import without_tests
 from simdistill.pruning import layers_kept, student_base
 from simdistill.questions import Question
 from simdistill.record import Record, environment
@@ -85,11 +86,12 @@ def _go(record: Record, console: Console, again: bool = False) -> Path:
         ):
             if not (record.folder / "environment.json").exists():
                 write_json(record.folder / "environment.json", environment())
-            run = Run(record, config, compute, progress)
-            run.prepare()
-            run.teach()
-            run.distil()
-            run.examine(again)
+            taught = Run(record, for_training(config), training(compute), progress)
+            taught.prepare()
+            with without_tests():
+                taught.teach()
+                taught.distil()
+            Run(record, config, compute, progress).examine(again)
             _with_spent(record)
             with record.timed("report"):
                 page = reporting.write_report(record.folder)
@@ -102,9 +104,9 @@ def _go(record: Record, console: Console, again: bool = False) -> Path:
 
 
 def _with_spent(record: Record) -> None:
-    """Brings times and memory in `metrics.json` up to date."""
+    """Brings times, memory and provenance in `metrics.json` up to date."""
     path = record.folder / "metrics.json"
-    write_json(path, read_json(path) | record.spent())
+    write_json(path, read_json(path) | record.spent() | record.provenance())
 
 
 class Run:
@@ -247,6 +249,11 @@ class Run:
             label = partial(search_group, config.task.simulator, config.teacher, teacher.policy)
             searched = [item for found in self.compute(label, groups) for item in found]
             write_json(self.training / f"failures-{number}.json", [asdict(failure) for failure in failures])
+            steps = sum(item.values.decisions for item in searched)
+            write_json(
+                self.training / f"own-states-{number}.json",
+                {"states": len(searched), "simulator_steps": steps},
+            )
             return self._questions(teacher, searched, teacher.label(searched), "train", number)
 
     def _teacher(self) -> SearchTeacher:

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from simdistill import config as configuration
 from simdistill.config import RunConfig
 from simdistill.errors import InputError
-from simdistill.files import read_json, write_json
+from simdistill.files import read_json, sha256, write_json
 
 PACKAGES = (
     "simdistill",
@@ -30,6 +30,12 @@ PACKAGES = (
     "numpy",
     "scipy",
 )
+
+
+LAYOUT = 1
+"""Of `metrics.json`; only results of one layout can be compared."""
+
+WEIGHTS = "adapter/adapter_model.safetensors"
 
 
 class Record:
@@ -109,6 +115,17 @@ class Record:
         """Returns seconds by stage and peak memory so far."""
         path = self.folder / "training" / "spent.json"
         return read_json(path) if path.exists() else {"seconds": {}, "peak_memory_mb": 0.0}
+
+    def provenance(self) -> dict:
+        """Returns what ties the results to sources, configuration, questions and adapter."""
+        environment = read_json(self.folder / "environment.json")
+        return {
+            "layout": LAYOUT,
+            "versions": environment["versions"],
+            "commit": environment["commit"],
+            "config_sha256": configuration.fingerprint(configuration.read_yaml(self.folder / "config.yaml")),
+            "sha256": {name: sha256(self.folder / name) for name in ("questions.parquet", WEIGHTS)},
+        }
 
 
 def peak_memory_mb() -> float:

@@ -105,6 +105,15 @@ def test_ratios_pool_totals_over_parameter_sets():
     assert over.low <= over.mean <= over.high
 
 
+def test_regret_is_cost_beyond_the_reference_over_decisions(cases, config):
+    evaluation.confirm(config.task, config.evaluation, cases[:1], map, lambda done, total: None)
+    found = evaluation.regret(cases, "default", "join_shortest_queue", "optimum", config.task, 0)
+    assert found is not None
+    # Two jobs a minute arrive, and each is decided about.
+    assert found.mean == pytest.approx((JSQ - OPTIMUM) / 2.0, rel=0.03)
+    assert evaluation.regret(cases, "default", "random", "optimum", config.task, 0) is None
+
+
 def test_an_unstable_set_leaves_no_ratio():
     cases = pooled({"student": [1.1, None], "heuristic": [1.2, 12.0], "optimum": [1.0, 10.0]})
     assert evaluation.over(cases, "in_distribution", "student", "optimum", 0) is None

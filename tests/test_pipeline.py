@@ -1,5 +1,6 @@
 """The whole job with a tiny student: every file, resuming, and what is said when something is wrong."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from rich.console import Console
 from safetensors import safe_open
 
 from simdistill import pipeline, questions
-from simdistill.config import compose
+from simdistill.config import compose, fingerprint
 from simdistill.distill.methods.simdistill import SimDistill
 from simdistill.errors import InputError
 from simdistill.files import read_json, read_lines
@@ -106,7 +107,29 @@ def test_metrics_hold_what_is_promised(finished):
     forecasts = metrics["forecasts"]
     assert forecasts["states"] == 4 and forecasts["skill"]["ci95"][0] <= forecasts["skill"]["mean"]
     assert forecasts["log_score"]["simulator"] < forecasts["log_score"]["student"]
-    assert metrics["simulator_steps"]["teach"] > 0
+    assert metrics["simulator_steps"]["teach"] > 0 and metrics["simulator_steps"]["own_states"] > 0
+    assert metrics["states_searched"] == 8 * 4 * 2 + 16
+    assert set(metrics["over_teacher"]) == set(metrics["regret_per_decision"]) == settings
+    assert sum(metrics["updates"]) == 9
+
+
+def test_metrics_say_what_they_are_of(finished):
+    metrics = read_json(finished / "metrics.json")
+    assert metrics["versions"]["torch"] and metrics["commit"]
+    for name, checksum in metrics["sha256"].items():
+        assert hashlib.sha256((finished / name).read_bytes()).hexdigest() == checksum
+    trained = Student.load(read_yaml(finished / "config.yaml")["student"]["name"], finished / "adapter")
+    with safe_open(finished / "adapter" / "adapter_model.safetensors", "pt") as weights:
+        count = sum(weights.get_tensor(name).numel() for name in weights.keys())  # noqa: SIM118
+    assert metrics["parameters"] == {"trained": count, "all": count + trained.model.num_parameters()}
+
+
+def test_seed_and_place_do_not_change_a_configurations_fingerprint(finished, tiny_folder, tmp_path):
+    known = read_json(finished / "metrics.json")["config_sha256"]
+    elsewhere = small(tiny_folder, tmp_path, "seed=5", "workers=2", "threads=2")
+    other = small(tiny_folder, tmp_path, "distill.questions=47")
+    assert fingerprint(elsewhere.model_dump(mode="json")) == known
+    assert fingerprint(other.model_dump(mode="json")) != known
 
 
 def test_questions_are_a_dataset_and_tell_whose_states_they_are(finished):

@@ -8,10 +8,13 @@ more than a decision epoch of a simple model.
 """
 
 from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
 from zlib import crc32
 
 import numpy as np
 
+from simdistill.errors import InputError
 from simdistill.process.distributions import Distribution, Exponential, beyond
 
 BLOCK = 64
@@ -30,8 +33,34 @@ shuffles or initialises."""
 SeedPath = tuple[int, ...]
 
 
+_closed = False
+"""Whether the test tree is closed in this process."""
+
+
+@contextmanager
+def without_tests() -> Iterator[None]:
+    """Closes the test tree to this process while the block runs: to draw from it is an `InputError`.
+
+    Teaching and training run inside, so that no student has seen what examines it.
+    """
+    global _closed
+    before, _closed = _closed, True
+    try:
+        yield
+    finally:
+        _closed = before
+
+
+def _check_open(path: SeedPath) -> None:
+    if _closed and path[1:2] == (TEST,):
+        raise InputError(
+            f"seed path {list(path)}: training can't draw from the test tree; take one below TRAIN or TUNE"
+        )
+
+
 def generator(path: SeedPath) -> np.random.Generator:
     """Returns the numpy generator at a seed path (root seed first)."""
+    _check_open(path)
     return np.random.default_rng(np.random.SeedSequence(path[0], spawn_key=path[1:]))
 
 
@@ -44,6 +73,7 @@ class Streams:
 
     def __init__(self, path: SeedPath):
         self.path = tuple(int(key) for key in path)
+        _check_open(self.path)
         self._blocks: dict[tuple[str, int, int], list[float]] = {}
 
     def uniform(self, source: str, entity: int, visit: int = 0) -> float:

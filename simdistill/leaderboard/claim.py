@@ -1,0 +1,138 @@
+"""The claim that a board is about, condition by condition.
+
+Simulator-consistent distillation brings a student nearer to the reference than imitation, and than imitation
+followed by reinforcement learning, at the same budget; and near enough to be of use. A condition is met, not
+met, or undecided where the intervals leave it open.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from simdistill.leaderboard import compare
+from simdistill.leaderboard.protocol import Protocol
+from simdistill.leaderboard.results import Result
+from simdistill.process.streams import generator
+
+SUBJECT = "simdistill"
+RIVALS = ("sft", "sft_grpo")
+SHARE = 0.75
+LIMITS = {"in_distribution": 0.03, "out_of_distribution": 0.08}
+LEAST_BETTER = 2
+"""Tasks on which the student must be better than the practitioner's heuristic."""
+LEAST_UPDATES = 50
+"""Of GRPO; with fewer it isn't trained."""
+
+NOTHING = {"mean": None, "ci95": None, "seeds": 0, "p": None}
+"""A comparison without a common seed."""
+
+Methods = Mapping[str, Mapping[int, Result]]
+"""Method -> seed -> result, of one task."""
+
+
+def claim(runs: Mapping[str, Methods], protocol: Protocol) -> dict[str, Any]:
+    """Returns the verdict with every condition and its numbers, on the tasks that `SUBJECT` was run on.
+
+    Args:
+        runs: Results by task, method and seed.
+        protocol: Says which cells there are.
+    """
+    tasks = {task: methods for task, methods in runs.items() if methods.get(SUBJECT)}
+    untrained = _untrained(tasks)
+    planned = [cell for cell in protocol.cells if cell.method in (SUBJECT, *RIVALS)]
+    done = sum(cell.seed in runs[cell.task].get(cell.method, {}) for cell in planned)
+    conditions = [
+        _nearer(tasks, rival, setting) for rival in RIVALS if rival not in untrained for setting in LIMITS
+    ]
+    conditions += [_close(tasks, setting) for setting in LIMITS]
+    conditions.append(_useful(tasks))
+    met = [condition["met"] for condition in conditions]
+    verdict = "refuted" if False in met else "established" if all(met) else "not decided"
+    return {
+        "verdict": verdict,
+        "conditions": conditions,
+        "not_trained": untrained,
+        "cells": {"run": done, "planned": len(planned)},
+        "tasks_not_run": [task for task in protocol.tasks if task not in tasks],
+    }
+
+
+def _untrained(tasks: Mapping[str, Methods]) -> list[str]:
+    """Returns `sft_grpo` where a run of it has made too few updates of GRPO."""
+    last = [
+        result.metrics["updates"][-1] for m in tasks.values() for result in m.get("sft_grpo", {}).values()
+    ]
+    return ["sft_grpo"] if last and min(last) < LEAST_UPDATES else []
+
+
+def _nearer(tasks: Mapping[str, Methods], rival: str, setting: str) -> dict:
+    """Whether the student is nearer to the reference than the rival's on most tasks, and nowhere farther."""
+    found = {task: compare.on_task(methods, SUBJECT, rival, setting) for task, methods in tasks.items()}
+    adjusted = compare.holm([row["p"] if row else None for row in found.values()])
+    rows = [
+        {"task": task, **(row or NOTHING), "p_holm": p}
+        for (task, row), p in zip(found.items(), adjusted, strict=True)
+    ]
+    sides = [compare.side(row["ci95"]) for row in rows]
+    needed = max(1, math.ceil(SHARE * len(tasks)))
+    better, worse = sides.count("better"), sides.count("worse")
+    words = setting.replace("_", " ")
+    return {
+        "condition": f"nearer to the reference than {rival} on at least {needed} of {len(tasks)} tasks and "
+        f"farther on none, {words}",
+        "met": False if worse else True if better >= needed else None,
+        "better": better,
+        "better_after_holm": sum(
+            s == "better" and (row["p_holm"] or 0.0) < compare.LEVEL
+            for s, row in zip(sides, rows, strict=True)
+        ),
+        "worse": worse,
+        "tasks": rows,
+    }
+
+
+def _close(tasks: Mapping[str, Methods], setting: str) -> dict:
+    """Whether the median over tasks is near enough to the reference."""
+    limit = LIMITS[setting]
+    found_TR = [compare.losses_by_seed(methods[SUBJECT], setting) for methods in tasks.values()]
+    losses_TR = [np.array(list(loss_R.values())) for loss_R in found_TR if loss_R]
+    found = compare.median(losses_TR, generator((0,))) if losses_TR else {"mean": None, "ci95": None}
+    return {
+        "condition": f"median over tasks at most {limit:.0%} over the reference, {setting.replace('_', ' ')}",
+        "met": _at_most(found, limit),
+        "limit": limit,
+        **found,
+    }
+
+
+def _at_most(found: Mapping[str, Any], limit: float) -> bool | None:
+    """A median above the limit is undecided as long as its interval holds the limit, or there is none."""
+    if found["mean"] is None:
+        return None
+    if found["mean"] <= limit:
+        return True
+    return False if found["ci95"] is not None and found["ci95"][0] > limit else None
+
+
+def _useful(tasks: Mapping[str, Methods]) -> dict:
+    """Whether the student is better than the practitioner's heuristic on some tasks, in distribution."""
+    setting = "in_distribution"
+    rows = []
+    for task, methods in tasks.items():
+        student_R = compare.losses_by_seed(methods[SUBJECT], setting)
+        heuristic_R = compare.losses_by_seed(methods[SUBJECT], setting, _heuristic)
+        rows.append({"task": task, **(compare.paired(student_R, heuristic_R) or NOTHING)})
+    sides = [compare.side(row["ci95"]) for row in rows]
+    better, open_ = sides.count("better"), len(sides) - sides.count("worse")
+    return {
+        "condition": f"better than the heuristic on at least {LEAST_BETTER} tasks, in distribution",
+        "met": True if better >= LEAST_BETTER else False if rows and open_ < LEAST_BETTER else None,
+        "better": better,
+        "tasks": rows,
+    }
+
+
+def _heuristic(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
+    return metrics["policies"][metrics["heuristic"]]["over_reference"]

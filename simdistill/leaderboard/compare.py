@@ -1,0 +1,202 @@
+"""Statistics of a board. The unit is a training seed: differences are paired by it, on the same parameters.
+
+Axes: T tasks, R runs (training seeds) of a method on a task.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from simdistill.leaderboard.results import Result
+from simdistill.statistics import mean_interval
+
+LIMIT = 1.0
+"""The largest loss: that of a student under which queues grow or that costs more than twice the reference."""
+LEVEL = 0.05
+DRAWS = 2000
+
+
+def loss(over: Mapping[str, Any] | None) -> float:
+    """Returns cost over the reference's minus one, at most `LIMIT`; `LIMIT` where the policy is unstable."""
+    return LIMIT if over is None else min(float(over["mean"]), LIMIT)
+
+
+def _student(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
+    return metrics["over_reference"]
+
+
+def _reference(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
+    return metrics["policies"][metrics["reference"]]["over_reference"]
+
+
+def losses_by_seed(
+    runs: Mapping[int, Result],
+    setting: str,
+    over: Callable[[Mapping[str, Any]], Mapping[str, Any]] = _student,
+) -> dict[int, float]:
+    """Returns the loss of each seed of a method on a task (R).
+
+    Seeds for which the reference itself has no cost in this setting are left out.
+
+    Args:
+        runs: Results by seed.
+        setting: Where it was examined.
+        over: Gives the costs over the reference of a run's metrics; the student's by default.
+    """
+    return {
+        seed: loss(over(result.metrics)[setting])
+        for seed, result in sorted(runs.items())
+        if _reference(result.metrics)[setting] is not None
+    }
+
+
+def on_task(runs: Mapping[str, Mapping[int, Result]], first: str, second: str, setting: str) -> dict | None:
+    """Returns how much nearer to the reference the first method is on a task; see `paired`."""
+    first_R, second_R = (losses_by_seed(runs.get(name, {}), setting) for name in (first, second))
+    return paired(first_R, second_R)
+
+
+def spread(values: Sequence[float]) -> dict | None:
+    """Returns mean and Student's 95% interval over seeds; no interval for one seed, None for none."""
+    if not len(values):
+        return None
+    found = mean_interval(values)
+    return {
+        "mean": found.mean,
+        "ci95": [found.low, found.high] if len(values) > 1 else None,
+        "seeds": len(values),
+    }
+
+
+def paired(loss_R: Mapping[int, float], other_R: Mapping[int, float]) -> dict | None:
+    """Returns how much less the first method loses than the other, over the seeds that both have.
+
+    Args:
+        loss_R: Loss by seed.
+        other_R: The other method's.
+
+    Returns:
+        Mean of the differences (positive: the first is nearer to the reference), 95% interval, number of
+        seeds, and the p-value of the paired t-test; interval and p are None for one seed. None without a
+        common seed.
+    """
+    difference_R = [other_R[seed] - loss_R[seed] for seed in sorted(loss_R.keys() & other_R.keys())]
+    found = spread(difference_R)
+    if found is None:
+        return None
+    return found | {"p": _p_value(np.array(difference_R))}
+
+
+def _p_value(difference_R: np.ndarray) -> float | None:
+    if len(difference_R) < 2:
+        return None
+    if np.ptp(difference_R) == 0:
+        return 1.0 if difference_R[0] == 0 else 0.0
+    count = len(difference_R)
+    t = difference_R.mean() / (difference_R.std(ddof=1) / np.sqrt(count))
+    return float(2 * stats.t.sf(abs(t), count - 1))
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Returns p-values adjusted for their number (Holm, Scandinavian Journal of Statistics 6, 1979).
+
+    Those that are None stay so and don't count.
+    """
+    order = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
+    adjusted: list[float | None] = [None] * len(p_values)
+    largest = 0.0
+    for rank, (p, place) in enumerate(order):
+        largest = max(largest, min(1.0, (len(order) - rank) * p))
+        adjusted[place] = largest
+    return adjusted
+
+
+def side(interval: Sequence[float] | None) -> str:
+    """Returns better, worse or tie by an interval of a difference; unknown without one."""
+    if interval is None:
+        return "unknown"
+    return "better" if interval[0] > 0 else "worse" if interval[1] < 0 else "tie"
+
+
+def aggregate(losses_TR: Sequence[np.ndarray], random: np.random.Generator) -> dict:
+    """Returns mean and interquartile mean over tasks and seeds (Agarwal et al., arXiv 2108.13264, rliable).
+
+    `ci95` comes from a bootstrap stratified by task: it resamples seeds within each task, and is about these
+    tasks. `ci95_tasks` resamples tasks, then seeds: it is about tasks like these. With one seed on some task
+    the former would claim too much and is None, as is the latter for a single task.
+
+    Args:
+        losses_TR: The runs' losses, an array for each task.
+        random: Source of the resampling.
+    """
+    loss_TR = _padded(losses_TR)
+    seeds_DTR, tasks_DTR = (_resampled(loss_TR, random, tasks) for tasks in (False, True))
+    several_seeds, several_tasks = min(map(len, losses_TR)) > 1, len(losses_TR) > 1
+    return {
+        name: {
+            "mean": float(statistic(loss_TR[None])[0]),
+            "ci95": _quantiles(statistic(seeds_DTR)) if several_seeds else None,
+            "ci95_tasks": _quantiles(statistic(tasks_DTR)) if several_tasks else None,
+        }
+        for name, statistic in {"mean": _mean, "iqm": _interquartile_mean}.items()
+    } | {"tasks": len(losses_TR), "runs": sum(map(len, losses_TR))}
+
+
+def median(losses_TR: Sequence[np.ndarray], random: np.random.Generator) -> dict:
+    """Returns the median over tasks of the mean over seeds; the interval resamples tasks, then seeds."""
+    loss_TR = _padded(losses_TR)
+    draws_D = _median(_resampled(loss_TR, random, True))
+    return {
+        "mean": float(_median(loss_TR[None])[0]),
+        "ci95": _quantiles(draws_D) if len(losses_TR) > 1 else None,
+    }
+
+
+def profile(losses_TR: Sequence[np.ndarray], thresholds: Sequence[float]) -> list[float]:
+    """Returns the share of runs that lose at most each threshold, every task counting the same."""
+    return [
+        float(np.mean([np.mean(loss_R <= threshold) for loss_R in losses_TR])) for threshold in thresholds
+    ]
+
+
+def _padded(losses_TR: Sequence[np.ndarray]) -> np.ndarray:
+    """Returns the losses as one array, NaN where a task has fewer runs than another."""
+    loss_TR = np.full((len(losses_TR), max(map(len, losses_TR))), np.nan)
+    for row_R, loss_R in zip(loss_TR, losses_TR, strict=True):
+        row_R[: len(loss_R)] = loss_R
+    return loss_TR
+
+
+def _resampled(loss_TR: np.ndarray, random: np.random.Generator, tasks: bool) -> np.ndarray:
+    """Returns resamples (draws, T, R): of the tasks, if asked for, and of the runs of each."""
+    count, runs = loss_TR.shape
+    task_DT = random.integers(count, size=(DRAWS, count)) if tasks else np.tile(range(count), (DRAWS, 1))
+    size_DT1 = np.isfinite(loss_TR).sum(axis=1)[task_DT][..., None]
+    run_DTR = (random.random((DRAWS, count, runs)) * size_DT1).astype(int)
+    return np.where(np.arange(runs) < size_DT1, loss_TR[task_DT[..., None], run_DTR], np.nan)
+
+
+def _mean(loss_DTR: np.ndarray) -> np.ndarray:
+    return np.nanmean(loss_DTR, axis=2).mean(axis=1)
+
+
+def _median(loss_DTR: np.ndarray) -> np.ndarray:
+    return np.median(np.nanmean(loss_DTR, axis=2), axis=1)
+
+
+def _interquartile_mean(loss_DTR: np.ndarray) -> np.ndarray:
+    """Returns the mean of the middle half of all runs."""
+    sorted_DN = np.sort(loss_DTR.reshape(len(loss_DTR), -1), axis=1)  # NaN goes to the end
+    count_D = np.isfinite(sorted_DN).sum(axis=1)
+    cut_D = count_D // 4
+    sum_DN = np.cumsum(np.insert(np.nan_to_num(sorted_DN), 0, 0.0, axis=1), axis=1)
+    rows_D = np.arange(len(sum_DN))
+    middle_D = sum_DN[rows_D, count_D - cut_D] - sum_DN[rows_D, cut_D]
+    return middle_D / (count_D - 2 * cut_D)
+
+
+def _quantiles(values_D: np.ndarray) -> list[float]:
+    low, high = np.quantile(values_D, [0.025, 0.975])
+    return [float(low), float(high)]

@@ -1,0 +1,145 @@
+"""A board for readers: a table on the terminal, and one self-contained HTML page."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+from rich.console import Console
+from rich.table import Table
+
+from simdistill.files import write_text
+from simdistill.leaderboard.board import ANCHORS, COMPARED, SETTINGS
+from simdistill.report import formats
+from simdistill.report.figures import CHOICE_COLOURS, FAINT, VARIABLES, svg
+from simdistill.report.formats import estimate
+
+FILE = "leaderboard.html"
+MARKERS = "osD^vP"
+"""Tell tasks from each other in a figure whose colours tell methods."""
+
+
+def write_page(board: Mapping[str, Any], folder: Path) -> Path:
+    """Writes `leaderboard.html` into a folder and returns its path.
+
+    Args:
+        board: What `simdistill.leaderboard.board` returned.
+        folder: Where the page goes.
+    """
+    templates = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters.update(
+        over=over, plain=plain, share=share, words=formats.words, number=formats.number, count=formats.count
+    )
+    colours = _colours(board)
+    path = folder / FILE
+    page = templates.get_template("leaderboard.html.j2").render(
+        board=board,
+        settings=SETTINGS,
+        compared=COMPARED,
+        anchors=ANCHORS,
+        run=sum(cell["run"] for cell in board["cells"]),
+        colours={method: f"var(--{VARIABLES[colour]})" for method, colour in colours.items()},
+        profiles=[(setting, _profile(board, setting, colours)) for setting in COMPARED],
+        quality=_quality(board, colours),
+        markers=dict(zip(board["tasks"], MARKERS, strict=False)),
+    )
+    write_text(path, page)
+    return path
+
+
+def show(board: Mapping[str, Any], console: Console) -> None:
+    """Prints cost over the reference of every method, and the claim's verdict."""
+    table = Table("task", "method", *(formats.words(setting) for setting in SETTINGS), "minutes")
+    for task, entry in board["tasks"].items():
+        for method, found in entry["methods"].items():
+            cells = [over(found["over_reference"][s]) for s in SETTINGS] if found else ["not run", "", ""]
+            table.add_row(task, method, *cells, plain(found["minutes"]) if found else "")
+    console.print(table)
+    for one in board["refused"]:
+        console.print(f"refused {one['path']}: {one['reason']}", markup=False)
+    claim = board["claim"]
+    console.print(
+        f"claim: {claim['verdict']}, {claim['cells']['run']} of its {claim['cells']['planned']} cells run"
+    )
+    for condition in claim["conditions"]:
+        met = {True: "met", False: "not met", None: "undecided"}[condition["met"]]
+        console.print(f"  {met}: {condition['condition']}", markup=False, highlight=False)
+
+
+def over(entry: Mapping[str, Any] | None) -> str:
+    """Cost over the reference with its interval; says how many runs are unstable."""
+    if entry is None:
+        return formats.NOTHING
+    unstable = entry.get("unstable") or 0
+    if entry["mean"] is None:
+        return "unstable"
+    return share(entry) + (f", {unstable} unstable" if unstable else "")
+
+
+def share(entry: Mapping[str, Any] | None) -> str:
+    """A fraction as percent, with its interval."""
+    found = estimate(entry)
+    if found is None:
+        return formats.NOTHING
+    interval = formats.interval(found, as_percent=True)
+    return formats.percent(found.mean) + (f" ({interval})" if interval else "")
+
+
+def plain(entry: Mapping[str, Any] | None) -> str:
+    """A mean without its interval."""
+    return formats.NOTHING if entry is None else formats.number(entry["mean"])
+
+
+def _colours(board: Mapping[str, Any]) -> dict[str, str]:
+    methods = list(board["overall"])
+    return {method: CHOICE_COLOURS[place % len(CHOICE_COLOURS)] for place, method in enumerate(methods)}
+
+
+def _profile(board: Mapping[str, Any], setting: str, colours: Mapping[str, str]) -> Markup:
+    """Share of runs within each distance from the reference."""
+    thresholds, lines = board["profile"]["thresholds"], board["profile"][setting]
+
+    def draw(figure: Figure) -> None:
+        axes = figure.add_axes((0.13, 0.2, 0.84, 0.74))
+        for method, share_N in lines.items():
+            axes.step(thresholds, share_N, where="post", color=colours[method])
+        axes.set(xlim=(0, thresholds[-1]), ylim=(0, 1.02), xlabel="at most so far over the reference")
+        _percent(axes.xaxis, axes.yaxis)
+
+    return svg(f"profile-{setting}", f"Performance profile, {formats.words(setting)}", 420, 260, draw)
+
+
+def _quality(board: Mapping[str, Any], colours: Mapping[str, str]) -> Markup:
+    """Cost over the reference in distribution against wall time; a colour a method, a shape a task."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.add_axes((0.08, 0.17, 0.89, 0.77))
+        for marker, entry in zip(_markers(len(board["tasks"])), board["tasks"].values(), strict=True):
+            for method, found in entry["methods"].items():
+                value = found and found["over_reference"]["in_distribution"]
+                if value and value["mean"] is not None:
+                    minutes = found["minutes"]["mean"]
+                    axes.plot([minutes], [value["mean"]], marker, color=colours[method], markersize=8)
+        axes.set(xlabel="minutes of wall time, from simulator to metrics", xlim=(0, None))
+        axes.axhline(0, color=FAINT, linewidth=1.5)
+        _percent(axes.yaxis)
+
+    return svg("quality", "Cost over the reference against wall time", 870, 300, draw)
+
+
+def _markers(count: int) -> Sequence[str]:
+    return [MARKERS[place % len(MARKERS)] for place in range(count)]
+
+
+def _percent(*axes: Any) -> None:
+    for axis in axes:
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{formats.trimmed(100 * value)}%"))

@@ -1,0 +1,150 @@
+"""A protocol: which tasks, methods, seeds and budgets make a leaderboard, fixed before it is run."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+
+from simdistill import exact, registry
+from simdistill.config import RunConfig, compose, read_yaml
+from simdistill.errors import InputError
+
+FILE = "protocol.yaml"
+CHOSEN = ("task", "method", "seed", "output")
+
+
+class Cell(NamedTuple):
+    """One run of the board."""
+
+    task: str
+    method: str
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.task}-{self.method}-{self.seed}"
+
+
+class MethodPlan(BaseModel):
+    """How a method takes part."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    seeds: PositiveInt = Field(description="training seeds 0, 1, …, as many as this")
+    overrides: list[str] = Field(
+        default_factory=list, description="fields of a run, as on the command line; how it spends the budget"
+    )
+
+
+class Protocol(BaseModel):
+    """All that is fixed before a board is run. Another content is another version."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    version: str = Field(pattern=r"^[a-z0-9-]+$", description="name of this protocol")
+    description: str = Field(description="one line")
+    questions: PositiveInt = Field(description="decisions asked about in training, the same for every method")
+    states: PositiveInt = Field(
+        description="states searched by the simulator for teacher and student together, the same for each"
+    )
+    overrides: list[str] = Field(default_factory=list, description="fields of every run")
+    tasks: dict[str, list[str]] = Field(min_length=1, description="task -> fields of its runs")
+    methods: dict[str, MethodPlan] = Field(min_length=1, description="method -> its part")
+
+    @model_validator(mode="after")
+    def _leaves_cells_alone(self) -> "Protocol":
+        every = [*self.overrides, *(o for each in self.tasks.values() for o in each)]
+        every += [o for plan in self.methods.values() for o in plan.overrides]
+        for override in every:
+            if override.partition("=")[0] in CHOSEN:
+                raise ValueError(f"{override}: {', '.join(CHOSEN)} are chosen by the cells")
+        return self
+
+    @property
+    def cells(self) -> list[Cell]:
+        """Every cell, seed after seed, so that a board that was stopped early has all tasks and methods."""
+        seeds = range(max(plan.seeds for plan in self.methods.values()))
+        return [
+            Cell(task, method, seed)
+            for seed in seeds
+            for task in self.tasks
+            for method, plan in self.methods.items()
+            if seed < plan.seeds
+        ]
+
+    def overrides_of(self, cell: Cell) -> list[str]:
+        """Returns what `simdistill run` takes for a cell; later ones go before earlier ones."""
+        chosen = [f"task={cell.task}", f"method={cell.method}", f"seed={cell.seed}"]
+        plan = self.methods[cell.method]
+        return [*chosen, *self.overrides, *self.tasks[cell.task], *plan.overrides]
+
+    def config(self, cell: Cell) -> RunConfig:
+        """Returns a cell's resolved configuration.
+
+        Raises:
+            InputError: If the protocol's fields don't describe a run.
+        """
+        return self._configs[cell.task, cell.method].model_copy(update={"seed": cell.seed})
+
+    @cached_property
+    def _configs(self) -> Mapping[tuple[str, str], RunConfig]:
+        return {
+            (task, method): compose(self.overrides_of(Cell(task, method, 0)))[0]
+            for task in self.tasks
+            for method in self.methods
+        }
+
+    def check(self) -> None:
+        """Checks that every method spends the whole budget, no more, and is judged by the same reference.
+
+        Raises:
+            InputError: With the cell and its numbers.
+        """
+        for (task, method), config in self._configs.items():
+            asked, searched = spent(config)
+            for noun, found, budget in (
+                ("questions", asked, self.questions),
+                ("states", searched, self.states),
+            ):
+                if found != budget:
+                    raise InputError(
+                        f"protocol {self.version}: {method} on {task} takes {found} {noun}, the budget is "
+                        f"{budget}; change the method's overrides"
+                    )
+            simulator = registry.load("simulators", config.task.simulator)
+            named = config.task.reference or exact.solvable(simulator, config.task.kind)
+            if config.task.reference == "teacher" or not named:
+                raise InputError(
+                    f"protocol {self.version}: {task} is compared with each run's own teacher; set "
+                    "task.reference to optimum or a policy"
+                )
+
+
+def spent(config: RunConfig) -> tuple[int, int]:
+    """Returns how many questions a run trains on and how many states are searched for it, at most."""
+    stages = registry.load("methods", config.method)(config, Path()).stages
+    teacher, distill = config.teacher, config.distill
+    per_scenario = teacher.episodes_per_scenario * teacher.states_per_episode
+    asked = sum(stage.size for stage in stages)
+    if max(s.size for s in stages if not s.own_states) > teacher.scenarios * per_scenario:
+        raise InputError(
+            f"{config.method} on {config.task.name}: {teacher.scenarios} scenarios of {per_scenario} states "
+            f"are too few for its questions; raise teacher.scenarios"
+        )
+    per_round = distill.round_states_per_episode * teacher.episodes_per_scenario
+    own = sum(-(-stage.size // per_round) * per_round for stage in stages if stage.own_states)
+    return asked, teacher.generations * teacher.scenarios * per_scenario + own
+
+
+def load_protocol(path: Path) -> Protocol:
+    """Reads a protocol.
+
+    Raises:
+        InputError: When the file is missing or doesn't describe one.
+    """
+    try:
+        return Protocol.model_validate(read_yaml(path))
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise InputError(f"{path}: {'; '.join(lines)}") from None

@@ -1,0 +1,126 @@
+"""Results of a board's cells, read from their files; what doesn't belong to the protocol is refused."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simdistill.config import PLACE, fingerprint, load_config, read_yaml
+from simdistill.errors import InputError
+from simdistill.files import read_json
+from simdistill.leaderboard.protocol import Cell, Protocol
+from simdistill.record import LAYOUT
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a cell found.
+
+    Attributes:
+        cell: The cell.
+        metrics: Its run's `metrics.json`.
+    """
+
+    cell: Cell
+    metrics: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A result that the protocol doesn't allow.
+
+    Attributes:
+        path: Its `metrics.json`.
+        reason: Why, in words.
+    """
+
+    path: str
+    reason: str
+
+
+def read_results(folder: Path, protocol: Protocol) -> tuple[list[Result], list[Refused]]:
+    """Reads every `metrics.json` in the folders below a folder, in the order of the protocol's cells.
+
+    Raises:
+        InputError: If there is none at all.
+    """
+    found: dict[Cell, Result] = {}
+    refused = []
+    paths = sorted(folder.glob("*/metrics.json"))
+    if not paths:
+        raise InputError(
+            f"{folder} holds no results (no */metrics.json); run benchmarks/leaderboard.py PROTOCOL {folder}"
+        )
+    for path in paths:
+        try:
+            result = _read(path, protocol)
+            if result.cell in found:
+                raise InputError(f"a second result of {result.cell}; remove one of the two")
+            found[result.cell] = result
+        except InputError as error:
+            refused.append(Refused(str(path.relative_to(folder)), str(error)))
+        except KeyError as error:
+            refused.append(Refused(str(path.relative_to(folder)), f"its metrics lack {error}"))
+    return [found[cell] for cell in protocol.cells if cell in found], refused
+
+
+def _read(path: Path, protocol: Protocol) -> Result:
+    """Returns a result, or says why it doesn't count by an `InputError`."""
+    try:
+        metrics = read_json(path)
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"it can't be read: {error}") from None
+    if not isinstance(metrics, dict) or metrics.get("layout") != LAYOUT:
+        layout = metrics.get("layout") if isinstance(metrics, dict) else None
+        raise InputError(f"its layout is {layout}, this version of simdistill reads {LAYOUT}; run it again")
+    cell = Cell(metrics["task"], metrics["method"], metrics["seed"])
+    if cell.task not in protocol.tasks:
+        raise InputError(f"{protocol.version} has no task {cell.task}")
+    if cell.method not in protocol.methods:
+        raise InputError(f"{protocol.version} has no method {cell.method}")
+    if cell.seed >= protocol.methods[cell.method].seeds:
+        seeds = protocol.methods[cell.method].seeds
+        raise InputError(f"{protocol.version} has seeds 0 to {seeds - 1} of {cell.method}, not {cell.seed}")
+    _check_config(path.parent / "config.yaml", metrics, protocol, cell)
+    _check_budget(metrics, protocol, cell)
+    return Result(cell, metrics)
+
+
+def _check_config(path: Path, metrics: Mapping, protocol: Protocol, cell: Cell) -> None:
+    """Checks that the metrics are of the configuration beside them, and that it is the protocol's."""
+    if fingerprint(read_yaml(path)) != metrics["config_sha256"]:
+        raise InputError("config.yaml beside it isn't the configuration that it was made with")
+    # Read anew, so that fields which simdistill has got since then have their defaults in both.
+    run, planned = (config.model_dump(mode="json") for config in (load_config(path), protocol.config(cell)))
+    differing = [
+        f"{name} is {there}, in {protocol.version} {here}" for name, there, here in _differences(run, planned)
+    ]
+    if differing:
+        raise InputError("; ".join(differing[:3]) + (" …" if len(differing) > 3 else ""))
+
+
+def _differences(run: Mapping, planned: Mapping, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Yields dotted name and both values of the fields in which two configurations differ."""
+    for name in sorted(run.keys() | planned.keys()):
+        there, here = run.get(name), planned.get(name)
+        if not prefix and name in PLACE:
+            continue
+        if isinstance(there, dict) and isinstance(here, dict):
+            yield from _differences(there, here, f"{prefix}{name}.")
+        elif there != here:
+            yield f"{prefix}{name}", there, here
+
+
+def _check_budget(metrics: Mapping, protocol: Protocol, cell: Cell) -> None:
+    """Checks what was really spent; forecasts are asked beside the decisions that the budget counts."""
+    forecasts = protocol.config(cell).distill.forecasts
+    if metrics["questions"] > protocol.questions + forecasts:
+        raise InputError(
+            f"it trained on {metrics['questions']} questions, the budget is {protocol.questions} decisions "
+            f"and {forecasts} forecasts"
+        )
+    if metrics["states_searched"] > protocol.states:
+        raise InputError(
+            f"{metrics['states_searched']} states were searched for it, the budget is {protocol.states}"
+        )

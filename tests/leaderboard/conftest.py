@@ -1,0 +1,87 @@
+"""Results with made-up numbers of the right form; nothing in them was measured."""
+
+from collections.abc import Callable
+
+import pytest
+
+from simdistill.leaderboard import Cell, Protocol, Result
+
+SETTINGS = ("default", "in_distribution", "out_of_distribution")
+TASKS = ("queueing", "inventory", "scheduling", "admission")
+
+
+def interval(mean: float | None) -> dict | None:
+    return None if mean is None else {"mean": mean, "ci95": [mean - 0.01, mean + 0.01]}
+
+
+def policy(title: str, over: float | None) -> dict:
+    cost = {"mean": None if over is None else 5 * (1 + over), "ci95": None}
+    return {
+        "title": title,
+        "cost": dict.fromkeys(SETTINGS, cost),
+        "over_reference": {setting: interval(over) for setting in SETTINGS},
+    }
+
+
+def made_up(cell: Cell, over: float | None, *, heuristic: float = 0.1, updates: int = 60) -> dict:
+    """Metrics of a run whose student costs so much over the reference in every setting."""
+    student = policy("student", over)
+    return {
+        "layout": 1,
+        **cell._asdict(),
+        "reference": "optimum",
+        "heuristic": "practitioner",
+        "policies": {
+            "random": policy("random", None),
+            "practitioner": policy("practitioner", heuristic),
+            "teacher": policy("teacher", 0.001 * cell.seed),
+            "student": student,
+            "optimum": policy("exact optimum", 0.0),
+        },
+        "over_reference": student["over_reference"],
+        "over_teacher": student["over_reference"],
+        "heuristic_gap_closed": dict.fromkeys(SETTINGS),
+        "regret_per_decision": student["over_reference"],
+        "forecasts": None,
+        "valid_answers": 1.0,
+        "questions": 96,
+        "states_searched": 128,
+        "tokens": {"trained": 1000, "examined": 100},
+        "simulator_steps": {"teach": 5000, "own_states": 100, "examine": 9},
+        "seconds": {"teach": 60.0, "distil": 60.0},
+        "decisions_per_second": 30.0,
+        "parameters": {"trained": 10, "all": 100},
+        "updates": [30, updates],
+        "commit": "abc",
+    }
+
+
+@pytest.fixture
+def protocol() -> Protocol:
+    methods = {name: {"seeds": 4} for name in ("sft", "sft_grpo", "simdistill")}
+    return Protocol.model_validate(
+        {
+            "version": "made-up",
+            "description": "Made up.",
+            "questions": 96,
+            "states": 128,
+            "tasks": {task: [] for task in TASKS},
+            "methods": methods,
+        }
+    )
+
+
+@pytest.fixture
+def metrics_of() -> Callable[..., dict]:
+    """Gives a run's made-up metrics; see `made_up`."""
+    return made_up
+
+
+@pytest.fixture
+def results(protocol) -> Callable[..., list[Result]]:
+    """Gives results of all cells from a function of the cell, which returns None for an unstable student."""
+
+    def of(over: Callable[[Cell], float | None], **fields) -> list[Result]:
+        return [Result(cell, made_up(cell, over(cell), **fields)) for cell in protocol.cells]
+
+    return of

@@ -1,0 +1,120 @@
+"""What a board says of results whose truth is known."""
+
+import json
+
+import pytest
+from rich.console import Console
+
+from simdistill.leaderboard import Result, board
+from simdistill.leaderboard.page import show, write_page
+from simdistill.leaderboard.results import Refused
+
+NOISE = (0.0, 0.003, -0.002, 0.001)
+
+
+def graded(**levels: float):
+    """Costs over the reference by method, with a little noise by seed that isn't the same for all."""
+
+    def over(cell) -> float:
+        return levels[cell.method] + NOISE[(cell.seed + len(cell.method)) % 4]
+
+    return over
+
+
+WINNING = graded(simdistill=0.01, sft=0.05, sft_grpo=0.04)
+
+
+def verdict(protocol, results) -> dict:
+    return board(protocol, results)["claim"]
+
+
+def test_a_clear_winner_establishes_the_claim(protocol, results):
+    found = verdict(protocol, results(WINNING))
+    assert found["verdict"] == "established" and found["cells"] == {"run": 48, "planned": 48}
+    assert [condition["met"] for condition in found["conditions"]] == [True] * 7
+    assert found["conditions"][0]["better"] == found["conditions"][0]["better_after_holm"] == 4
+
+
+def test_losing_on_one_task_refutes_it(protocol, results):
+    def over(cell):
+        return 0.2 if cell == ("queueing", "simdistill", cell.seed) else WINNING(cell)
+
+    found = verdict(protocol, results(over))
+    assert found["verdict"] == "refuted"
+    assert [row["task"] for row in found["conditions"][0]["tasks"] if row["ci95"][1] < 0] == ["queueing"]
+
+
+def test_ties_leave_it_undecided(protocol, results):
+    found = verdict(protocol, results(graded(simdistill=0.01, sft=0.01, sft_grpo=0.04)))
+    assert found["verdict"] == "not decided"
+    assert [condition["met"] for condition in found["conditions"]] == [None, None, *[True] * 5]
+
+
+def test_being_far_from_the_reference_on_every_task_refutes_it(protocol, results):
+    found = verdict(protocol, results(graded(simdistill=0.09, sft=0.2, sft_grpo=0.3)))
+    near = {c["condition"]: c["met"] for c in found["conditions"] if "median" in c["condition"]}
+    assert list(near.values()) == [False, False] and found["verdict"] == "refuted"
+
+
+def test_a_heuristic_that_is_better_refutes_it(protocol, results):
+    found = verdict(protocol, results(WINNING, heuristic=0.001))
+    assert found["conditions"][-1]["met"] is False and found["verdict"] == "refuted"
+
+
+def test_too_few_updates_of_grpo_leave_it_out(protocol, results):
+    found = verdict(protocol, results(WINNING, updates=49))
+    assert found["not_trained"] == ["sft_grpo"] and len(found["conditions"]) == 5
+    assert found["verdict"] == "established"
+
+
+def test_one_seed_decides_nothing_and_what_is_missing_is_told(protocol, results):
+    some = [r for r in results(WINNING) if r.cell.seed == 0 and r.cell.task != "admission"]
+    found = board(protocol, some)
+    assert found["claim"]["verdict"] == "not decided"
+    assert found["claim"]["cells"] == {"run": 9, "planned": 48}
+    assert found["claim"]["tasks_not_run"] == ["admission"]
+    assert sum(cell["run"] for cell in found["cells"]) == 9
+    assert {row["verdict"] for row in found["comparisons"]} == {"unknown"}
+    assert found["overall"]["sft"]["in_distribution"]["mean"]["ci95"] is None
+
+
+def test_a_reference_without_a_cost_makes_nobody_unstable(protocol, results):
+    found = results(WINNING)
+    for result in found:
+        if result.cell.task == "admission":
+            for policy in result.metrics["policies"].values():
+                policy["over_reference"]["in_distribution"] = None
+            result.metrics["over_reference"]["in_distribution"] = None
+    overall = board(protocol, found)["overall"]["simdistill"]
+    assert overall["in_distribution"]["tasks"] == 3 and overall["out_of_distribution"]["tasks"] == 4
+
+
+def test_comparisons_are_adjusted_and_told_both_ways(protocol, results):
+    rows = board(protocol, results(WINNING))["comparisons"]
+    assert len(rows) == 3 * 4 * 2
+    assert all(row["p_holm"] >= row["p"] for row in rows)
+    of_pair = {(row["first"], row["second"]): row["verdict"] for row in rows}
+    assert of_pair["sft", "simdistill"] == "worse"
+
+
+def test_anchors_are_on_every_task(protocol, results):
+    task = board(protocol, results(WINNING))["tasks"]["queueing"]
+    assert task["anchors"]["untuned"] is None
+    assert task["anchors"]["random"]["over_reference"]["default"]["unstable"] == 1
+    assert task["anchors"]["heuristic"]["title"] == "practitioner"
+    assert task["anchors"]["teacher"]["over_reference"]["default"]["mean"] == pytest.approx(0.0015)
+    assert task["anchors"]["optimum"]["over_reference"]["default"]["mean"] == 0
+
+
+def test_the_page_shows_what_the_board_says(protocol, results, metrics_of, tmp_path):
+    some = [r for r in results(WINNING) if r.cell.task != "admission"]
+    unstable = Result(some[0].cell, metrics_of(some[0].cell, None))
+    found = board(protocol, [unstable, *some[1:]], [Refused("x/metrics.json", "no <method> of that name")])
+    json.dumps(found, allow_nan=False)
+    page = write_page(found, tmp_path).read_text()
+    assert "36 of 48 runs are in" in page and "Not run: admission" in page
+    assert "1 unstable" in page and "no &lt;method&gt; of that name" in page
+    assert page.count("<svg") == 3 and "http-equiv" in page
+    console = Console(record=True, width=150, quiet=False)
+    show(found, console)
+    assert "refused x/metrics.json" in console.export_text()

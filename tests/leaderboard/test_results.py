@@ -1,0 +1,139 @@
+"""Which results count, and what is said of those that don't."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from simdistill.cli import app
+from simdistill.config import fingerprint, read_yaml, save
+from simdistill.errors import InputError
+from simdistill.files import read_json, write_json
+from simdistill.leaderboard import Cell, Protocol, load_protocol, read_results
+
+CELL = Cell("queueing", "sft", 1)
+PROTOCOLS = Path(__file__).parents[2] / "benchmarks" / "protocols"
+
+
+@pytest.fixture
+def folder(protocol, metrics_of, tmp_path) -> Path:
+    """A folder with the protocol and one result that counts."""
+    write_json(tmp_path / "protocol.yaml", protocol.model_dump())  # JSON is YAML
+    run = tmp_path / str(CELL)
+    run.mkdir()
+    save(protocol.config(CELL).model_copy(update={"threads": 3}), run / "config.yaml")
+    known = {"config_sha256": fingerprint(read_yaml(run / "config.yaml"))}
+    write_json(run / "metrics.json", metrics_of(CELL, 0.02) | known)
+    return tmp_path
+
+
+def change(folder: Path, **fields) -> None:
+    path = folder / str(CELL) / "metrics.json"
+    write_json(path, read_json(path) | fields)
+
+
+def reasons(folder: Path, protocol: Protocol) -> list[str]:
+    results, refused = read_results(folder, protocol)
+    assert not results
+    return [one.reason for one in refused]
+
+
+def test_a_result_of_the_protocol_counts_whatever_its_threads(folder, protocol):
+    results, refused = read_results(folder, protocol)
+    assert [result.cell for result in results] == [CELL] and not refused
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"layout": 0}, "its layout is 0"),
+        ({"task": "parking"}, "no task parking"),
+        ({"method": "magic"}, "no method magic"),
+        ({"seed": 4}, "seeds 0 to 3 of sft, not 4"),
+        ({"config_sha256": "0"}, "isn't the configuration"),
+        ({"questions": 257}, "trained on 257 questions, the budget is 96 decisions and 160 forecasts"),
+        ({"states_searched": 129}, "129 states were searched for it, the budget is 128"),
+    ],
+)
+def test_a_refusal_says_why(folder, protocol, fields, reason):
+    change(folder, **fields)
+    (told,) = reasons(folder, protocol)
+    assert reason in told
+
+
+def test_another_configuration_is_refused_field_by_field(folder, protocol):
+    config = protocol.config(CELL)
+    distill = config.distill.model_copy(update={"questions": 9999})
+    path = folder / str(CELL) / "config.yaml"
+    save(config.model_copy(update={"distill": distill}), path)
+    change(folder, config_sha256=fingerprint(read_yaml(path)))
+    assert reasons(folder, protocol) == ["distill.questions is 9999, in made-up 3200"]
+
+
+def test_a_file_that_is_cut_off_is_refused_and_others_count(folder, protocol):
+    broken = folder / "broken"
+    broken.mkdir()
+    (broken / "metrics.json").write_text('{"layout":')
+    results, refused = read_results(folder, protocol)
+    assert len(results) == 1 and "can't be read" in refused[0].reason
+
+
+def test_metrics_that_lack_a_field_are_refused(folder, protocol):
+    path = folder / str(CELL) / "metrics.json"
+    write_json(path, {name: value for name, value in read_json(path).items() if name != "states_searched"})
+    assert reasons(folder, protocol) == ["its metrics lack 'states_searched'"]
+
+
+def test_a_second_result_of_a_cell_is_refused(folder, protocol):
+    (folder / str(CELL)).rename(folder / "a")
+    (folder / "b").mkdir()
+    for name in ("config.yaml", "metrics.json"):
+        (folder / "b" / name).write_text((folder / "a" / name).read_text())
+    results, refused = read_results(folder, protocol)
+    assert len(results) == 1 and "second result of queueing-sft-1" in refused[0].reason
+
+
+def test_the_verb_prints_data_and_writes_a_page(folder):
+    shown = CliRunner().invoke(app, ["leaderboard", str(folder), "--json"])
+    assert shown.exit_code == 0 and json.loads(shown.stdout)["claim"]["verdict"] == "not decided"
+    shown = CliRunner().invoke(app, ["leaderboard", str(folder)])
+    assert shown.exit_code == 0 and "Not decided" in (folder / "leaderboard.html").read_text()
+
+
+def test_a_folder_without_results_ends_with_exit_code_2(folder):
+    (folder / str(CELL) / "metrics.json").unlink()
+    assert CliRunner().invoke(app, ["leaderboard", str(folder)]).exit_code == 2
+    assert CliRunner().invoke(app, ["leaderboard", str(folder / "nowhere")]).exit_code == 2
+
+
+@pytest.mark.parametrize("name", ["cpu-v1", "gpu-v1"])
+def test_every_method_of_our_protocols_spends_the_same_budget(name):
+    protocol = load_protocol(PROTOCOLS / f"{name}.yaml")
+    protocol.check()
+    assert protocol.version == name
+    first = protocol.cells[: len(protocol.tasks) * len(protocol.methods)]
+    assert {cell.seed for cell in first} == {0}
+    assert {(cell.task, cell.method) for cell in first} == {
+        (task, method) for task in protocol.tasks for method in protocol.methods
+    }
+
+
+def test_a_method_beyond_the_budget_is_told():
+    protocol = load_protocol(PROTOCOLS / "cpu-v1.yaml")
+    with pytest.raises(InputError, match="sft on queueing takes 384 questions, the budget is 380"):
+        protocol.model_copy(update={"questions": 380}).check()
+    with pytest.raises(InputError, match="takes 992 states, the budget is 900"):
+        protocol.model_copy(update={"states": 900}).check()
+
+
+def test_a_teacher_of_the_runs_own_is_no_reference():
+    protocol = load_protocol(PROTOCOLS / "cpu-v1.yaml")
+    tasks = {"emergency_department": []}
+    with pytest.raises(InputError, match="compared with each run's own teacher"):
+        protocol.model_copy(update={"tasks": tasks}).check()
+
+
+def test_seeds_are_chosen_by_cells_alone(protocol):
+    with pytest.raises(ValueError, match="chosen by the cells"):
+        Protocol.model_validate(protocol.model_dump() | {"overrides": ["seed=3"]})

@@ -271,6 +271,28 @@ def leaderboard(
 
 
 @app.command()
+def serve(
+    run: Run,
+    host: Annotated[str, typer.Option(help="Address to listen at; others than your own reach 0.0.0.0.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for any that is free.")] = 8000,
+) -> None:
+    """Let a run's student answer over HTTP, with a page to try it."""
+    folder = _run_folder(run)
+    try:
+        from simdistill.serving.app import serve as listen
+    except ModuleNotFoundError as error:
+        if error.name not in ("fastapi", "uvicorn"):
+            raise
+        raise InputError(
+            f"serve needs {error.name}, which isn't installed; get it with: "
+            f"{sys.executable} -m pip install fastapi uvicorn"
+        ) from None
+    listen(folder, host, port, lambda address: typer.echo(f"{address} (stop with Ctrl-C)"))
+
+
+@app.command()
 def fetch() -> None:
     """Get the embedded student into the cache, checked, and converted once."""
     from simdistill.base_models import SMOLLM2_135M

@@ -66,11 +66,15 @@ def _without_tests(function: Callable[[Item], Result], item: Item) -> Result:
 def _begin(known: dict[tuple[str, str], str]) -> None:
     """Prepares a worker: it knows what is registered, and doesn't outlive the process it works for."""
     registry.register_all(known)
-    Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Ends this process when its parent is gone, however that ended; a pool's workers wait for ever."""
+    Thread(target=_wait_for_parent, daemon=True).start()
+
+
+def _wait_for_parent() -> None:
     parent = parent_process()
     if parent is not None:
         wait([parent.sentinel])

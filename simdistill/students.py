@@ -227,6 +227,12 @@ class Student:
         self._answers.clear()
         self._prefix = None
 
+    def forget_beyond(self, most: int) -> None:
+        """Forgets all answers and tokens if more than `most` are remembered; for processes without an end."""
+        if max(len(self._answers), len(self._tokenized)) > most:
+            self._tokenized.clear()
+            self.forget()
+
     def score(self, questions: Sequence[Asked], nodes: int = PACK_NODES) -> list[Answer]:
         """Answers questions by the exact probability of each choice.
 

@@ -1,0 +1,133 @@
+"""The service over HTTP: FastAPI for the routes, uvicorn for the connections."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, JSONResponse
+
+from simdistill.errors import InputError
+from simdistill.serving.service import Limits, Refused, Service
+
+PAGE = Path(__file__).parent / "page.html"
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+CONNECTIONS = 1000
+
+
+def application(service: Service) -> FastAPI:
+    """Returns the routes of a service; it is closed when the application ends."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        service.close()
+
+    # FastAPI's own pages of documentation load scripts from elsewhere.
+    app = FastAPI(title=f"simdistill: {service.task.name}", docs_url=None, redoc_url=None, lifespan=lifespan)
+
+    @app.exception_handler(Refused)
+    async def refused(_: Request, error: Refused) -> JSONResponse:
+        headers = {"Retry-After": "1"} if error.status == 503 else None
+        return JSONResponse({"detail": error.detail}, error.status, headers)
+
+    @app.get("/", response_class=HTMLResponse)
+    async def page() -> HTMLResponse:
+        return HTMLResponse(PAGE.read_text(encoding="utf-8"), headers=HEADERS)
+
+    @app.get("/health")
+    async def health() -> JSONResponse:
+        return JSONResponse(service.health(), 200 if service.batches.alive else 503)
+
+    @app.get("/schema")
+    async def schema() -> JSONResponse:
+        return JSONResponse(service.schema, media_type="application/schema+json")
+
+    def posted(path: str, answer: Callable[[Any], Awaitable[Any]]) -> None:
+        one = {
+            "type": "object",
+            "required": ["state"],
+            "properties": {
+                "state": service.shape.schema(),
+                "choices": {"type": "array", "items": {"enum": service.labels}},
+                "what_if": {"type": "integer", "minimum": 4, "maximum": service.limits.futures},
+            },
+        }
+        content = {"application/json": {"schema": {"anyOf": [one, {"type": "array", "items": one}]}}}
+
+        @app.post(path, name=path, openapi_extra={"requestBody": {"required": True, "content": content}})
+        async def reply(request: Request) -> JSONResponse:
+            return JSONResponse(await answer(await _json(request, service.limits)))
+
+    posted("/decide", service.decide)
+    posted("/forecast", service.forecast)
+    return app
+
+
+def serve(run: Path, host: str, port: int, told: Callable[[str], None], limits: Limits | None = None) -> None:
+    """Serves a finished run until it is interrupted.
+
+    Args:
+        run: The run's folder.
+        host: Address to listen at.
+        port: Port; 0 for any that is free.
+        told: Called with the address once it listens.
+        limits: What requests may take.
+
+    Raises:
+        InputError: If the run isn't finished, or the address can't be listened at.
+    """
+    with _listening(host, port) as listener:
+        app = application(Service(run, limits))
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app, log_level="warning", limit_concurrency=CONNECTIONS, timeout_graceful_shutdown=5
+            )
+        )
+        address = f"[{host}]" if ":" in host else host
+        told(f"http://{address}:{listener.getsockname()[1]}")
+        server.run([listener])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=CONNECTIONS)
+    except (OSError, OverflowError) as error:
+        raise InputError(
+            f"can't listen at {host}, port {port}: {error}; choose others with --host and --port"
+        ) from None
+
+
+async def _json(request: Request, limits: Limits) -> Any:
+    """Reads a body within the limits.
+
+    Raises:
+        Refused: If it is too large, too slow, or no JSON.
+    """
+    too_large = Refused(413, f"the body is larger than {limits.body} bytes; send fewer states at a time")
+    if int(request.headers.get("content-length", 0)) > limits.body:
+        raise too_large
+    body = bytearray()
+    try:
+        async with asyncio.timeout(limits.seconds):
+            async for part in request.stream():
+                body += part
+                if len(body) > limits.body:
+                    raise too_large
+    except TimeoutError:
+        raise Refused(408, f"the body didn't come within {limits.seconds:g} seconds") from None
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, too many digits, too many brackets
+        raise Refused(400, f"the body isn't JSON: {error}") from None

@@ -1,0 +1,105 @@
+"""Questions to a student from many at once, answered together by the one thread that owns the model."""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from queue import Empty, Full, Queue
+from threading import Thread
+
+from simdistill.examination import Posed
+from simdistill.serving.aside import Busy
+from simdistill.students import Answer, Student
+
+REMEMBERED = 20_000
+"""Answers that the student remembers before it forgets all of them: some kilobytes each."""
+
+
+@dataclass(frozen=True)
+class _Request:
+    posed: Sequence[Posed]
+    answers: "Future[list[Answer]]" = field(default_factory=Future)
+
+
+class Batches:
+    """Answers what has come together in one pass.
+
+    Args:
+        student: Nobody else may use it.
+        most_waiting: Requests that may wait.
+        most_together: Questions of one pass, unless a single request has more.
+
+    Attributes:
+        passes: Sizes of all passes so far: how many there were, and their questions.
+    """
+
+    def __init__(self, student: Student, most_waiting: int, most_together: int = 256):
+        self.student, self.most_together = student, most_together
+        self.passes, self.questions = 0, 0
+        self._requests: Queue[_Request | None] = Queue(most_waiting)
+        self._thread = Thread(target=self._run, name="student", daemon=True)
+        self._thread.start()
+
+    async def ask(self, posed: Sequence[Posed], seconds: float) -> list[Answer]:
+        """Answers questions.
+
+        Raises:
+            Busy: If too many requests are waiting.
+            TimeoutError: If there is no answer in so many seconds.
+        """
+        request = _Request(posed)
+        try:
+            self._requests.put_nowait(request)
+        except Full:
+            raise Busy(f"{self._requests.maxsize} requests are waiting for the student") from None
+        return await asyncio.wait_for(asyncio.wrap_future(request.answers), seconds)
+
+    @property
+    def alive(self) -> bool:
+        """Whether there is somebody to answer."""
+        return self._thread.is_alive()
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait."""
+        return self._requests.qsize()
+
+    def close(self) -> None:
+        """Ends the thread when it has answered what waits."""
+        self._requests.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        ended = False
+        while not ended:
+            together = [self._requests.get()]
+            while together[-1] is not None and _count(together) < self.most_together:
+                try:
+                    together.append(self._requests.get_nowait())
+                except Empty:
+                    break
+            ended = together[-1] is None
+            # Who has given up waiting isn't answered.
+            wanted = [r for r in together if r is not None and r.answers.set_running_or_notify_cancel()]
+            if wanted:
+                self._answer(wanted)
+
+    def _answer(self, requests: Sequence[_Request]) -> None:
+        try:
+            answers = self.student.score([question for request in requests for question in request.posed])
+        except Exception as error:
+            if len(requests) == 1:
+                requests[0].answers.set_exception(error)
+            for request in requests if len(requests) > 1 else ():
+                self._answer([request])  # one that fails must not fail the others
+            return
+        self.passes += 1
+        self.questions += len(answers)
+        self.student.forget_beyond(REMEMBERED)
+        for request in requests:
+            request.answers.set_result(answers[: len(request.posed)])
+            answers = answers[len(request.posed) :]
+
+
+def _count(requests: Sequence[_Request | None]) -> int:
+    return sum(len(request.posed) for request in requests if request is not None)

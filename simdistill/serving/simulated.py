@@ -1,0 +1,253 @@
+"""What the simulator says about a live state, where that can be had.
+
+An observed state is no episode: it can't be replayed, and what the decider can't see isn't in it. Where the
+process can be solved, the state is looked up in the solution. Where the simulator can begin in the state, fresh
+episodes are begun, and those count whose first decision shows exactly this state. Elsewhere there is no answer,
+and the reason is told.
+Axes: S states, C choices, E episodes.
+"""
+
+import itertools
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+
+import numpy as np
+
+from simdistill import exact, registry
+from simdistill.config import Range, TaskConfig
+from simdistill.errors import InputError
+from simdistill.evaluation import NEGLIGIBLE
+from simdistill.process import EPISODE, TEST, Parameters, Policy, numbers
+from simdistill.process.forecast import distribution, outcomes
+from simdistill.process.whatif import Situation, what_if
+
+SERVED = 11
+"""Tells episodes that are begun here from those of an examination, in their paths."""
+FUTURES_OF_EPISODE = 2
+SIZES = (40, 80)
+AGREEMENT = 0.01
+"""Share of the greatest cost difference by which a truncation twice as large may change one."""
+TRIES = 25
+"""Episodes that are begun for each one that is wanted."""
+
+
+class Unknown(Exception):
+    """The simulator can't say; the message tells why."""
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A process solved for its optimum.
+
+    Attributes:
+        chain: The truncated process.
+        row: Number of a state by its numbers.
+        value_SC: Cost of each choice beyond the best one, if the optimum decides from then on.
+    """
+
+    chain: exact.Solvable
+    row: dict[tuple[float, ...], int]
+    value_SC: np.ndarray
+
+    def values(self, state: dict, choices: Sequence[str]) -> np.ndarray | None:
+        """Returns the values of some choices (C), None for a state that isn't in the truncation."""
+        row = self.row.get(tuple(numbers(state)))
+        if row is None or self.chain.states[row] != state or not set(choices) <= set(self.chain.labels):
+            return None
+        value_C = self.value_SC[row, [self.chain.labels.index(choice) for choice in choices]]
+        return value_C if np.isfinite(value_C).all() else None
+
+
+class Simulator:
+    """Answers for live states of a task.
+
+    Args:
+        task: The task.
+        policy: Decides after the first choice in simulated futures.
+        horizon: Simulated time of a future at first.
+        seed: Root of the futures' seeds; the same question has the same answer.
+    """
+
+    def __init__(self, task: TaskConfig, policy: Policy, horizon: float, seed: int):
+        self.task, self.policy, self.horizon, self.seed = task, policy, horizon, seed
+        self.process = registry.load("simulators", task.simulator)
+        self._solved = lru_cache(32)(self._solve)
+
+    def costs(self, state: dict, choices: Sequence[str], futures: int) -> dict:
+        """Returns what each choice costs beyond the best one, with standard errors.
+
+        Args:
+            state: As observed.
+            choices: Labels to compare.
+            futures: Simulated futures of each, where the process can't be solved.
+
+        Raises:
+            Unknown: If the simulator can't say.
+        """
+        try:
+            return self._exact(state, choices)
+        except Unknown as no_solution:
+            reason = str(no_solution)
+        try:
+            found = self._simulated(state, choices, futures)
+        except Unknown as error:
+            raise Unknown(f"{reason}; {error}" if reason else str(error)) from None
+        return {**found, "why_not_exact": reason} if reason else found
+
+    def forecasts(self, state: dict, futures: int) -> dict:
+        """Returns the distribution of each of the simulator's forecasts over its buckets.
+
+        Raises:
+            Unknown: If the simulator can't begin in this state.
+        """
+        begun, situations = self._begun(state, futures)
+        forecasts = self.process.forecasts
+        bucket_EF = np.array(
+            [
+                [int(found_K[0]) for found_K in outcomes(self.process, one, self.policy, forecasts, 1)]
+                for one in situations
+            ]
+        )
+        return {
+            "futures": len(situations),
+            "then": "teacher",
+            "begun": begun,
+            "probabilities": [
+                distribution(bucket_EF[:, number], len(forecast.labels)).tolist()
+                for number, forecast in enumerate(forecasts)
+            ],
+        }
+
+    # Solved.
+
+    def _exact(self, state: dict, choices: Sequence[str]) -> dict:
+        if not exact.solvable(self.process, self.task.kind):
+            raise Unknown("")
+        params = self._params(state)
+        smaller, larger = self._solved(params.model_dump_json())
+        value_C, other_C = smaller.values(state, choices), larger.values(state, choices)
+        if value_C is None or other_C is None:
+            raise Unknown(
+                "the process is solved, but the solution doesn't reach this state with these choices"
+            )
+        value_C, other_C = value_C - value_C.min(), other_C - other_C.min()
+        if np.abs(value_C - other_C).max() > AGREEMENT * other_C.max():
+            raise Unknown("the process is solved, but this state is too near where the solution is cut off")
+        return {
+            "source": "exact",
+            "then": "optimum",
+            "parameters": params.model_dump(mode="json"),
+            "costs": dict(zip(choices, other_C.tolist(), strict=True)),
+            "standard_errors": dict.fromkeys(choices, 0.0),
+        }
+
+    def _solve(self, params_json: str) -> tuple[Solution, Solution]:
+        """Solves at a size that fits and at twice that size, which shows where the first one is off."""
+        params = self.process.parse(json.loads(params_json))
+        heuristic = registry.policies(self.task.simulator)[self.task.heuristic]
+        build = partial(self.process.markov, params)
+
+        def table(chain: exact.Solvable) -> np.ndarray:
+            return exact.tabulate(chain, heuristic)
+
+        fitting = (size for size in SIZES if exact.fitting_size(build, table, NEGLIGIBLE, (size,)))
+        if (size := next(fitting, None)) is None:
+            raise Unknown(
+                f"it can't be solved with these parameters: queues grow under {self.task.heuristic}"
+            )
+        return _solution(build(size), table), _solution(build(2 * size), table)
+
+    # Simulated.
+
+    def _simulated(self, state: dict, choices: Sequence[str], futures: int) -> dict:
+        episodes = max(2, math.ceil(futures / FUTURES_OF_EPISODE))
+        begun, situations = self._begun(state, episodes)
+        columns = [_column(situations[0], choice) for choice in choices]
+        values = [
+            what_if(self.process, one, self.policy, FUTURES_OF_EPISODE, self.horizon) for one in situations
+        ]
+        # Futures of one episode share what it hides, so an episode counts as one observation.
+        cost_CE = np.stack([found.mean_C[columns] for found in values], axis=1)
+        difference_CE = cost_CE - cost_CE[cost_CE.mean(axis=1).argmin()]
+        error_C = difference_CE.std(axis=1, ddof=1) / math.sqrt(len(situations))
+        return {
+            "source": "simulated",
+            "then": "teacher",
+            "parameters": situations[0].params.model_dump(mode="json"),
+            "begun": begun,
+            "futures": FUTURES_OF_EPISODE * len(situations),
+            "met": float(np.mean([found.met_CK[columns].mean() for found in values])),
+            "costs": dict(zip(choices, difference_CE.mean(axis=1).tolist(), strict=True)),
+            "standard_errors": dict(zip(choices, error_C.tolist(), strict=True)),
+        }
+
+    def _begun(self, state: dict, count: int) -> tuple[dict, list[Situation]]:
+        """Begins episodes in a state; returns the parameters that made them so, and situations."""
+        most_like = 0
+        for start in self._starts(state):
+            try:
+                params = self._params(state, **start)
+            except InputError:
+                continue  # not what this parameter means
+            situations = []
+            for number in range(TRIES * count):
+                if (situation := self._first(params, number, state)) is not None:
+                    situations.append(situation)
+                if len(situations) == count:
+                    return start, situations
+                if number == 2 * TRIES and not situations:
+                    break
+            most_like = max(most_like, len(situations))
+        name = self.process.__name__
+        if most_like:
+            raise Unknown(f"too few episodes of {name} have their first decision in this state: {most_like}")
+        starts = ", ".join(self.task.parameters.starts) or "none"
+        raise Unknown(
+            f"{name} can't be begun in this state (parameters that say how an episode begins: {starts}), and "
+            "an observed state can't be replayed"
+        )
+
+    def _starts(self, state: dict) -> Iterator[dict]:
+        """Tries each field of the state as each parameter of the beginning: names needn't be the same."""
+        starts = self.task.parameters.starts
+        free = {name: value for name, value in state.items() if name not in self.process.Params.model_fields}
+        fits = [[value for value in free.values() if _fits(value, spread)] for spread in starts.values()]
+        for values in itertools.product(*fits):
+            yield dict(zip(starts, values, strict=True))
+
+    def _first(self, params: Parameters, number: int, state: dict) -> Situation | None:
+        """Returns an episode's first decision, if it shows the state."""
+        path = (self.seed, TEST, EPISODE, SERVED, number)
+        model = self.process(params, path)
+        decision = model.advance()
+        if decision is None or (seen := model.state(decision)) != state:
+            return None
+        return Situation(params, path, (), model.env.now, seen, tuple(decision.labels))
+
+    def _params(self, state: dict, **start: object) -> Parameters:
+        """Returns the task's parameters with those that the state tells."""
+        told = {name: value for name, value in state.items() if name in self.process.Params.model_fields}
+        return self.process.parse({**self.task.parameters.default, **told, **start})
+
+
+def _solution(chain: exact.Solvable, table: Callable[[exact.Solvable], np.ndarray]) -> Solution:
+    _, evaluation = exact.optimum(chain, table(chain))
+    row = {tuple(numbers(state)): number for number, state in enumerate(chain.states)}
+    return Solution(chain, row, exact.choice_values(chain, evaluation))
+
+
+def _column(situation: Situation, choice: str) -> int:
+    if choice not in situation.choices:
+        raise Unknown(
+            f"in the simulator this state has the choices {', '.join(situation.choices)}, not {choice}"
+        )
+    return situation.choices.index(choice)
+
+
+def _fits(value: object, spread: Range | list[Range]) -> bool:
+    if isinstance(spread, list):
+        return isinstance(value, list) and len(value) == len(spread)
+    return isinstance(value, int | float)

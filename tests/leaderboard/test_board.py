@@ -78,6 +78,11 @@ def test_one_seed_decides_nothing_and_what_is_missing_is_told(protocol, results)
     assert found["overall"]["sft"]["in_distribution"]["mean"]["ci95"] is None
 
 
+def test_a_single_task_refutes_nothing_about_two(protocol, results):
+    one = [r for r in results(WINNING, heuristic=0.001) if r.cell.task == "queueing"]
+    assert verdict(protocol, one)["conditions"][-1]["met"] is None
+
+
 def test_a_reference_without_a_cost_makes_nobody_unstable(protocol, results):
     found = results(WINNING)
     for result in found:

@@ -149,7 +149,8 @@ def test_forecasts_are_asked_behind_decisions_about_the_same_state(finished):
         decision, forecast = rows[place - 1], rows[place]
         assert forecast.state == decision.state and forecast.answer in forecast.choices
         assert forecast.prompt[1]["content"].startswith(decision.prompt[1]["content"])
-        assert sum(forecast.probabilities) == pytest.approx(1) and min(forecast.probabilities) > 0
+        shares = forecast.probabilities or []
+        assert sum(shares) == pytest.approx(1) and min(shares) > 0
 
 
 def test_every_term_is_logged(finished):

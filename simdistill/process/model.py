@@ -72,7 +72,7 @@ class Decision(simpy.Event):
 
     def settle(self) -> None:
         """Works out the legal choices as they are now."""
-        choices = self._choices
+        choices: Any = self._choices
         if type(choices) is not dict:  # the usual kind first: this runs at every decision
             if callable(choices):
                 choices = choices()

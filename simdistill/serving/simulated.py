@@ -1,9 +1,9 @@
 """What the simulator says about a live state, where that can be had.
 
 An observed state is no episode: it can't be replayed, and what the decider can't see isn't in it. Where the
-process can be solved, the state is looked up in the solution. Where the simulator can begin in the state, fresh
-episodes are begun, and those count whose first decision shows exactly this state. Elsewhere there is no answer,
-and the reason is told.
+process can be solved, the state is looked up in the solution. Where the simulator can begin in the state,
+fresh episodes are begun, and those count whose first decision shows exactly this state. Elsewhere there is no
+answer, and the reason is told.
 Axes: S states, C choices, E episodes.
 """
 

@@ -133,10 +133,17 @@ class Examination:
             evaluation.ask(case, "untuned", asking, self.heuristic, UNTUNED_MASS)
         self.untuned_valid = asking.valid
 
-    def _ask_in_states(self, name: str, asked: evaluation.Asked, cases: Sequence[Case], mass: float) -> None:
+    def _ask_in_states(
+        self,
+        name: str,
+        asked: evaluation.Asked,
+        cases: Sequence[Case],
+        mass: float,
+        most: int | None = None,
+    ) -> None:
         for number, case in enumerate(cases):
             extra_S = _map_states(case) if case.setting == "default" else None
-            evaluation.ask(case, name, asked, self.heuristic, mass, extra_S)
+            evaluation.ask(case, name, asked, self.heuristic, mass, extra_S, most)
             self.progress(f"ask the {name}", number + 1, len(cases))
 
     def _ask_language_model(self, model: LanguageTeacher) -> None:
@@ -149,7 +156,8 @@ class Examination:
             evaluation.accompany(self.task, self.settings, cases, "teacher", asked, shown, most)
         else:
             mass = self.settings.tabulated_mass if model.everywhere else UNTUNED_MASS
-            self._ask_in_states("teacher", asked, cases, mass)
+            most = None if model.everywhere else evaluation.MOST_ASKED
+            self._ask_in_states("teacher", asked, cases, mass, most)
 
     def _says(self, model: LanguageTeacher) -> Policy:
         return lambda state, choices: model.decide(self.language, [state], [choices])[0]

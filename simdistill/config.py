@@ -26,6 +26,9 @@ from simdistill.files import write_text
 Count = Annotated[int, Field(ge=1)]
 Weight = Annotated[float, Field(ge=0)]
 
+LANGUAGE_MODELS = ("hf", "endpoint")
+"""Teachers that are language models."""
+
 
 class _Config(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -195,6 +198,31 @@ class TeacherConfig(_Config):
         description="parameter sets on which a generation must beat the one before, exactly where the state "
         "is Markov, else simulated on common random numbers",
     )
+
+    @model_validator(mode="after")
+    def _complete(self) -> "TeacherConfig":
+        if self.is_language_model and not self.model:
+            raise ValueError(f"name={self.name} is a language model; say which one with teacher.model")
+        if self.name == "endpoint" and not self.base_url:
+            raise ValueError(
+                "name=endpoint needs the server's address, as in teacher.base_url=http://localhost:8000/v1"
+            )
+        if self.name == "endpoint" and self.adapter:
+            raise ValueError(
+                f"adapter={self.adapter} can't be sent to a server; let it serve the adapter under a name of "
+                "its own, and give that as teacher.model"
+            )
+        return self
+
+    @property
+    def is_language_model(self) -> bool:
+        """Whether a language model is asked for the answers."""
+        return self.name in LANGUAGE_MODELS
+
+    @property
+    def played(self) -> str:
+        """The simulator's policy whose states and values are taught where nothing is searched."""
+        return self.base if self.is_language_model else self.name
 
 
 class LoraConfig(_Config):
@@ -433,6 +461,11 @@ def check_names(config: RunConfig) -> None:
     for name in config.task.policies:
         _check_name("policy", "task.policies", name, policies)
     if config.task.reference is not None:
+        if config.task.reference == "teacher" and config.teacher.name == "endpoint":
+            raise InputError(
+                "task.reference: an endpoint is examined with the default parameters only, so nothing can be "
+                "compared with it elsewhere; leave task.reference out, or name a policy"
+            )
         references = ["optimum", "teacher", *config.task.policies]
         _check_name("policy", "task.reference", config.task.reference, references)
     _check_name("policy", "teacher.base", config.teacher.base, policies)
@@ -440,8 +473,9 @@ def check_names(config: RunConfig) -> None:
     _check_name("method", "method", config.method, registry.names("methods"))
     if config.method in FROM_A_MODEL:
         check_teacher_model(config)
-    if not Path(config.student.name).is_dir() and "/" not in config.student.name:
-        _check_name("student", "student.name", config.student.name, registry.names("students"))
+    _check_model("student.name", config.student.name)
+    if config.teacher.name == "hf":
+        _check_model("teacher.model", config.teacher.model or "")
     try:
         simulator.Params.model_validate(config.task.parameters.default)
     except ValidationError as error:
@@ -476,6 +510,11 @@ def check_teacher_model(config: RunConfig) -> None:
 def _check_name(noun: str, field: str, name: str, available: list[str]) -> None:
     if name not in available and ":" not in name:
         raise InputError(f"{field}: {registry.unknown(noun, name, dict.fromkeys(available))}")
+
+
+def _check_model(field: str, name: str) -> None:
+    if not Path(name).is_dir() and "/" not in name:
+        _check_name("student", field, name, registry.names("students"))
 
 
 def _folders() -> list[Path]:
@@ -549,12 +588,18 @@ def _variants(override: Any) -> Iterator[tuple[str, str]]:
     if key.split(".")[0] not in RunConfig.model_fields:
         raise InputError(f"{override.input_line}: {_unknown_field(key, RunConfig)}")
     if not override.is_sweep_override():
-        yield key, override.get_value_element_as_str()
+        value = override.get_value_element_as_str()
+        yield _spelled_out(key, value), value
         return
     if not override.is_discrete_sweep():
         raise InputError(f"{override.input_line}: sweep over values, as in seed=0,1,2 or seed=range(3)")
     for value in override.sweep_string_iterator():
-        yield key, value
+        yield _spelled_out(key, value), value
+
+
+def _spelled_out(key: str, value: str) -> str:
+    """The field that `teacher=hf` means; `teacher={name: hf}` stays as it is."""
+    return f"{key}.name" if key in ("teacher", "student") and not value.startswith("{") else key
 
 
 def _composed(task: str, overrides: list[str]) -> dict:

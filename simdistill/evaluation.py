@@ -213,6 +213,7 @@ def ask(
     elsewhere: Policy,
     mass: float,
     extra_S: np.ndarray | None = None,
+    most: int | None = None,
 ) -> int:
     """Examines a policy that is costly to ask, in the states that its own rule leads to.
 
@@ -225,6 +226,7 @@ def ask(
         elsewhere: Stands in for it beyond the truncation, in simulation.
         mass: Share of the stationary probability in which it is asked itself.
         extra_S: Further states in which it is asked, for the decision map.
+        most: States that are added at once, the most probable ones, if answers have a price.
 
     Returns:
         In how many states it was asked.
@@ -250,7 +252,7 @@ def ask(
         covered = float(evaluation.stationary_S[known].sum())
         if covered >= mass or len(known) >= MOST_ASKED:
             break
-        wanted_S = _core(evaluation.stationary_S, mass + 0.3 * (1 - mass))
+        wanted_S = _core(evaluation.stationary_S, mass + 0.3 * (1 - mass), most)
     record(case, name, policy_SC, elsewhere)
     case.costs[name].tabulated = covered
     return len(known)
@@ -265,12 +267,12 @@ def _scattered(place_SN: np.ndarray) -> np.ndarray:
     return scattered_S
 
 
-def _core(stationary_S: np.ndarray, mass: float) -> np.ndarray:
-    """Returns the fewest states that hold a share of the probability."""
+def _core(stationary_S: np.ndarray, mass: float, most: int | None = None) -> np.ndarray:
+    """Returns the fewest states that hold a share of the probability, or the `most` most probable ones."""
     order_S = np.argsort(-stationary_S, kind="stable")
     count = int(np.searchsorted(np.cumsum(stationary_S[order_S]), mass)) + 1
     core_S = np.zeros(len(stationary_S), dtype=bool)
-    core_S[order_S[:count]] = True
+    core_S[order_S[: min(count, most or count)]] = True
     return core_S
 
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,8 @@ from simdistill.process.rollout import started
 from simdistill.process.whatif import Situation, what_if
 from simdistill.questions import Question
 from simdistill.scenarios import begin, draw, examination_path
-from simdistill.students import Answer, Student
+from simdistill.students import Answer, Posed, Student
+from simdistill.teachers.language_model import LanguageTeacher
 from simdistill.teachers.search import SearchTeacher, explore, outcome
 
 TITLES = {"untuned": "untuned student", evaluation.OPTIMUM: "exact optimum"}
@@ -46,19 +46,6 @@ UNTUNED_MASS = 0.9
 MAP_SIZE = (20, 12)
 SHOWN, FORECAST = 9, 10
 """Tell examined situations from each other and from the parameter sets, in the paths of their samples."""
-
-
-@dataclass(frozen=True)
-class Posed:
-    """A question without an answer.
-
-    Attributes:
-        prompt: Chat messages.
-        choices: Labels.
-    """
-
-    prompt: list[dict[str, str]]
-    choices: list[str]
 
 
 class Asking:
@@ -115,6 +102,7 @@ class Examination:
         student: Student,
         untuned: Callable[[], Student],
         lessons: Sequence[Question],
+        language_model: LanguageTeacher | None = None,
     ) -> None:
         """Solves, asks and simulates.
 
@@ -123,7 +111,10 @@ class Examination:
             student: The distilled student.
             untuned: Loads the same student without its adapter; it is asked with the default parameters only.
             lessons: The training questions.
+            language_model: Decides in the teacher's place.
         """
+        self.language_model = language_model
+        self.taught = self._says(language_model) if language_model else teacher.policy
         self.cases = evaluation.prepare(
             self.task, self.settings, self.compute, partial(self.progress, "prepare policies")
         )
@@ -131,13 +122,16 @@ class Examination:
         beginner = untuned()
         self._ask_untuned(Asking(beginner, self.language))
         self.perplexity = {"untuned": perplexity(beginner), "student": perplexity(student)}
-        for case in self.cases:
-            evaluation.add(case, "teacher", teacher.policy, self.heuristic)
+        if language_model is not None:
+            self._ask_language_model(language_model)
+        else:
+            for case in self.cases:
+                evaluation.add(case, "teacher", teacher.policy, self.heuristic)
         if self.cases[0].chain is None:
             asked = partial(self.progress, "let the student play")
             evaluation.accompany(self.task, self.settings, self.cases, "student", self.asking, asked)
         else:
-            self._ask_in_states()
+            self._ask_in_states("student", self.asking, self.cases, self.settings.tabulated_mass)
         evaluation.confirm(
             self.task, self.settings, self.cases, self.compute, partial(self.progress, "simulate policies")
         )
@@ -148,7 +142,8 @@ class Examination:
     def reference(self) -> str:
         """Name of the policy that all others are compared with."""
         solved = self.cases[0].chain is not None
-        return self.task.reference or (evaluation.OPTIMUM if solved else "teacher")
+        best = self.task.heuristic if self.language_model else "teacher"
+        return self.task.reference or (evaluation.OPTIMUM if solved else best)
 
     def _ask_untuned(self, asking: Asking) -> None:
         case = self.cases[0]
@@ -161,13 +156,34 @@ class Examination:
             evaluation.ask(case, "untuned", asking, self.heuristic, UNTUNED_MASS)
         self.untuned_valid = asking.valid
 
-    def _ask_in_states(self) -> None:
-        for number, case in enumerate(self.cases):
+    def _ask_in_states(
+        self,
+        name: str,
+        asked: evaluation.Asked,
+        cases: Sequence[Case],
+        mass: float,
+        most: int | None = None,
+    ) -> None:
+        for number, case in enumerate(cases):
             extra_S = _map_states(case) if case.setting == "default" else None
-            evaluation.ask(
-                case, "student", self.asking, self.heuristic, self.settings.tabulated_mass, extra_S
-            )
-            self.progress("ask the student", number + 1, len(self.cases))
+            evaluation.ask(case, name, asked, self.heuristic, mass, extra_S, most)
+            self.progress(f"ask the {name}", number + 1, len(cases))
+
+    def _ask_language_model(self, model: LanguageTeacher) -> None:
+        """Examines a language model that teaches; an endpoint as little as the untuned student."""
+        asked = partial(model.decide, self.language)
+        cases = self.cases if model.everywhere else self.cases[:1]
+        if self.cases[0].chain is None:
+            shown = partial(self.progress, "let the teacher play")
+            most = None if model.everywhere else UNTUNED_REPLICATIONS
+            evaluation.accompany(self.task, self.settings, cases, "teacher", asked, shown, most)
+        else:
+            mass = self.settings.tabulated_mass if model.everywhere else UNTUNED_MASS
+            most = None if model.everywhere else evaluation.MOST_ASKED
+            self._ask_in_states("teacher", asked, cases, mass, most)
+
+    def _says(self, model: LanguageTeacher) -> Policy:
+        return lambda state, choices: model.decide(self.language, [state], [choices])[0]
 
     def _shown_questions(self, policy: Policy) -> list[dict]:
         """Poses a few new situations, with costs from many futures of their own."""
@@ -181,7 +197,7 @@ class Examination:
                 [Posed(self.language.prompt(situation.state), list(situation.choices))]
             )
             rows.append(
-                _shown(self.language.situation(situation.state), situation, values, answer[0], policy)
+                _shown(self.language.situation(situation.state), situation, values, answer[0], self.taught)
             )
             self.progress("show examples", number + 1, self.settings.questions_shown)
         return rows
@@ -290,6 +306,7 @@ class Examination:
             "valid_answers": self.asking.valid,
             "answer_mass": self.asking.mass,
             "untuned_valid_answers": self.untuned_valid,
+            "teacher_valid_answers": self.language_model and self.language_model.valid_share,
             "perplexity": self.perplexity,
             "forecasts": self._forecast_metrics(),
             "decisions_per_second": student.work.decisions_per_second,
@@ -379,7 +396,7 @@ class Examination:
             setting: [
                 {
                     "parameters": _told(case.params),
-                    "cost": {name: evaluation.known(case, name) for name in names},
+                    "cost": {name: evaluation.known(case, name) for name in names if name in case.costs},
                 }
                 for case in self.cases
                 if case.setting == setting
@@ -390,7 +407,7 @@ class Examination:
     def _episode(self) -> dict:
         """Plays the same episode with three policies; every time at which one of them decides is shown."""
         case = self.cases[0]
-        tables = {"student": self.asking.decide, **case.tables}
+        tables = {"student": self.asking.decide, "teacher": self.taught, **case.tables}
         names = dict.fromkeys(("student", self.task.heuristic, self.reference))
         met = {name: self._met(case, tables[name]) for name in names}
         times = sorted({time for times, _ in met.values() for time in times})

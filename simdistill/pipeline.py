@@ -16,6 +16,7 @@ from simdistill.compute import Map, simulating, training
 from simdistill.config import RunConfig, for_training
 from simdistill.distill.method import Method
 from simdistill.environment.language import Language
+from simdistill.errors import InputError
 from simdistill.examination import Asking, Examination
 from simdistill.files import read_json, write_json
 from simdistill.machine import chosen_device, release_memory
@@ -27,6 +28,7 @@ from simdistill.questions import Question
 from simdistill.record import Record, environment
 from simdistill.students import Student
 from simdistill.teachers import store
+from simdistill.teachers.language_model import LanguageTeacher
 from simdistill.teachers.search import (
     GROUPS,
     Failure,
@@ -142,13 +144,14 @@ class Run:
             return
         config = self.config
         with self.record.timed("teach"):
+            model = self._language_model(begins=True)
             failures: list[Failure] = []
             learn = improve if config.teacher.name == "search" else demonstrate
             teacher, lesson = learn(config.task, config.teacher, config.seed, self.compute, self.progress)
             train = self._questions(teacher, lesson.searched, lesson.labels, "train", 0)
             train = train[: config.distill.questions]
-            searched = lesson.searched[: len(train)]
-            train = self._with_forecasts(train, searched, teacher.policy)
+            train = self._with_forecasts(train, lesson.searched[: len(train)], teacher.policy)
+            train = self._answered(model, train, "let the teacher answer")
             questions.save(train, self.training / "questions-0.parquet")
             per_scenario = config.teacher.episodes_per_scenario * config.teacher.states_per_episode
             scenarios = -(-config.distill.tune_questions // per_scenario)
@@ -164,9 +167,16 @@ class Run:
                 partial(self.progress, "hold out questions"),
             )
             tune = self._questions(teacher, held_out, teacher.label(held_out), "tune", 0)
+            tune = self._answered(
+                model, tune[: config.distill.tune_questions], "let the teacher answer held-out questions"
+            )
             questions.save(tune, self.folder / "tune.parquet")
             teacher = replace(teacher, failures=(*teacher.failures, *failures))
-            store.save(teacher, self.training / "teacher.json", config.teacher.base)
+            store.save(
+                teacher,
+                self.training / "teacher.json",
+                config.teacher.played if teacher.demonstrates else config.teacher.base,
+            )
 
     def _questions(
         self, teacher: SearchTeacher, searched: Sequence[Searched], labels: Labels, split: str, number: int
@@ -212,6 +222,32 @@ class Run:
         together = [[question, found.get(place)] for place, question in enumerate(asked)]
         return [question for pair in together for question in pair if question is not None]
 
+    def _language_model(self, begins: bool = False) -> LanguageTeacher | None:
+        """Loads the teacher if it is a language model.
+
+        Args:
+            begins: Whether nothing was asked yet; later it must be the one that was asked before.
+        """
+        settings, path = self.config.teacher, self.training / "language_model.json"
+        if not settings.is_language_model:
+            return None
+        model = registry.load("teachers", settings.name)(settings, self.config.seed)
+        if begins:
+            model.check()
+            write_json(path, model.made_by)
+        known = read_json(path)
+        changed = [part for part, made in model.made_by.items() if known.get(part) != made]
+        if changed:
+            raise InputError(
+                f"{self.folder}: the teacher {settings.model} has changed since it answered this run's "
+                f"questions: {', '.join(changed)}. Begin a new run, or bring back the old one."
+            )
+        return model
+
+    def _answered(self, model: LanguageTeacher | None, asked: list[Question], phase: str) -> list[Question]:
+        """Replaces the answers by those of a language model, if one teaches."""
+        return asked if model is None else model.label(asked, partial(self.progress, phase))
+
     # Distil.
 
     def distil(self) -> None:
@@ -254,7 +290,12 @@ class Run:
                 self.training / f"own-states-{number}.json",
                 {"states": len(searched), "simulator_steps": steps},
             )
-            return self._questions(teacher, searched, teacher.label(searched), "train", number)
+            asked = self._questions(teacher, searched, teacher.label(searched), "train", number)
+            return self._answered(
+                self._language_model(),
+                asked[: config.distill.round_questions],
+                f"let the teacher answer, round {number}",
+            )
 
     def _teacher(self) -> SearchTeacher:
         return store.load(self.training / "teacher.json", self.config.task.simulator)
@@ -271,8 +312,8 @@ class Run:
             load = partial(Student.load, student_base(self.config.student), device=self.device)
             student = load(self.folder / "adapter")
             examination = Examination(self.config, self.language, self.compute, self.progress)
-            asked = questions.load(self.folder / "questions.parquet")
-            examination.run(teacher, student, load, asked)
+            lessons = questions.load(self.folder / "questions.parquet")
+            examination.run(teacher, student, load, lessons, self._language_model())
             examination.write(self.folder, teacher, self.record.spent())
 
 

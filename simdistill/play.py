@@ -10,6 +10,7 @@ from rich.table import Table
 from simdistill import registry
 from simdistill.config import RunConfig, TaskConfig, TeacherConfig
 from simdistill.environment.language import Language
+from simdistill.errors import InputError
 from simdistill.process import EPISODE, TEST, Policy, ProcessModel
 from simdistill.process.whatif import Situation, Values, what_if
 from simdistill.teachers.search import base_policy
@@ -98,6 +99,11 @@ def play(config: RunConfig, console: Console, ask: Callable[[str], str] = input)
 
 
 def _teacher(simulator: type[ProcessModel], task: TaskConfig, teacher: TeacherConfig) -> Teacher:
+    if teacher.is_language_model:
+        raise InputError(
+            f"teacher.name: play shows what a search or a policy would do, and {teacher.name} is a language "
+            "model; leave it out"
+        )
     searches = teacher.name not in ("random", *registry.policies(task.simulator))
     name = teacher.base if searches else teacher.name
     return Teacher(simulator, base_policy(task.simulator, name), searches, teacher.horizon)

@@ -37,6 +37,7 @@ FEATURES = Features(
         "seed_path": List(Value("int64")),
         "actions": List(Value("string")),
         "time": Value("float64"),
+        "teacher_probabilities": List(Value("float64")),
     }
 )
 
@@ -65,6 +66,8 @@ class Question:
         seed_path: Seed path of the episode.
         actions: Answers that lead to the state, in order.
         time: Simulated time of the decision.
+        teacher_probabilities: A language model's own probabilities over the choices; None where no language
+            model teaches, or where it doesn't tell them.
     """
 
     kind: str
@@ -86,6 +89,7 @@ class Question:
     seed_path: list[int]
     actions: list[str]
     time: float
+    teacher_probabilities: list[float] | None = None
 
 
 def decision_questions(

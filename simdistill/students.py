@@ -70,6 +70,19 @@ class Asked(Protocol):
 
 
 @dataclass(frozen=True)
+class Posed:
+    """A question without an answer.
+
+    Attributes:
+        prompt: Chat messages.
+        choices: Labels.
+    """
+
+    prompt: list[dict[str, str]]
+    choices: list[str]
+
+
+@dataclass(frozen=True)
 class Answer:
     """A student's answer to a question with C choices.
 

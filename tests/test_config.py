@@ -63,6 +63,23 @@ def test_overrides_set_fields_of_every_depth():
     assert (composed.student.lora.r, composed.seed, train.low, composed.output) == (8, 3, 1.5, Path("a b"))
 
 
+def test_teacher_and_student_may_be_given_by_name():
+    short = one("teacher=join_shortest_queue", "student=smollm2-135m", "student.lora.r=8")
+    assert short == one("teacher.name=join_shortest_queue", "student.name=smollm2-135m", "student.lora.r=8")
+    assert [run.teacher.name for run in compose(["task=queueing", "teacher=search,random"])] == [
+        "search",
+        "random",
+    ]
+    assert one("teacher={futures: 5}").teacher.futures == 5
+
+
+def test_nothing_is_compared_with_an_endpoint_everywhere():
+    endpoint = "teacher={name: endpoint, model: m, base_url: 'http://h'}"
+    assert "task.reference: an endpoint is examined" in message(
+        "task=queueing", endpoint, "task.reference=teacher"
+    )
+
+
 def test_lists_and_null_are_values():
     composed = one("student.lora.targets=[q_proj,v_proj]", "workers=null", "threads=2")
     assert composed.student.lora.targets == ["q_proj", "v_proj"]
@@ -158,7 +175,16 @@ def test_an_unknown_task_gets_what_is_available_and_what_was_meant():
         ("learning_rate=1", "did you mean 'distill.learning_rate'?"),
         ("task.heuristic=shortest_delay", "task.heuristic: no policy 'shortest_delay'; available: random, "),
         ("teacher.base=jsq", "teacher.base: no policy 'jsq'"),
-        ("teacher.name=serch", "teacher.name: no teacher 'serch'; available: search, "),
+        ("teacher.name=serch", "teacher.name: no teacher 'serch'; available: "),
+        ("teacher=serch", "teacher.name: no teacher 'serch'"),
+        ("student=gpt", "student.name: no student 'gpt'"),
+        ("teacher=hf", "teacher: name=hf is a language model; say which one with teacher.model"),
+        ("teacher={name: hf, model: gpt}", "teacher.model: no student 'gpt'"),
+        ("teacher={name: endpoint, model: m}", "name=endpoint needs the server's address"),
+        (
+            "teacher={name: endpoint, model: m, base_url: 'http://h', adapter: a}",
+            "adapter=a can't be sent to a server",
+        ),
         ("method=sft2", "method: no method 'sft2'"),
         ("student.name=gpt", "student.name: no student 'gpt'"),
         ("task.simulator=queing", "no simulator 'queing'"),

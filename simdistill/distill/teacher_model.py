@@ -1,7 +1,5 @@
 """The language model that a method learns from, beside the student in memory."""
 
-import torch
-
 from simdistill.config import RunConfig, check_teacher_model
 from simdistill.errors import InputError
 from simdistill.students import Student
@@ -27,20 +25,3 @@ def teacher_model(config: RunConfig, student: Student) -> Student:
             "learn from it; set teacher.adapter, or teacher.model to a trained model (simdistill export RUN)"
         )
     return teacher
-
-
-def check_apart(student: torch.nn.Module, teacher: torch.nn.Module) -> None:
-    """Checks that a teacher has weights of its own.
-
-    A teacher that is an adapter on the student's base object answers with whichever adapter is active, so
-    that the two never differ: TRL's loss is then 0, without a word.
-
-    Raises:
-        InputError: They share weights.
-    """
-    own = {weight.data_ptr() for weight in student.parameters()}
-    if any(weight.data_ptr() in own for weight in teacher.parameters()):
-        raise InputError(
-            "The teacher shares its weights with the student, so it would always agree; load it as an object "
-            "of its own, as in Student.load(model, adapter)"
-        )

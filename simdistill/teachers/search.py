@@ -165,9 +165,9 @@ def demonstrate(
         compute: Runs simulations.
         progress: Called with a phase, how much of it is done, and how much there is.
     """
-    policy = base_policy(task.simulator, teacher.name)
+    policy = base_policy(task.simulator, teacher.played)
     failures: list[Failure] = []
-    met = partial(progress, f"demonstrate {teacher.name}")
+    met = partial(progress, f"demonstrate {teacher.played}")
     searched = search(task, teacher, (seed, TRAIN), 1, teacher.scenarios, policy, compute, failures, met)
     network, labels, spread = denoise(searched, seed, 1, teacher.folds)
     found = SearchTeacher(policy, network, spread, (), tuple(failures), demonstrates=True)

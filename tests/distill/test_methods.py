@@ -119,6 +119,30 @@ def test_a_method_trains_in_its_stages(name, tiny_folder, tmp_path):
     assert moved > 0 or name == "grpo"
 
 
+def told(config: RunConfig, tiny_folder: Path, asked: list[Question]) -> list[tuple[float, ...]]:
+    method = registry.load("methods", "kd")(config, Path("unused"))
+    return [row.soft_C for row in method.rows(Student.load(tiny_folder), asked)]
+
+
+def test_kd_teaches_the_probabilities_of_a_language_model(tiny_folder, caplog):
+    taught = configured(tiny_folder, "teacher=hf", f"teacher.model={tiny_folder}")
+    asked = [replace(question, teacher_probabilities=[0.25, 0.75]) for question in questions(8)]
+    assert told(taught, tiny_folder, asked) == [(0.25, 0.75)] * 8
+    assert not caplog.messages
+    # Without a language model, soft targets are what choices cost.
+    assert told(configured(tiny_folder), tiny_folder, asked)[0] != (0.25, 0.75)
+
+
+def test_kd_falls_back_to_hard_labels_and_says_so_once(tiny_folder, caplog):
+    taught = configured(tiny_folder, "teacher=hf", f"teacher.model={tiny_folder}")
+    silent = questions(8)
+    asked = [replace(silent[0], teacher_probabilities=[0.25, 0.75]), *silent[1:]]
+    hard = [tuple(float(choice == q.answer) for choice in q.choices) for q in asked]
+    assert told(taught, tiny_folder, asked) == hard
+    (message,) = caplog.messages
+    assert "for 7 of 8 questions: all are taught as hard labels" in message
+
+
 def test_sft_stopped_in_training_ends_with_the_same_student(tiny_folder, tmp_path, monkeypatch):
     from simdistill.distill import method as module
 

@@ -19,13 +19,13 @@ from simdistill.distill.losses import Weights
 from simdistill.distill.methods.hidden import SHARE, HiddenTrainer, Matching
 from simdistill.distill.methods.opd import opd_round
 from simdistill.distill.schedule import Schedule
-from simdistill.distill.teacher_model import check_apart, teacher_model
+from simdistill.distill.teacher_model import teacher_model
 from simdistill.distill.trainers import MetricsWriter, TrainingQuestion, collate, train_round
 from simdistill.errors import InputError
 from simdistill.files import read_json, read_lines
 from simdistill.questions import Question, save
 from simdistill.students import Lora, Student
-from simdistill.teachers.language_model import check_same_words
+from simdistill.teachers.language_model import check_apart, check_same_words
 
 WEIGHTS = Weights(imitation=1.0, soft=1.0, regret=0.0, validity=1.0)
 SMALL = [

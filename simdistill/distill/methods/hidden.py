@@ -27,7 +27,7 @@ from transformers import PreTrainedModel, TrainerCallback
 
 from simdistill.distill.methods.kd import KD
 from simdistill.distill.packing import PackedBatch
-from simdistill.distill.teacher_model import check_apart, teacher_model
+from simdistill.distill.teacher_model import teacher_model
 from simdistill.distill.trainers import (
     RoundResult,
     SimulatorTrainer,
@@ -39,6 +39,7 @@ from simdistill.errors import InputError
 from simdistill.pruning import evenly, student_base
 from simdistill.questions import Question
 from simdistill.students import Student
+from simdistill.teachers.language_model import check_apart
 
 SHARE = 1.0
 """Length of the gradient of the hidden states' term over that of the exact loss, at the beginning."""

@@ -16,13 +16,14 @@ from trl.trainer.distillation_trainer import DistillationTrainer
 from simdistill.distill.method import Stage
 from simdistill.distill.methods.kd import KD
 from simdistill.distill.schedule import Schedule
-from simdistill.distill.teacher_model import check_apart, teacher_model
+from simdistill.distill.teacher_model import teacher_model
 from simdistill.distill.trainers import RoundResult
 from simdistill.errors import InputError
 from simdistill.machine import quiet
 from simdistill.pruning import student_base
 from simdistill.questions import Question
 from simdistill.students import Student
+from simdistill.teachers.language_model import check_apart
 
 
 class OPD(KD):

@@ -10,7 +10,7 @@ from transformers import TrainerCallback
 
 from simdistill.distill.losses import Weights
 from simdistill.distill.method import Method, Stage, own_rounds
-from simdistill.distill.trainers import RoundResult, train_round, training_questions
+from simdistill.distill.trainers import RoundResult, TrainingQuestion, train_round, training_questions
 from simdistill.questions import Question
 from simdistill.students import Student
 
@@ -31,7 +31,9 @@ class SimDistill(Method):
     def train(
         self, number: int, student: Student, questions: Sequence[Question], callbacks: list[TrainerCallback]
     ) -> RoundResult:
-        settings, task = self.config.distill, self.config.task
-        rows = training_questions(student, questions, task.scale, settings.temperature)
-        schedule = self.schedule(number)
+        rows, schedule = self.rows(student, questions), self.schedule(number)
         return train_round(student.model, student.tokenizer, rows, schedule, self.weights, callbacks)
+
+    def rows(self, student: Student, questions: Sequence[Question]) -> list[TrainingQuestion]:
+        """Gives questions their targets."""
+        return training_questions(student, questions, self.config.task.scale, self.config.distill.temperature)

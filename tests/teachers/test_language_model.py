@@ -1,0 +1,210 @@
+"""Language models as teachers: a tiny one on this machine, and runs with one from start to report."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from simdistill import pipeline, questions
+from simdistill.config import TeacherConfig, compose
+from simdistill.environment.language import Language
+from simdistill.errors import InputError
+from simdistill.files import read_json
+from simdistill.students import Lora, Posed, Student
+from simdistill.teachers import language_model as module
+from simdistill.teachers.language_model import LocalTeacher, check_apart, check_same_words
+
+SMALL = [
+    "task=queueing",
+    "teacher=hf",
+    "teacher.scenarios=8",
+    "teacher.futures=4",
+    "task.horizon=100",
+    "task.warm_up=20",
+    "method=kd",
+    "distill.questions=16",
+    "distill.rounds=0",
+    "distill.round_questions=16",
+    "distill.round_states_per_episode=2",
+    "distill.tune_questions=8",
+    "distill.batch_size=8",
+    "student.lora.r=2",
+    "student.lora.layers=2",
+    "student.dtype=float32",
+    "evaluation.parameter_sets=1",
+    "evaluation.replications=2",
+    "evaluation.tabulated_mass=0.5",
+    "evaluation.questions_shown=2",
+    "workers=1",
+    "threads=1",
+]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tiny_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("SIMDISTILL_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="session")
+def adapter(tiny_folder, tmp_path_factory) -> Path:
+    """An adapter of the tiny model that changes what it says."""
+    import torch
+
+    student = Student.for_training(tiny_folder, Lora(2), 0, dtype=torch.float32)
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for name, weights in student.model.named_parameters():
+            if "lora_B" in name:
+                weights.normal_(std=0.3)
+    folder = tmp_path_factory.mktemp("adapters") / "teacher"
+    student.save_adapter(folder, "# Card")
+    return folder
+
+
+def local(folder: Path, adapter: Path | None = None) -> LocalTeacher:
+    return LocalTeacher(TeacherConfig(name="hf", model=str(folder), adapter=adapter), 0)
+
+
+def posed(count: int) -> list[Posed]:
+    return [
+        Posed([{"role": "user", "content": f"Jobs A {n}, B {n % 7}."}], ["A", "B", "C"][: 2 + n % 2])
+        for n in range(count)
+    ]
+
+
+def small(tiny_folder: Path, output: Path, *overrides: str):
+    fields = [f"student={tiny_folder}", f"teacher.model={tiny_folder}", f"output={output}"]
+    return compose([*SMALL, *fields, *overrides])[0]
+
+
+def test_it_is_asked_as_the_student_is(tiny_folder):
+    asked = posed(70)
+    answers = Student.load(tiny_folder).score(asked)
+    for answer, said in zip(answers, local(tiny_folder).said(asked), strict=True):
+        assert said.choice == answer.choice
+        assert said.valid == (answer.greedy is not None)
+        assert np.allclose(said.probabilities_C or (), answer.probabilities_C, atol=1e-6)
+
+
+def test_an_adapter_changes_what_it_says(tiny_folder, adapter):
+    plain, adapted = local(tiny_folder).said(posed(8)), local(tiny_folder, adapter).said(posed(8))
+    assert [said.probabilities_C for said in plain] != [said.probabilities_C for said in adapted]
+
+
+def test_remembered_answers_are_the_same_to_the_last_bit(tiny_folder, monkeypatch):
+    first = local(tiny_folder).said(posed(70))
+    monkeypatch.setattr(Student, "score", lambda *a: pytest.fail("asked again"))
+    assert local(tiny_folder).said(posed(70)) == first
+
+
+def changed(name: str, folder: Path, adapter: Path, copy: Path) -> LocalTeacher:
+    """The tiny teacher with one part of it changed."""
+    from simdistill.base_models import base_model, load_model, load_tokenizer
+
+    if name == "adapter":
+        return local(folder, adapter)
+    base = base_model(folder)
+    model, tokenizer = load_model(base), load_tokenizer(base)
+    if name == "weights":
+        model.get_input_embeddings().weight.data[5] += 1
+    elif name == "template":
+        tokenizer.chat_template = str(tokenizer.chat_template).replace("system", "System")
+    else:
+        tokenizer.add_tokens(["queueing"])
+    model.save_pretrained(copy)
+    tokenizer.save_pretrained(copy)
+    return local(copy)
+
+
+@pytest.mark.parametrize("part", ["weights", "adapter", "template", "tokenizer"])
+def test_answers_of_a_changed_teacher_are_made_anew(part, tiny_folder, adapter, tmp_path):
+    before = local(tiny_folder)
+    before.said(posed(4))
+    after = changed(part, tiny_folder, adapter, tmp_path / "copy")
+    assert [name for name in before.made_by if before.made_by[name] != after.made_by[name]] == [part]
+    scored = after.student.work.questions
+    after.said(posed(4))
+    assert after.student.work.questions == scored + 4
+
+
+def test_a_file_that_holds_no_answers_is_told(tiny_folder):
+    module.remembered_answers().parent.mkdir(parents=True)
+    module.remembered_answers().write_text("not a database, but long enough to be taken for one" * 100)
+    with pytest.raises(InputError, match=r"teacher-answers\.sqlite can't be used: .*delete the file"):
+        local(tiny_folder).said(posed(1))
+
+
+def test_a_teacher_on_the_students_own_weights_is_refused(tiny_folder, adapter):
+    student = Student.for_training(tiny_folder, Lora(2), 0)
+    student.model.load_adapter(str(adapter), adapter_name="teacher")
+    teacher = Student(student.base, student.model, student.tokenizer)
+    with pytest.raises(InputError, match="shares its weights with the student"):
+        check_apart(student.model, teacher.model)
+    check_apart(student.model, Student.load(tiny_folder, adapter).model)
+
+
+def test_the_words_of_teacher_and_student_are_compared(tiny_folder, adapter, tmp_path):
+    student = Student.load(tiny_folder)
+    check_same_words(Student.load(tiny_folder, adapter), student)
+    template = changed("template", tiny_folder, adapter, tmp_path / "template").student
+    with pytest.raises(InputError, match=r"the chat templates are .*System.* and .*system.* at character"):
+        check_same_words(template, student)
+    tokens = changed("tokenizer", tiny_folder, adapter, tmp_path / "tokenizer").student
+    with pytest.raises(InputError, match=r"'queueing' is number 49152 and None"):
+        check_same_words(tokens, student)
+    end = Student.load(tiny_folder)
+    end.tokenizer.eos_token = "<repo_name>"
+    with pytest.raises(InputError, match=r"answers end with '<repo_name>' and '<\|im_end\|>'"):
+        check_same_words(end, student)
+
+
+@pytest.fixture(scope="module")
+def finished(tiny_folder, adapter, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SIMDISTILL_CACHE", str(folder / "cache"))
+        config = small(tiny_folder, folder / "run", f"teacher.adapter={adapter}", "distill.rounds=1")
+        config = config.model_copy(update={"method": "dagger"})
+        return pipeline.run(config, Console(quiet=True))
+
+
+def test_its_answers_are_the_questions_answers(finished, tiny_folder, adapter):
+    asked = questions.load(finished / "questions.parquet")
+    assert {question.round for question in asked} == {0, 1}
+    for question, answer in zip(asked, Student.load(tiny_folder, adapter).score(asked), strict=True):
+        assert question.answer == question.choices[answer.choice]
+        assert np.allclose(question.teacher_probabilities or [], answer.probabilities_C, atol=1e-6)
+
+
+def test_it_is_examined_as_a_policy(finished, tiny_folder, adapter):
+    metrics = read_json(finished / "metrics.json")
+    cost = metrics["policies"]["teacher"]["cost"]
+    assert all(cost[setting] is not None for setting in ("default", "in_distribution", "out_of_distribution"))
+    assert 0 <= metrics["teacher_valid_answers"] <= 1
+    assert (finished / "report.html").is_file()
+    shown = read_json(finished / "examination.json")["decision_map"]
+    language = Language(pipeline.Record.of(finished).config.task.language)
+    places = list(np.ndindex(*shown["size"]))[:40]
+    states = [{**shown["parameters"], "jobs": list(place)} for place in places]
+    said = local(tiny_folder, adapter).decide(language, states, [["A", "B"]] * len(states))
+    assert said == [shown["policies"]["teacher"][a][b] for a, b in places]
+
+
+def test_a_run_refuses_a_teacher_that_has_changed(finished, tiny_folder, tmp_path):
+    made_by = read_json(finished / "training" / "language_model.json")
+    (finished / "training" / "language_model.json").write_text(json.dumps(made_by | {"adapter": "other"}))
+    try:
+        with pytest.raises(InputError, match="has changed since it answered this run's questions: adapter"):
+            pipeline.evaluate(finished, Console(quiet=True))
+    finally:
+        (finished / "training" / "language_model.json").write_text(json.dumps(made_by))
+
+
+def test_a_process_without_a_solution_is_compared_with_the_heuristic(tiny_folder, tmp_path):
+    what = ["task=call_center", "task.horizon=20", "task.warm_up=0", "teacher.base=random"]
+    config = small(tiny_folder, tmp_path / "run", *what, "evaluation.questions_shown=1")
+    metrics = read_json(pipeline.run(config, Console(quiet=True)) / "metrics.json")
+    assert metrics["reference"] == config.task.heuristic
+    assert metrics["policies"]["teacher"]["cost"]["out_of_distribution"]["replications"] == 2

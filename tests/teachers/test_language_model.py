@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from rich.console import Console
 
 from simdistill import pipeline, questions
@@ -108,7 +109,9 @@ def changed(name: str, folder: Path, adapter: Path, copy: Path) -> LocalTeacher:
     base = base_model(folder)
     model, tokenizer = load_model(base), load_tokenizer(base)
     if name == "weights":
-        model.get_input_embeddings().weight.data[5] += 1
+        embedding = model.get_input_embeddings()
+        assert isinstance(embedding, torch.nn.Embedding)
+        embedding.weight.data[5] += 1
     elif name == "template":
         tokenizer.chat_template = str(tokenizer.chat_template).replace("system", "System")
     else:

@@ -101,8 +101,14 @@ def serve(run: Path, host: str, port: int, told: Callable[[str], None], limits: 
 
 def _listening(host: str, port: int) -> socket.socket:
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=CONNECTIONS)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+        family, kind, protocol, _, place = found[0]
+        # With the protocol named, asyncio sends an answer at once and doesn't wait for the last packet's receipt.
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(place)
+        listener.listen(CONNECTIONS)
+        return listener
     except (OSError, OverflowError) as error:
         raise InputError(
             f"can't listen at {host}, port {port}: {error}; choose others with --host and --port"

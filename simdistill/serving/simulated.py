@@ -22,7 +22,7 @@ from simdistill.errors import InputError
 from simdistill.evaluation import NEGLIGIBLE
 from simdistill.process import EPISODE, TEST, Parameters, Policy, numbers
 from simdistill.process.forecast import distribution, outcomes
-from simdistill.process.whatif import Situation, what_if
+from simdistill.process.whatif import Situation, Values, what_if
 
 SERVED = 11
 """Tells episodes that are begun here from those of an examination, in their paths."""
@@ -30,6 +30,8 @@ FUTURES_OF_EPISODE = 2
 SIZES = (40, 80)
 AGREEMENT = 0.01
 """Share of the greatest cost difference by which a truncation twice as large may change one."""
+MOST_MET, LONGEST = 0.95, 16
+"""A live state may be farther from rest than teaching's, so that its futures take longer to meet."""
 TRIES = 25
 """Episodes that are begun for each one that is wanted."""
 
@@ -166,12 +168,16 @@ class Simulator:
         episodes = max(2, math.ceil(futures / FUTURES_OF_EPISODE))
         begun, situations = self._begun(state, episodes)
         columns = [_column(situations[0], choice) for choice in choices]
-        values = [
-            what_if(self.process, one, self.policy, FUTURES_OF_EPISODE, self.horizon) for one in situations
-        ]
+        values = self._values(situations)
+        met = float(np.mean([found.met_CK[columns].mean() for found in values]))
         # Futures of one episode share what it hides, so an episode counts as one observation.
         cost_CE = np.stack([found.mean_C[columns] for found in values], axis=1)
         difference_CE = cost_CE - cost_CE[cost_CE.mean(axis=1).argmin()]
+        if met < 1 and not difference_CE.any():
+            raise Unknown(
+                f"after {values[0].horizon:g} {self.task.time_unit}s no choice had made a difference, and in "
+                f"{1 - met:.0%} of the futures they hadn't come to the same"
+            )
         error_C = difference_CE.std(axis=1, ddof=1) / math.sqrt(len(situations))
         return {
             "source": "simulated",
@@ -179,10 +185,23 @@ class Simulator:
             "parameters": situations[0].params.model_dump(mode="json"),
             "begun": begun,
             "futures": FUTURES_OF_EPISODE * len(situations),
-            "met": float(np.mean([found.met_CK[columns].mean() for found in values])),
+            "met": met,
             "costs": dict(zip(choices, difference_CE.mean(axis=1).tolist(), strict=True)),
             "standard_errors": dict(zip(choices, error_C.tolist(), strict=True)),
         }
+
+    def _values(self, situations: Sequence[Situation]) -> list[Values]:
+        """Searches with longer and longer horizons until most futures have met."""
+        horizon = self.horizon
+        while True:
+            values = [
+                what_if(self.process, one, self.policy, FUTURES_OF_EPISODE, horizon) for one in situations
+            ]
+            if np.mean([found.met_CK.mean() for found in values]) >= MOST_MET:
+                return values
+            if horizon >= LONGEST * self.horizon:
+                return values
+            horizon *= 4
 
     def _begun(self, state: dict, count: int) -> tuple[dict, list[Situation]]:
         """Begins episodes in a state; returns the parameters that made them so, and situations."""

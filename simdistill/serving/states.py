@@ -67,7 +67,8 @@ class Shape:
             schema["training"] = {"minItems": self.lengths[0], "maxItems": self.lengths[1]}
             if self.fixed:
                 schema |= {"minItems": self.lengths[0], "maxItems": self.lengths[1]}
-                schema["prefixItems"] = [item.schema() for item in self.items]
+                if self.items:
+                    schema["prefixItems"] = [item.schema() for item in self.items]
             else:
                 schema["items"] = self.items[0].schema() if self.items else {}
         elif self.type == "object":

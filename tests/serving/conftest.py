@@ -30,6 +30,8 @@ SMALL = [
     "distill.rounds=0",
     "distill.tune_questions=8",
     "distill.batch_size=8",
+    # Left as it is, the tiny model says A in some states and B in others; trained a little, always A.
+    "distill.learning_rate=1e-9",
     "student.lora.r=2",
     "student.lora.layers=2",
     "student.dtype=float32",
@@ -134,7 +136,12 @@ class Browser:
         reading, theirs = os.pipe()
         ours, self._writing = os.pipe()
         command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
-        command += ["--remote-debugging-pipe", f"--user-data-dir={profile}", "--disable-sync"]
+        command += [
+            "--remote-debugging-pipe",
+            "--hide-scrollbars",
+            f"--user-data-dir={profile}",
+            "--disable-sync",
+        ]
         command += ["--disable-background-networking", "--disable-component-update", "about:blank"]
         # Chromium reads commands from descriptor 3 and writes answers to descriptor 4.
         self._process = subprocess.Popen(

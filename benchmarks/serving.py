@@ -1,0 +1,142 @@
+"""Requests a second and latency of a served student on loopback, at several concurrencies.
+
+    python benchmarks/serving.py outputs/queueing/RUN          # two minutes on two cores
+    python benchmarks/serving.py outputs/queueing/RUN --quick  # half a minute
+
+Clients ask one state at a time, each as soon as it has its last answer: new states, of which none was asked
+before, and repeated ones, which the student remembers. Server and clients share the machine. Prints a table
+and writes `benchmarks/results/serving.json`: a list of `measure`, `value`, `ci95`, `target`, `bound`
+(`at_least` or `at_most`) and `command`.
+"""
+
+import argparse
+import http.client
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from measures import geometric, row, show
+from rich.console import Console
+from rich.progress import track
+
+from simdistill import questions, registry
+from simdistill.process import EPISODE, SAMPLE, TEST
+from simdistill.record import Record
+from simdistill.scenarios import begin, draw
+
+RESULTS = Path(__file__).parent / "results" / "serving.json"
+COMMAND = "python benchmarks/serving.py RUN"
+CONCURRENCIES = (1, 4, 16)
+PERCENTILES = (50, 95, 99)
+PATH = 12
+"""Tells these states from those of examinations, in the paths of their samples."""
+
+
+@contextmanager
+def served(run: Path) -> Iterator[tuple[str, int]]:
+    """Serves a run in a process of its own; yields host and port."""
+    command = [sys.executable, "-m", "simdistill", "serve", str(run), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            address = process.stdout.readline().split(" ")[0]
+            if not address:
+                raise SystemExit(process.wait())
+            host, _, port = address.removeprefix("http://").rpartition(":")
+            yield host, int(port)
+        finally:
+            process.terminate()
+
+
+def bodies(run: Path) -> Iterator[bytes]:
+    """Yields requests about states that differ from each other and from those of training."""
+    task = Record.of(run).config.task
+    simulator = registry.load("simulators", task.simulator)
+    decide = registry.policies(task.simulator)[task.heuristic]
+    met = {question.state for question in questions.load(run / "questions.parquet")}
+    number = 0
+    while True:
+        sample = (0, TEST, SAMPLE, PATH, number)
+        params = draw(simulator, task.parameters.default, task.parameters.train, sample)
+        model = simulator(
+            begin(simulator, params, task.parameters.starts, (*sample, 0)), (0, TEST, EPISODE, PATH, number)
+        )
+        for _ in range(20):
+            if (decision := model.advance()) is None:
+                break
+            state, choices = model.state(decision), list(decision.labels)
+            if (text := json.dumps(state)) not in met:
+                met.add(text)
+                yield json.dumps({"state": state, "choices": choices}).encode()
+            model.answer(decide(state, choices))
+        number += 1
+
+
+def latencies(address: tuple[str, int], asked: Sequence[bytes], concurrency: int) -> tuple[float, np.ndarray]:
+    """Asks with so many clients; returns requests a second, and the seconds that each took."""
+
+    def client(own: Sequence[bytes]) -> list[float]:
+        connection, taken = http.client.HTTPConnection(*address), []
+        for body in own:
+            start = time.perf_counter()
+            connection.request("POST", "/decide", body)
+            reply = connection.getresponse()
+            text = reply.read()
+            taken.append(time.perf_counter() - start)
+            if reply.status != 200:
+                raise SystemExit(f"{reply.status}: {text.decode()}")
+        connection.close()
+        return taken
+
+    start = time.perf_counter()
+    with ThreadPoolExecutor(concurrency) as pool:
+        taken = list(pool.map(client, [asked[number::concurrency] for number in range(concurrency)]))
+    return len(asked) / (time.perf_counter() - start), np.concatenate(taken)
+
+
+def measured(run: Path, rounds: int, requests: int) -> list[dict]:
+    """Measures every concurrency in each round, so that what else the machine does falls on all of them."""
+    rates: dict[tuple[str, int], list[float]] = {}
+    seconds: dict[tuple[str, int], list[np.ndarray]] = {}
+    new = bodies(run)
+    with served(run) as address:
+        latencies(address, [next(new)], 1)
+        for _ in track(range(rounds), "measuring", console=Console(stderr=True)):
+            for concurrency in CONCURRENCIES:
+                asked = [next(new) for _ in range(requests)]
+                for kind in ("new", "repeated"):
+                    rate, taken = latencies(address, asked, concurrency)
+                    rates.setdefault((kind, concurrency), []).append(rate)
+                    seconds.setdefault((kind, concurrency), []).append(taken)
+    rows = []
+    for (kind, concurrency), found in rates.items():
+        told = f"{kind} states, {concurrency} client{'s' if concurrency > 1 else ''}"
+        rows.append(row(f"requests a second, {told}", geometric(found), COMMAND))
+        for percentile in PERCENTILES:
+            of_rounds = [1000 * np.percentile(taken, percentile) for taken in seconds[kind, concurrency]]
+            rows.append(
+                row(f"latency in ms, {percentile}th percentile, {told}", geometric(of_rounds), COMMAND)
+            )
+    return rows
+
+
+def main() -> None:
+    """Measures, prints, writes."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run", type=Path, help="folder of a finished run")
+    parser.add_argument("--quick", action="store_true", help="fewer requests and rounds; nothing is written")
+    given = parser.parse_args()
+    rows = measured(given.run, 2 if given.quick else 5, 48 if given.quick else 160)
+    show(rows, None if given.quick else RESULTS)
+
+
+if __name__ == "__main__":
+    main()

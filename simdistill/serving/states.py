@@ -166,7 +166,7 @@ def shape(values: Sequence[Any]) -> Shape:
         return Shape(nullable=nullable)
     if all(isinstance(value, bool) for value in values):
         return Shape("boolean", nullable)
-    if all(isinstance(value, int | float) for value in values):
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         return _numbers(values, nullable)
     if all(isinstance(value, str) for value in values):
         return Shape("string", nullable, words=tuple(sorted(set(values))[:MOST_WORDS]))

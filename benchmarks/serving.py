@@ -134,7 +134,7 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="folder of a finished run")
     parser.add_argument("--quick", action="store_true", help="fewer requests and rounds; nothing is written")
     given = parser.parse_args()
-    rows = measured(given.run, 2 if given.quick else 5, 48 if given.quick else 160)
+    rows = measured(given.run, 3 if given.quick else 5, 48 if given.quick else 160)
     show(rows, None if given.quick else RESULTS)
 
 

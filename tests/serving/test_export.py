@@ -32,7 +32,7 @@ def test_plain_transformers_writes_what_the_student_would(exported, run):
 
 
 def test_the_adapter_has_what_vllm_takes_and_nothing_it_refuses(exported):
-    # As vLLM's peft_helper.py reads it: three fields are needed, some values are refused, others are left alone.
+    # As vLLM's peft_helper.py reads it: three fields are needed, some values refused, others left alone.
     _, folder = exported
     settings = read_json(folder / "adapter_config.json")
     assert isinstance(settings["r"], int) and settings["lora_alpha"] > 0

@@ -300,7 +300,7 @@ def test_other_words_are_refused(tiny_folder, deep_folder):
     teacher.tokenizer.chat_template = "{{ messages }}"
     teacher.tokenizer.add_tokens(["<another>"])
     with pytest.raises(
-        InputError, match="deep and the student tiny have different vocabularies and chat templ"
+        InputError, match="deep and student tiny don't read the same tokens: the vocabularies"
     ):
         check_same_words(teacher, student)
 

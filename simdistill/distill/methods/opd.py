@@ -52,7 +52,8 @@ class OPD(KD):
         """Returns a stage's settings; the first stage's rate falls to zero, and the second has its own."""
         settings, opd, schedule = self.config.distill, self.config.distill.opd, super().schedule(number)
         if number == 0:
-            return replace(schedule, learning_rate=settings.learning_rate, end_learning_rate=0.0)
+            rate = settings.learning_rate or self.learning_rate
+            return replace(schedule, learning_rate=rate, end_learning_rate=0.0)
         return replace(
             schedule, learning_rate=opd.learning_rate, end_learning_rate=0.0, batch_size=opd.prompts
         )

@@ -52,7 +52,7 @@ def test_a_result_of_the_protocol_counts_whatever_its_threads(folder, protocol):
         ({"method": "magic"}, "no method magic"),
         ({"seed": 4}, "seeds 0 to 3 of sft, not 4"),
         ({"config_sha256": "0"}, "isn't the configuration"),
-        ({"questions": 257}, "trained on 257 questions, the budget is 96 decisions and 160 forecasts"),
+        ({"questions": 257}, "trained on 257 questions, the budget is 96 decisions and"),
         ({"states_searched": 129}, "129 states were searched for it, the budget is 128"),
     ],
 )

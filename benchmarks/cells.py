@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from simdistill.compute import simulating
-from simdistill.config import RunConfig
 from simdistill.errors import InputError
-from simdistill.files import read_json, read_lines, write_json
+from simdistill.files import read_json, write_json
 from simdistill.pipeline import Run
 from simdistill.record import Record
+from simdistill.settings import RunConfig
 
 TAUGHT = ("tune.parquet", "training/questions-0.parquet", "training/teacher.json")
 """What teaching leaves, the last file last."""
@@ -45,15 +45,6 @@ def train(config: RunConfig, lesson: RunConfig) -> str | None:
             write_json(failed, str(error))
             return str(error)
     return None
-
-
-def rows(folder: Path) -> list[dict]:
-    """Returns what has been measured in a cell so far."""
-    measured, timed = folder / "metrics.jsonl", folder / "training" / "clock.jsonl"
-    if not measured.exists():
-        return []
-    seconds = {row["step"]: row["seconds"] for row in read_lines(timed)}
-    return [row | {"seconds": seconds[row["step"]]} for row in read_lines(measured)]
 
 
 @contextmanager

@@ -16,9 +16,7 @@ fields of all runs, as for `simdistill run`.
 """
 
 import argparse
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import cells
@@ -28,11 +26,9 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
-from simdistill import questions, registry
-from simdistill.config import RunConfig, compose
+from simdistill.config import compose
 from simdistill.errors import InputError
-from simdistill.process import PLAN, TUNE, Streams
-from simdistill.process.rollout import started
+from simdistill.learning import Curve, curve
 
 RESULTS = Path(__file__).parent / "results" / "learning.json"
 FOLDER = Path("outputs") / "learning"
@@ -45,35 +41,6 @@ BOUNDS = {"as good as the heuristic": 1.0, "half of the heuristic's gap closed":
 """Shares of the heuristic's regret that are to be reached."""
 
 
-@dataclass(frozen=True)
-class Curve:
-    """What a training needed.
-
-    Attributes:
-        points: Rows with `questions`, `tokens`, `seconds`, and some with `tune_regret`.
-        heuristic: The heuristic's regret on the same held-out questions, in cost units.
-    """
-
-    points: list[dict]
-    heuristic: float
-
-    def until(self, share: float) -> tuple[dict, bool]:
-        """Returns the first point with at most a share of the heuristic's regret, else the last and False."""
-        for point in self.points:
-            if point.get("tune_regret", np.inf) <= share * self.heuristic:
-                return point, True
-        return self.points[-1], False
-
-
-def heuristic_regret(config: RunConfig, folder: Path) -> float:
-    """Returns the mean cost above the best choice of what the task's heuristic does on held-out questions."""
-    policy = registry.policies(config.task.simulator)[config.task.heuristic]
-    policy = started(policy, Streams((config.seed, TUNE, PLAN)))
-    held_out = questions.load(folder / "tune.parquet")[: config.distill.tune_questions]
-    chosen = [q.choices.index(policy(json.loads(q.state), q.choices)) for q in held_out]
-    return float(np.mean([q.values[choice] for q, choice in zip(held_out, chosen, strict=True)]))
-
-
 def trained(task: str, method: str, seed: int, folder: Path, overrides: Sequence[str]) -> Curve:
     """Trains a cell, if that hasn't been done, and returns its curve."""
     common = [f"task={task}", CURVE, *overrides, f"seed={seed}"]
@@ -82,12 +49,12 @@ def trained(task: str, method: str, seed: int, folder: Path, overrides: Sequence
     lesson = compose([*common, f"output='{folder}/{task}/lessons/seed{seed}'"])[0]
     torch.set_num_threads(config.threads or torch.get_num_threads())
     why = cells.train(config, lesson)
-    points = cells.rows(own)
-    if why and not points:
+    found = curve(config, own)
+    if why and not found.points:
         raise InputError(f"{own}: {why}")
     if why:
         Console(stderr=True).print(f"{own}: {why}", markup=False)
-    return Curve(points, heuristic_regret(config, own))
+    return found
 
 
 def compared(task: str, curves: dict[str, list[Curve]]) -> list[dict]:

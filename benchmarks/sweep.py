@@ -20,9 +20,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from simdistill import registry
-from simdistill.config import RunConfig, compose
+from simdistill import learning, registry
+from simdistill.config import compose
 from simdistill.files import write_json
+from simdistill.settings import RunConfig
 
 RESULTS = Path(__file__).parent / "results" / "sweep.json"
 FOLDER = Path("outputs") / "sweep"
@@ -30,11 +31,21 @@ RATES = (3e-5, 1e-4, 3e-4, 1e-3, 3e-3)
 SEEDS = (1000, 1001)
 """Seeds for tuning; no reported run has them."""
 SHORT = (
-    "distill.questions=640",
+    "teacher.generations=2",
+    "teacher.scenarios=108",
+    "teacher.episodes_per_scenario=4",
+    "teacher.states_per_episode=2",
+    "distill.questions=768",
     "distill.rounds=1",
-    "distill.round_questions=160",
-    "distill.grpo.questions=160",
+    "distill.round_questions=192",
+    "distill.batch_size=8",
+    "distill.packed=true",
+    "distill.forecasts=0",
+    "distill.grpo.questions=208",
+    "distill.grpo.prompts=4",
+    "distill.grpo.samples=4",
 )
+"""About what `protocols/cpu-v1.yaml` gives a method."""
 FIELDS = {"sft_grpo": "distill.grpo.learning_rate"}
 """What is swept, where that isn't distill.learning_rate: the second stage, after the first at SFT's own."""
 
@@ -60,9 +71,7 @@ def swept(found: Sequence[tuple[RunConfig, RunConfig]]) -> list[dict]:
     together: dict[tuple[str, float], list[tuple[int, str | None, dict]]] = {}
     for config, lesson in track(found, "training", console=Console(stderr=True)):
         why = cells.train(config, lesson)
-        last = (
-            {} if why else [row for row in cells.rows(Path(str(config.output))) if "tune_regret" in row][-1]
-        )
+        last = {} if why else learning.curve(config, Path(str(config.output))).examined[-1]
         grpo = config.method in FIELDS
         rate = config.distill.grpo.learning_rate if grpo else config.distill.learning_rate
         together.setdefault((config.method, float(rate or 0)), []).append((config.seed, why, last))

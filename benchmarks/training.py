@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.progress import track
 from transformers import TrainerCallback
 
-from simdistill.config import RunConfig, compose
+from simdistill.config import compose
 from simdistill.distill.losses import Weights
 from simdistill.distill.packing import pack
 from simdistill.distill.plain import sft_round
@@ -32,6 +32,7 @@ from simdistill.environment.language import Language
 from simdistill.machine import faster_dtype
 from simdistill.process import TRAIN
 from simdistill.questions import Question, decision_questions
+from simdistill.settings import RunConfig
 from simdistill.students import Lora, Student
 from simdistill.teachers.search import demonstrate
 

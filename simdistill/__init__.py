@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simdistill import adapt
-    from simdistill.config import RunConfig, compose
+    from simdistill.config import compose
     from simdistill.errors import InputError, ProcessError
     from simdistill.process import (
         WAIT,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from simdistill.process.check import check_simulator
     from simdistill.registry import register
+    from simdistill.settings import RunConfig
 
 __version__ = "0.1.0"
 
@@ -57,7 +58,7 @@ __all__ = [
 _MODULES = {
     "InputError": "simdistill.errors",
     "ProcessError": "simdistill.errors",
-    "RunConfig": "simdistill.config",
+    "RunConfig": "simdistill.settings",
     "check_simulator": "simdistill.process.check",
     "compose": "simdistill.config",
     "register": "simdistill.registry",

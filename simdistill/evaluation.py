@@ -16,12 +16,12 @@ from scipy.spatial import KDTree
 
 from simdistill import exact, registry
 from simdistill.compute import Map
-from simdistill.config import EvaluationConfig, TaskConfig
 from simdistill.errors import ProcessError
 from simdistill.process import PLAN, TEST, Parameters, Policy, ProcessModel, Streams, generator, numbers
 from simdistill.process.rollout import RandomPolicy, Replication, playing, replicate, started
 from simdistill.process.streams import SeedPath
 from simdistill.scenarios import examination_path, examination_sets
+from simdistill.settings import EvaluationConfig, TaskConfig
 from simdistill.statistics import Interval, bootstrap_interval, mean_interval
 
 SETTINGS = ("default", "in_distribution", "out_of_distribution")

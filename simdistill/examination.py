@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from safetensors import safe_open
 
-from simdistill import evaluation, forecasting, registry
+from simdistill import evaluation, forecasting, learning, registry
 from simdistill.compute import Map
-from simdistill.config import RunConfig
 from simdistill.environment.language import Language
 from simdistill.evaluation import SETTINGS, Case
 from simdistill.files import read_json, write_json, write_lines
@@ -33,6 +32,7 @@ from simdistill.process.rollout import started
 from simdistill.process.whatif import Situation, what_if
 from simdistill.questions import Question
 from simdistill.scenarios import begin, draw, examination_path
+from simdistill.settings import RunConfig
 from simdistill.students import Answer, Posed, Student
 from simdistill.teachers.language_model import LanguageTeacher
 from simdistill.teachers.search import SearchTeacher, explore, outcome
@@ -320,6 +320,7 @@ class Examination:
             },
             "states_searched": sum(g.states for g in teacher.generations)
             + sum(found["states"] for found in own_states),
+            "learning": learning.told(self.config, folder),
             "updates": [read_json(path)["steps"] for path in sorted(training.glob("round-*.json"))],
             "parameters": _parameters(student, folder / "adapter"),
             "generations": [

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from simdistill.config import DistillConfig, TaskConfig, TeacherConfig
 from simdistill.errors import ProcessError
 from simdistill.process import ProcessModel
 from simdistill.process.streams import SeedPath
 from simdistill.process.whatif import Situation
+from simdistill.settings import DistillConfig, TaskConfig, TeacherConfig
 from simdistill.teachers.search import Failure, teaching_episode
 
 Decide = Callable[[Sequence[dict], Sequence[Sequence[str]]], list[str]]

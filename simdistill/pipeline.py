@@ -13,7 +13,6 @@ from rich.console import Console
 from simdistill import questions, registry, terminal
 from simdistill import report as reporting
 from simdistill.compute import Map, simulating, training
-from simdistill.config import RunConfig, for_training
 from simdistill.distill.method import Method
 from simdistill.environment.language import Language
 from simdistill.errors import InputError
@@ -26,6 +25,7 @@ from simdistill.process.streams import without_tests
 from simdistill.pruning import layers_kept, student_base
 from simdistill.questions import Question
 from simdistill.record import Record, environment
+from simdistill.settings import RunConfig, for_training
 from simdistill.students import Student
 from simdistill.teachers import store
 from simdistill.teachers.language_model import LanguageTeacher

@@ -8,11 +8,11 @@ from rich.console import Console
 from rich.table import Table
 
 from simdistill import registry
-from simdistill.config import RunConfig, TaskConfig, TeacherConfig
 from simdistill.environment.language import Language
 from simdistill.errors import InputError
 from simdistill.process import EPISODE, TEST, Policy, ProcessModel
 from simdistill.process.whatif import Situation, Values, what_if
+from simdistill.settings import RunConfig, TaskConfig, TeacherConfig
 from simdistill.teachers.search import base_policy
 
 FUTURES = 200

@@ -22,10 +22,10 @@ from simdistill.base_models import (
     load_tokenizer,
     weights_sha256,
 )
-from simdistill.config import StudentConfig
 from simdistill.errors import InputError
 from simdistill.files import read_json, replacing_folder, write_json, writing
 from simdistill.machine import quiet
+from simdistill.settings import StudentConfig
 
 
 def student_base(student: StudentConfig) -> BaseModel:

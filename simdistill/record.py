@@ -14,9 +14,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from simdistill import config as configuration
-from simdistill.config import RunConfig
 from simdistill.errors import InputError
 from simdistill.files import read_json, sha256, write_json
+from simdistill.settings import RunConfig, fingerprint
 
 PACKAGES = (
     "simdistill",
@@ -32,7 +32,7 @@ PACKAGES = (
 )
 
 
-LAYOUT = 1
+LAYOUT = 2
 """Of `metrics.json`; only results of one layout can be compared."""
 
 WEIGHTS = "adapter/adapter_model.safetensors"
@@ -123,7 +123,7 @@ class Record:
             "layout": LAYOUT,
             "versions": environment["versions"],
             "commit": environment["commit"],
-            "config_sha256": configuration.fingerprint(configuration.read_yaml(self.folder / "config.yaml")),
+            "config_sha256": fingerprint(configuration.read_yaml(self.folder / "config.yaml")),
             "sha256": {name: sha256(self.folder / name) for name in ("questions.parquet", WEIGHTS)},
         }
 

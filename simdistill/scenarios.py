@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
-from simdistill.config import Bounds, ParametersConfig, Range, Ranges
 from simdistill.errors import InputError
 from simdistill.process import EPISODE, SAMPLE, TEST, Parameters, ProcessModel, generator
 from simdistill.process.streams import SeedPath
+from simdistill.settings import Bounds, ParametersConfig, Range, Ranges
 
 MAX_TRIES = 10_000
 

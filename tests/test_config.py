@@ -8,11 +8,12 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from simdistill import config, registry
-from simdistill.config import Range, RunConfig, compose
+from simdistill.config import compose
 from simdistill.errors import InputError
+from simdistill.settings import DistillConfig, Range, RunConfig
 
 MINIMAL = """
 defaults: [run, _self_]
@@ -114,7 +115,7 @@ def test_a_sweep_over_folders_is_possible():
 def test_the_file_goes_before_the_defaults_and_overrides_before_the_file(user_folder):
     (user_folder / "mine.yaml").write_text(MINIMAL)
     assert compose(["task=mine"])[0].distill.batch_size == 8
-    assert compose(["task=mine"])[0].distill.learning_rate == config.DistillConfig().learning_rate
+    assert compose(["task=mine"])[0].distill.learning_rate == DistillConfig().learning_rate
     assert compose(["task=mine", "distill.batch_size=4"])[0].distill.batch_size == 4
 
 
@@ -272,7 +273,7 @@ def test_every_field_is_described():
     def undescribed(model, prefix=""):
         for name, field in model.model_fields.items():
             nested = field.annotation
-            if isinstance(nested, type) and issubclass(nested, config.BaseModel):
+            if isinstance(nested, type) and issubclass(nested, BaseModel):
                 assert nested.__doc__
                 yield from undescribed(nested, f"{prefix}{name}.")
             elif not field.description:

@@ -17,10 +17,11 @@ from rich.console import Console
 from safetensors import safe_open
 
 from simdistill import pipeline, questions
-from simdistill.config import compose, fingerprint
+from simdistill.config import compose
 from simdistill.distill.methods.simdistill import SimDistill
 from simdistill.errors import InputError
 from simdistill.files import read_json, read_lines
+from simdistill.settings import fingerprint
 from simdistill.simulators.queueing import Queueing
 from simdistill.students import Student
 
@@ -111,6 +112,9 @@ def test_metrics_hold_what_is_promised(finished):
     assert metrics["states_searched"] == 8 * 4 * 2 + 16
     assert set(metrics["over_teacher"]) == set(metrics["regret_per_decision"]) == settings
     assert sum(metrics["updates"]) == 9
+    learning = metrics["learning"]
+    assert learning["points"][-1]["questions"] == 72 and learning["heuristic"] >= 0
+    assert all(point["tune_regret"] >= 0 and point["seconds"] > 0 for point in learning["points"])
 
 
 def test_metrics_say_what_they_are_of(finished):

@@ -6,7 +6,8 @@ import pytest
 from rich.console import Console
 
 from simdistill import play
-from simdistill.config import RunConfig, compose
+from simdistill.config import compose
+from simdistill.settings import RunConfig
 
 
 @pytest.fixture(scope="module")

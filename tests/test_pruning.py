@@ -8,10 +8,10 @@ import torch
 from transformers import DynamicCache
 
 from simdistill.base_models import base_model, load_model
-from simdistill.config import StudentConfig
 from simdistill.errors import InputError
 from simdistill.files import read_json
 from simdistill.pruning import evenly, prune, pruned, student_base
+from simdistill.settings import StudentConfig
 from simdistill.students import Lora, Student
 
 

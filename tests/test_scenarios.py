@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simdistill.config import ParametersConfig, Ranges
 from simdistill.errors import InputError
 from simdistill.process import TEST, TRAIN
 from simdistill.scenarios import begin, draw, examination_path, examination_sets
+from simdistill.settings import ParametersConfig, Ranges
 from simdistill.simulators.queueing import Queueing
 
 RATES = {

@@ -7,11 +7,12 @@ from rich.console import Console
 
 from simdistill import pipeline
 from simdistill.compute import simulating, training
-from simdistill.config import compose, for_training
+from simdistill.config import compose
 from simdistill.errors import InputError
 from simdistill.process import EPISODE, SAMPLE, TEST, TRAIN, generator
 from simdistill.process.streams import Streams, without_tests
 from simdistill.scenarios import draw, examination_sets
+from simdistill.settings import for_training
 from simdistill.simulators.queueing import Queueing
 from simdistill.teachers.search import search, teaching_episode
 

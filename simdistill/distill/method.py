@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from transformers import TrainerCallback
 
-from simdistill.config import RunConfig, StudentConfig
 from simdistill.distill.clock import Clock
 from simdistill.distill.schedule import Schedule
 from simdistill.distill.trainers import MetricsWriter, RoundResult
@@ -19,6 +18,7 @@ from simdistill.files import read_json, write_json
 from simdistill.machine import chosen_device, faster_dtype, quiet, release_memory
 from simdistill.pruning import student_base
 from simdistill.questions import Question, load, save
+from simdistill.settings import RunConfig, StudentConfig
 from simdistill.students import Lora, Student
 
 Collect = Callable[[int, Student], list[Question]]

@@ -4,7 +4,7 @@ TRL's defaults handicap a small model on a processor: a learning rate of 2e-5 (1
 512 tokens, gradient checkpointing. Here completions end where answers do, and rates are those of LoRA.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from datasets import Dataset
@@ -17,25 +17,19 @@ from trl.trainer.sft_trainer import SFTTrainer
 from simdistill import rewards
 from simdistill.distill.legality import Legality
 from simdistill.distill.schedule import Schedule
-from simdistill.distill.trainers import RoundResult
+from simdistill.distill.trainers import RoundResult, WithoutCard
 from simdistill.errors import InputError
 from simdistill.machine import quiet
 from simdistill.questions import Question
 from simdistill.students import Student
 
 
-class PlainSFTTrainer(SFTTrainer):
-    """TRL's trainer; the student writes its own model card."""
-
-    def create_model_card(self, *args, **kwargs) -> None:
-        """None."""
+class PlainSFTTrainer(WithoutCard, SFTTrainer):
+    """TRL's trainer as it is."""
 
 
-class PlainGRPOTrainer(GRPOTrainer):
-    """TRL's trainer; the student writes its own model card."""
-
-    def create_model_card(self, *args, **kwargs) -> None:
-        """None."""
+class PlainGRPOTrainer(WithoutCard, GRPOTrainer):
+    """TRL's trainer as it is."""
 
 
 def sft_round(
@@ -84,6 +78,7 @@ def grpo_round(
     samples: int,
     schedule: Schedule,
     callbacks: Sequence[TrainerCallback] = (),
+    kind: Callable[..., GRPOTrainer] = PlainGRPOTrainer,
 ) -> RoundResult:
     """Trains on the simulator's reward for sampled answers with `GRPOTrainer`, once over the questions.
 
@@ -94,13 +89,14 @@ def grpo_round(
         samples: Answers sampled for a question.
         schedule: Rates, sizes and checkpoints; a batch is of answers.
         callbacks: Of transformers.
+        kind: Makes the trainer.
 
     Raises:
         InputError: A step has more questions than there are, no sampled answer is a choice, or a checkpoint
             can't be written.
     """
     with quiet():
-        trainer = PlainGRPOTrainer(
+        trainer = kind(
             model=student.model,
             processing_class=student.tokenizer,
             **sampling(student, questions, scale, samples, schedule),

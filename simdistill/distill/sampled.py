@@ -9,16 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from transformers import TrainerCallback
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from simdistill.distill.losses import squared_gradient, token_log_probabilities
 from simdistill.distill.packing import PackedBatch, TokenizedQuestion, pack
-from simdistill.distill.plain import sampling
-from simdistill.distill.schedule import Schedule
-from simdistill.distill.trainers import RoundResult, training_questions
+from simdistill.distill.trainers import WithoutCard, training_questions
 from simdistill.errors import InputError
-from simdistill.machine import quiet
 from simdistill.questions import Question
 from simdistill.students import Student
 
@@ -82,7 +78,7 @@ class Shown:
         return -(self.share_N * phi(log_p_N.detach().exp()) * log_p_N).sum()
 
 
-class SimDistillTrainer(GRPOTrainer):
+class SimDistillTrainer(WithoutCard, GRPOTrainer):
     """GRPO with demonstrations in every step.
 
     Which demonstrations a step shows follows from its number: they come in their order, and after the last
@@ -152,9 +148,6 @@ class SimDistillTrainer(GRPOTrainer):
         self._sums, self._windows = {}, 0
         super().log(logs, start_time)
 
-    def create_model_card(self, *args, **kwargs) -> None:
-        """None: the student writes its own with the adapter."""
-
     def _parts(self, batches: int) -> list[list[Demonstration]]:
         """The demonstrations of this process's batches of the step that begins."""
         known, first = self.demonstrations, self.state.global_step * self.mix.per_step
@@ -194,48 +187,3 @@ def demonstrations(
         )
         for row in training_questions(student, questions, scale, temperature)
     ]
-
-
-def sampled_round(
-    student: Student,
-    questions: Sequence[Question],
-    shown: Sequence[Demonstration],
-    mix: Mix,
-    scale: float,
-    samples: int,
-    schedule: Schedule,
-    callbacks: Sequence[TrainerCallback] = (),
-) -> RoundResult:
-    """Trains on rewarded answers and demonstrations together, once over the questions that are answered.
-
-    Args:
-        student: With an adapter; trained in place.
-        questions: Decisions with values, to be answered.
-        shown: What is demonstrated.
-        mix: Weights of the loss's terms.
-        scale: The task's scale, in cost units.
-        samples: Answers sampled for a question.
-        schedule: Rates, sizes and checkpoints; a batch is of answers.
-        callbacks: Of transformers.
-
-    Raises:
-        InputError: A step has more questions than there are, no sampled answer is a choice, or a checkpoint
-            can't be written.
-    """
-    with quiet():
-        trainer = SimDistillTrainer(
-            demonstrations=shown,
-            mix=mix,
-            model=student.model,
-            processing_class=student.tokenizer,
-            **sampling(student, questions, scale, samples, schedule),
-            callbacks=list(callbacks),
-        )
-    result = schedule.train(trainer)
-    answered = schedule.batch_size * schedule.accumulation // samples
-    return RoundResult(
-        steps=result.global_step,
-        questions=result.global_step * (answered + mix.per_step),
-        tokens=int(trainer.state.num_input_tokens_seen),
-        loss=result.training_loss,
-    )

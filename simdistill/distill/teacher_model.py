@@ -1,7 +1,8 @@
 """The language model that a method learns from, beside the student in memory."""
 
-from simdistill.config import RunConfig, check_teacher_model
+from simdistill.config import check_teacher_model
 from simdistill.errors import InputError
+from simdistill.settings import RunConfig
 from simdistill.students import Student
 from simdistill.teachers.language_model import check_same_words
 

@@ -130,7 +130,14 @@ def _padded(rows: Sequence[Sequence[float]], width: int) -> torch.Tensor:
     return torch.from_numpy(padded)
 
 
-class SimulatorTrainer(SFTTrainer):
+class WithoutCard:
+    """A trainer that writes no model card: the student writes its own with the adapter."""
+
+    def create_model_card(self, *args, **kwargs) -> None:
+        """None."""
+
+
+class SimulatorTrainer(WithoutCard, SFTTrainer):
     """Trains on `TrainingQuestion` rows with the exact loss, averaged over an optimizer step's questions.
 
     Metrics in the log are means over questions of the unweighted terms, and `agreement`, the share of
@@ -146,9 +153,7 @@ class SimulatorTrainer(SFTTrainer):
 
     def __init__(self, *, weights: Weights, **kwargs):
         self.weights = weights
-        self._sums: dict[str, torch.Tensor] = {}
-        self._squares: dict[str, torch.Tensor] = {}
-        self._questions = 0
+        self._forget()
         super().__init__(data_collator=collate, **kwargs)
 
     def get_batch_samples(self, epoch_iterator: Iterator, num_batches: int, device: torch.device):
@@ -186,11 +191,14 @@ class SimulatorTrainer(SFTTrainer):
                 f"{name}_gradient": math.sqrt(square) / self._questions
                 for name, square in self._squares.items()
             }
-        self._sums, self._squares, self._questions = {}, {}, 0
+        self._forget()
         super().log(logs, start_time)
 
-    def create_model_card(self, *args, **kwargs) -> None:
-        """None: the student writes its own with the adapter."""
+    def _forget(self) -> None:
+        """Begins to count anew."""
+        self._sums: dict[str, torch.Tensor] = {}
+        self._squares: dict[str, torch.Tensor] = {}
+        self._questions = 0
 
     def _count(self, found: Terms, log_p_QC: torch.Tensor) -> None:
         means = {

@@ -14,6 +14,7 @@ from simdistill.leaderboard import compare
 from simdistill.leaderboard.claim import claim
 from simdistill.leaderboard.protocol import Protocol
 from simdistill.leaderboard.results import Refused, Result
+from simdistill.learning import Curve
 from simdistill.process.streams import generator
 
 SETTINGS = ("default", "in_distribution", "out_of_distribution")
@@ -142,7 +143,33 @@ def _method(metrics: Sequence[Any]) -> dict | None:
         "decisions_per_second": each("decisions_per_second"),
         "parameters_trained": each("parameters", "trained"),
         "parameters": each("parameters", "all"),
+        "learning": _learning(metrics),
         "commits": sorted({str(run["commit"]) for run in metrics}),
+    }
+
+
+def _learning(metrics: Sequence[Any]) -> dict:
+    """Returns regret on held-out questions over the heuristic's, point by point, and when it was as good."""
+    curves = [Curve(**run["learning"]) for run in metrics]
+    curves = [curve for curve in curves if curve.heuristic > 0 and curve.points]
+    together = zip(*(curve.points for curve in curves), strict=False)
+    heuristic_R = np.array([curve.heuristic for curve in curves])
+    reached = [point for point, there in (curve.until(1.0) for curve in curves) if there]
+    return {
+        "points": [
+            {
+                "questions": float(np.mean([point["questions"] for point in points])),
+                "minutes": float(np.mean([point["seconds"] for point in points]) / 60),
+                "regret": float(np.mean([point["tune_regret"] for point in points] / heuristic_R)),
+            }
+            for points in together
+        ],
+        "as_good": {
+            "runs": len(reached),
+            "of": len(curves),
+            "questions": compare.spread([float(point["questions"]) for point in reached]),
+            "minutes": compare.spread([point["seconds"] / 60 for point in reached]),
+        },
     }
 
 

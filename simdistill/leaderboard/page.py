@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
@@ -16,6 +15,7 @@ from simdistill.leaderboard.board import ANCHORS, COMPARED, SETTINGS
 from simdistill.report import formats
 from simdistill.report.figures import CHOICE_COLOURS, FAINT, VARIABLES, svg
 from simdistill.report.formats import estimate
+from simdistill.report.templates import templates
 
 FILE = "leaderboard.html"
 MARKERS = "osD^vP"
@@ -29,19 +29,11 @@ def write_page(board: Mapping[str, Any], folder: Path) -> Path:
         board: What `simdistill.leaderboard.board` returned.
         folder: Where the page goes.
     """
-    templates = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    templates.filters.update(
-        over=over, plain=plain, share=share, words=formats.words, number=formats.number, count=formats.count
-    )
+    pages = templates(Path(__file__).parent)
+    pages.filters.update(over=over, plain=plain, share=share)
     colours = _colours(board)
     path = folder / FILE
-    page = templates.get_template("leaderboard.html.j2").render(
+    page = pages.get_template("leaderboard.html.j2").render(
         board=board,
         settings=SETTINGS,
         compared=COMPARED,
@@ -50,6 +42,7 @@ def write_page(board: Mapping[str, Any], folder: Path) -> Path:
         colours={method: f"var(--{VARIABLES[colour]})" for method, colour in colours.items()},
         profiles=[(setting, _profile(board, setting, colours)) for setting in COMPARED],
         quality=_quality(board, colours),
+        learning={task: _learning(task, entry["methods"], colours) for task, entry in board["tasks"].items()},
         markers=dict(zip(board["tasks"], MARKERS, strict=False)),
     )
     write_text(path, page)
@@ -134,6 +127,23 @@ def _quality(board: Mapping[str, Any], colours: Mapping[str, str]) -> Markup:
         _percent(axes.yaxis)
 
     return svg("quality", "Cost over the reference against wall time", 870, 300, draw)
+
+
+def _learning(task: str, methods: Mapping[str, Any], colours: Mapping[str, str]) -> Markup:
+    """Regret on held-out questions over the heuristic's, against the time of distilling."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.add_axes((0.13, 0.2, 0.84, 0.74))
+        for method, found in methods.items():
+            points = found["learning"]["points"] if found else []
+            x, y = ([point[name] for point in points] for name in ("minutes", "regret"))
+            axes.plot(x, y, color=colours[method], marker=".")
+        axes.axhline(1, color=FAINT, linewidth=1.5)
+        axes.set(xlabel="minutes of distilling", xlim=(0, None), ylim=(0, 3))
+        _percent(axes.yaxis)
+
+    title = f"Regret over the heuristic's against time, {formats.words(task)}"
+    return svg(f"learning-{task}", title, 420, 260, draw)
 
 
 def _markers(count: int) -> Sequence[str]:

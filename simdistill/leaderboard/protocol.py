@@ -8,8 +8,9 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from simdistill import exact, registry
-from simdistill.config import RunConfig, compose, read_yaml
+from simdistill.config import compose, read_yaml
 from simdistill.errors import InputError
+from simdistill.settings import RunConfig
 
 FILE = "protocol.yaml"
 CHOSEN = ("task", "method", "seed", "output")

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simdistill.config import PLACE, fingerprint, load_config, read_yaml
+from simdistill.config import load_config, read_yaml
 from simdistill.errors import InputError
 from simdistill.files import read_json
 from simdistill.leaderboard.protocol import Cell, Protocol
 from simdistill.record import LAYOUT
+from simdistill.settings import PLACE, fingerprint
 
 
 @dataclass(frozen=True)

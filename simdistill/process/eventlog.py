@@ -17,12 +17,12 @@ from typing import Any, ClassVar
 from xml.sax.saxutils import quoteattr
 
 from simdistill import registry
-from simdistill.config import TaskConfig
 from simdistill.errors import InputError
 from simdistill.files import write_json, write_lines, write_text
 from simdistill.process.model import Decision, Parameters, Policy, ProcessModel
 from simdistill.process.rollout import RandomPolicy, follow, started
 from simdistill.process.streams import EPISODE, PLAN, TEST, SeedPath, Streams
+from simdistill.settings import TaskConfig
 
 START = datetime(2000, 1, 1, tzinfo=UTC)
 """Date of simulated time 0."""

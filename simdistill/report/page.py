@@ -5,7 +5,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from markupsafe import Markup
 
@@ -14,6 +13,7 @@ from simdistill.report import figures, formats
 from simdistill.report.figures import ACCENT, CHOICE_COLOURS, INK, LARGEST_MAP, MUTED, VARIABLES, Row
 from simdistill.report.formats import estimate
 from simdistill.report.record import ANCHORS, SETTINGS, Record, read_record
+from simdistill.report.templates import templates
 
 TERMS = {"imitation": CHOICE_COLOURS[0], "regret": ACCENT, "validity": CHOICE_COLOURS[1]}
 
@@ -32,7 +32,11 @@ def write_report(run_folder: Path) -> Path:
         InputError: If the run isn't finished, or one of its files can't be read.
     """
     path = Path(run_folder) / "report.html"
-    page = _templates().get_template("report.html.j2").render(**contents(read_record(Path(run_folder))))
+    page = (
+        templates(Path(__file__).parent)
+        .get_template("report.html.j2")
+        .render(**contents(read_record(Path(run_folder))))
+    )
     # A lone surrogate, which JSON can hold and UTF-8 can't, becomes a question mark.
     write_text(path, page.encode("utf-8", "replace").decode("utf-8"))
     return path
@@ -64,27 +68,6 @@ def contents(record: Record) -> dict[str, Any]:
         "environment": _environment(record),
         "failed": [str(entry) for entry in record.metrics.get("failed_rollouts") or []],
     }
-
-
-def _templates() -> jinja2.Environment:
-    templates = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    templates.filters.update(
-        number=formats.number,
-        percent=formats.percent,
-        share=formats.share,
-        count=formats.count,
-        duration=formats.duration,
-        interval=formats.interval,
-        probability=formats.probability,
-        parameters=formats.parameters,
-    )
-    return templates
 
 
 def _byline(record: Record) -> list[str]:

@@ -13,9 +13,9 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from simdistill.errors import InputError
+from simdistill.report.templates import templates
 from simdistill.serving.service import Limits, Refused, Service
 
-PAGE = Path(__file__).parent / "page.html"
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
     "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -33,6 +33,7 @@ def application(service: Service) -> FastAPI:
         yield
         service.close()
 
+    shown = templates(Path(__file__).parent).get_template("page.html").render()
     # FastAPI's own pages of documentation load scripts from elsewhere.
     app = FastAPI(title=f"simdistill: {service.task.name}", docs_url=None, redoc_url=None, lifespan=lifespan)
 
@@ -43,7 +44,7 @@ def application(service: Service) -> FastAPI:
 
     @app.get("/", response_class=HTMLResponse)
     async def page() -> HTMLResponse:
-        return HTMLResponse(PAGE.read_text(encoding="utf-8"), headers=HEADERS)
+        return HTMLResponse(shown, headers=HEADERS)
 
     @app.get("/health")
     async def health() -> JSONResponse:

@@ -17,12 +17,12 @@ from functools import lru_cache, partial
 import numpy as np
 
 from simdistill import exact, registry
-from simdistill.config import Range, TaskConfig
 from simdistill.errors import InputError
 from simdistill.evaluation import NEGLIGIBLE
 from simdistill.process import EPISODE, TEST, Parameters, Policy, numbers
 from simdistill.process.forecast import distribution, outcomes
 from simdistill.process.whatif import Situation, Values, what_if
+from simdistill.settings import Range, TaskConfig
 
 SERVED = 11
 """Tells episodes that are begun here from those of an examination, in their paths."""

@@ -11,11 +11,11 @@ import numpy as np
 
 from simdistill import exact, registry
 from simdistill.compute import Map
-from simdistill.config import TaskConfig
 from simdistill.process import EPISODE, PLAN, SAMPLE, TUNE, Parameters, Policy
 from simdistill.process.rollout import replicate, started
 from simdistill.process.streams import SeedPath, Streams
 from simdistill.scenarios import draw
+from simdistill.settings import TaskConfig
 from simdistill.statistics import Interval, mean_interval
 
 

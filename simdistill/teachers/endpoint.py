@@ -21,10 +21,10 @@ from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 from zlib import crc32
 
-from simdistill.config import TeacherConfig
 from simdistill.errors import InputError
 from simdistill.process import PLAN, TRAIN
 from simdistill.process.streams import Streams
+from simdistill.settings import TeacherConfig
 from simdistill.students import Asked
 from simdistill.teachers.language_model import AT_ONCE, LanguageTeacher, Said, remembered_answers
 from simdistill.teachers.remembered import Remembered

@@ -15,10 +15,10 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from simdistill.base_models import cache_folder, sha256
-from simdistill.config import TeacherConfig
 from simdistill.environment.language import Language
 from simdistill.errors import InputError
 from simdistill.questions import Question
+from simdistill.settings import TeacherConfig
 from simdistill.students import Asked, Posed, Student
 from simdistill.teachers.remembered import Remembered
 

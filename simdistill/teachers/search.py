@@ -14,7 +14,6 @@ import numpy as np
 
 from simdistill import registry
 from simdistill.compute import Map
-from simdistill.config import TaskConfig, TeacherConfig
 from simdistill.errors import ProcessError
 from simdistill.process import EPISODE, PLAN, SAMPLE, TRAIN, Forecast, Policy, ProcessModel
 from simdistill.process.forecast import outcomes
@@ -22,6 +21,7 @@ from simdistill.process.rollout import RandomPolicy, started
 from simdistill.process.streams import SeedPath, Streams
 from simdistill.process.whatif import Situation, what_if
 from simdistill.scenarios import begin, draw
+from simdistill.settings import TaskConfig, TeacherConfig
 from simdistill.statistics import Interval
 from simdistill.teachers.comparison import compare
 from simdistill.teachers.fitted import FittedPolicy

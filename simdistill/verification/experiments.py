@@ -27,12 +27,12 @@ from zlib import crc32
 import numpy as np
 
 from simdistill.compute import Map
-from simdistill.config import TaskConfig
 from simdistill.errors import InputError, ProcessError
 from simdistill.process import TEST, Experiment, KnownCase, Parameters, Policy, ProcessModel, Streams
 from simdistill.process.experiment import Measure
 from simdistill.process.rollout import RandomPolicy, Replication, follow, means, started
 from simdistill.process.streams import EPISODE, PLAN, SeedPath
+from simdistill.settings import TaskConfig
 from simdistill.verification.verdict import (
     PRECISE,
     SUFFICIENT,

@@ -1,12 +1,14 @@
 """Benchmarks of training, end to end with a tiny student; stopped ones go on."""
 
 import importlib
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from simdistill import questions
 from simdistill.errors import InputError
 from simdistill.files import read_json
 
@@ -138,10 +140,10 @@ def test_a_cell_that_never_answers_is_kept_as_failed(learning, tiny_folder, tmp_
 
 def test_the_heuristics_regret_is_that_of_its_choices(learning, tiny_folder, tmp_path):
     curve = learning.trained("queueing", "sft", 0, tmp_path, [*TINY, f"student.name={tiny_folder}"])
-    held_out = learning.questions.load(tmp_path / "queueing" / "sft" / "seed0" / "tune.parquet")[:8]
+    held_out = questions.load(tmp_path / "queueing" / "sft" / "seed0" / "tune.parquet")[:8]
     regrets = []
     for question in held_out:
-        state = learning.json.loads(question.state)
+        state = json.loads(question.state)
         delays = [(jobs + 1) / rate for jobs, rate in zip(state["jobs"], state["service_rates"], strict=True)]
         regrets.append(question.values[delays.index(min(delays))])
     assert curve.heuristic == pytest.approx(sum(regrets) / len(regrets))

@@ -10,15 +10,17 @@ import torch
 from transformers import TrainerCallback
 
 from simdistill import registry, rewards
-from simdistill.config import FROM_A_MODEL, RunConfig, compose
+from simdistill.config import FROM_A_MODEL, compose
 from simdistill.distill.legality import Legality
+from simdistill.distill.methods.sft import LIKELIHOOD
 from simdistill.distill.methods.sft_filtered import certain
 from simdistill.distill.plain import grpo_round, sft_round
 from simdistill.distill.schedule import Schedule
-from simdistill.distill.trainers import MetricsWriter
+from simdistill.distill.trainers import MetricsWriter, train_round, training_questions
 from simdistill.errors import InputError
 from simdistill.files import read_json, read_lines
 from simdistill.questions import Question, save
+from simdistill.settings import RunConfig
 from simdistill.students import Lora, Student
 
 SMALL = [
@@ -215,6 +217,52 @@ def test_sft_in_parts_has_the_gradient_of_one_batch(tiny_folder, tmp_path):
         assert sft_round(student, asked, schedule, [gradients]).steps == 1
         found.append(gradients.found)
     assert_same(found[1], found[0])
+
+
+def likelihood_gradient(student: Student, asked: list[Question], after: str) -> torch.Tensor:
+    """The direction of the gradient of the answers' negative log-likelihood, one question at a time."""
+    tail = student.tokenizer(after, add_special_tokens=False)["input_ids"]
+    for question in asked:
+        tokens = student.tokenize(question.prompt, question.choices)
+        answer = list(tokens.choice_ids[question.choices.index(question.answer)])
+        answer += [] if answer[-1] == tokens.end_id else [tokens.end_id]
+        ids = torch.tensor([[*tokens.prompt_ids, *answer, *tail]])
+        log_p = student.model(ids).logits[0, :-1].log_softmax(-1)
+        told = ids[0, len(tokens.prompt_ids) :]
+        (-log_p[-len(told) :].gather(1, told[:, None]).sum()).backward()
+    named = student.model.named_parameters()
+    return direction({name: weight.grad for name, weight in named if weight.requires_grad})
+
+
+def direction(gradients: dict[str, torch.Tensor]) -> torch.Tensor:
+    return torch.nn.functional.normalize(torch.cat([gradients[name].flatten() for name in gradients]), dim=0)
+
+
+@pytest.mark.parametrize(("packed", "after"), [(True, ""), (False, "\n")])
+def test_sft_follows_the_gradient_of_the_likelihood_packed_or_not(packed, after, tiny_folder, tmp_path):
+    """TRL's rows end with the line break of the chat template as well."""
+    asked = [question for question in questions(8) if question.answer == "B"]
+    schedule = Schedule(1e-3, 0.0, 0, len(asked), tmp_path, 0, 0, bf16=False)
+    student, reference = (
+        moved(Student.for_training(tiny_folder, Lora(2), 0, dtype=torch.float32)) for _ in range(2)
+    )
+    gradients = Gradients()
+    if packed:
+        rows = training_questions(student, asked, 1.0, 0.1)
+        train_round(student.model, student.tokenizer, rows, schedule, LIKELIHOOD, [gradients])
+    else:
+        sft_round(student, asked, schedule, [gradients])
+    cosine = direction(gradients.found) @ likelihood_gradient(reference, asked, after)
+    assert float(cosine) == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["sft", "dagger", "sft_grpo"])
+def test_a_packed_method_computes_fewer_tokens(name, tiny_folder, tmp_path):
+    (_, whole), (_, packed) = (
+        distilled(name, configured(tiny_folder, f"distill.packed={flag}"), tmp_path / flag)
+        for flag in ("false", "true")
+    )
+    assert packed.questions == whole.questions and packed.tokens < whole.tokens
 
 
 def test_grpo_in_parts_has_the_gradient_of_one_batch(tiny_folder, tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from transformers import TrainerCallback
 
 from simdistill import registry
-from simdistill.config import RunConfig, compose
+from simdistill.config import compose
 from simdistill.distill.losses import Weights
 from simdistill.distill.methods.hidden import SHARE, HiddenTrainer, Matching
 from simdistill.distill.methods.opd import opd_round
@@ -24,6 +24,7 @@ from simdistill.distill.trainers import MetricsWriter, TrainingQuestion, collate
 from simdistill.errors import InputError
 from simdistill.files import read_json, read_lines
 from simdistill.questions import Question, save
+from simdistill.settings import RunConfig
 from simdistill.students import Lora, Student
 from simdistill.teachers.language_model import check_apart, check_same_words
 

@@ -2,9 +2,10 @@
 
 import pytest
 
-from simdistill.config import LanguageConfig, compose
+from simdistill.config import compose
 from simdistill.environment.language import Language
 from simdistill.errors import InputError
+from simdistill.settings import LanguageConfig
 
 STATE = {"arrival_rate": 2.0, "service_rates": [2.0, 0.5], "jobs": [3, 1]}
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from simdistill.leaderboard import Cell, Protocol, Result
+from simdistill.record import LAYOUT
 
 SETTINGS = ("default", "in_distribution", "out_of_distribution")
 TASKS = ("queueing", "inventory", "scheduling", "admission")
@@ -27,7 +28,7 @@ def made_up(cell: Cell, over: float | None, *, heuristic: float = 0.1, updates: 
     """Metrics of a run whose student costs so much over the reference in every setting."""
     student = policy("student", over)
     return {
-        "layout": 1,
+        "layout": LAYOUT,
         **cell._asdict(),
         "reference": "optimum",
         "heuristic": "practitioner",
@@ -51,6 +52,13 @@ def made_up(cell: Cell, over: float | None, *, heuristic: float = 0.1, updates: 
         "seconds": {"teach": 60.0, "distil": 60.0},
         "decisions_per_second": 30.0,
         "parameters": {"trained": 10, "all": 100},
+        "learning": {
+            "points": [
+                {"questions": 48 * n, "tokens": 500 * n, "seconds": 30.0 * n, "tune_regret": 0.4 / n}
+                for n in (1, 2)
+            ],
+            "heuristic": 0.2,
+        },
         "updates": [30, updates],
         "commit": "abc",
     }

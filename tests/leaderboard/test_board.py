@@ -111,6 +111,17 @@ def test_anchors_are_on_every_task(protocol, results):
     assert task["anchors"]["optimum"]["over_reference"]["default"]["mean"] == 0
 
 
+def test_learning_is_told_relative_to_the_heuristic(protocol, results):
+    found = board(protocol, results(graded(sft=0.1, sft_grpo=0.1, simdistill=0.1)))
+    learning = found["tasks"]["queueing"]["methods"]["sft"]["learning"]
+    assert learning["points"] == [
+        {"questions": 48.0, "minutes": 0.5, "regret": pytest.approx(2.0)},
+        {"questions": 96.0, "minutes": 1.0, "regret": pytest.approx(1.0)},
+    ]
+    assert learning["as_good"]["runs"] == learning["as_good"]["of"] == 4
+    assert learning["as_good"]["questions"]["mean"] == 96 and learning["as_good"]["minutes"]["mean"] == 1.0
+
+
 def test_the_page_shows_what_the_board_says(protocol, results, metrics_of, tmp_path):
     some = [r for r in results(WINNING) if r.cell.task != "admission"]
     unstable = Result(some[0].cell, metrics_of(some[0].cell, None))
@@ -119,7 +130,7 @@ def test_the_page_shows_what_the_board_says(protocol, results, metrics_of, tmp_p
     page = write_page(found, tmp_path).read_text()
     assert "36 of 48 runs are in" in page and "Not run: admission" in page
     assert "1 unstable" in page and "no &lt;method&gt; of that name" in page
-    assert page.count("<svg") == 3 and "http-equiv" in page
+    assert page.count("<svg") == 3 + len(protocol.tasks) and "http-equiv" in page
     console = Console(record=True, width=150, quiet=False)
     show(found, console)
     assert "refused x/metrics.json" in console.export_text()

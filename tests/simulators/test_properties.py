@@ -18,6 +18,7 @@ from simdistill.errors import InputError
 from simdistill.process import ProcessModel, numbers
 from simdistill.process.probe import Run, watch
 from simdistill.scenarios import begin, draw
+from simdistill.settings import TaskConfig
 
 DECISIONS = 30
 """Decisions of an episode."""
@@ -40,7 +41,7 @@ def simulator(name: str) -> type[ProcessModel]:
 
 
 @cache
-def tasks() -> list[config.TaskConfig]:
+def tasks() -> list[TaskConfig]:
     return [config.compose([f"task={task}"], check=False)[0].task for task in config.tasks()]
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from simdistill.config import RunConfig, compose
+from simdistill.config import compose
+from simdistill.settings import RunConfig
 
 
 @pytest.fixture(scope="session")

@@ -14,9 +14,10 @@ import pytest
 from rich.console import Console
 
 from simdistill import pipeline, questions
-from simdistill.config import TeacherConfig, compose
+from simdistill.config import compose
 from simdistill.errors import InputError
 from simdistill.files import read_json
+from simdistill.settings import TeacherConfig
 from simdistill.students import Posed
 from simdistill.teachers import endpoint as module
 from simdistill.teachers.endpoint import Endpoint, EndpointTeacher, chosen, probabilities

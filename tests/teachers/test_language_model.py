@@ -9,10 +9,11 @@ import torch
 from rich.console import Console
 
 from simdistill import pipeline, questions
-from simdistill.config import TeacherConfig, compose
+from simdistill.config import compose
 from simdistill.environment.language import Language
 from simdistill.errors import InputError
 from simdistill.files import read_json
+from simdistill.settings import TeacherConfig
 from simdistill.students import Lora, Posed, Student
 from simdistill.teachers import language_model as module
 from simdistill.teachers.language_model import LocalTeacher, check_apart, check_same_words

@@ -9,12 +9,12 @@ from dataclasses import replace
 
 from transformers import TrainerCallback
 
-from simdistill.config import DistillConfig
 from simdistill.distill.method import Method, Stage
 from simdistill.distill.plain import grpo_round
 from simdistill.distill.schedule import Schedule
 from simdistill.distill.trainers import RoundResult
 from simdistill.questions import Question
+from simdistill.settings import DistillConfig
 from simdistill.students import Student
 
 

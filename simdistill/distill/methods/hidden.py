@@ -196,7 +196,7 @@ class HiddenTrainer(SimulatorTrainer):
                 distance = self._distance(inputs, outputs)
             exact += _length(loss, trained)
             hidden += _length(distance, trained)
-        self._sums, self._questions = {}, 0
+        self._forget()
         if hidden == 0.0:
             raise InputError(
                 "The student's hidden states are the teacher's; there is nothing to learn from it."

@@ -17,7 +17,7 @@ from simdistill.distill.method import Stage
 from simdistill.distill.methods.kd import KD
 from simdistill.distill.schedule import Schedule
 from simdistill.distill.teacher_model import teacher_model
-from simdistill.distill.trainers import RoundResult
+from simdistill.distill.trainers import RoundResult, WithoutCard
 from simdistill.errors import InputError
 from simdistill.machine import quiet
 from simdistill.pruning import student_base
@@ -59,11 +59,8 @@ class OPD(KD):
         )
 
 
-class PlainDistillationTrainer(DistillationTrainer):
-    """TRL's trainer; the student writes its own model card."""
-
-    def create_model_card(self, *args, **kwargs) -> None:
-        """None."""
+class PlainDistillationTrainer(WithoutCard, DistillationTrainer):
+    """TRL's trainer as it is."""
 
 
 def opd_round(

@@ -1,4 +1,4 @@
-"""Supervised fine-tuning on the teacher's answers, by TRL's SFTTrainer as it is.
+"""Supervised fine-tuning on the teacher's answers, by TRL's SFTTrainer as it is or in packed batches.
 
 Behaviour cloning (Pomerleau, ALVINN, NeurIPS 1988) with the cross-entropy of the answer's tokens, as in the
 first step of Ouyang et al., arXiv 2203.02155.
@@ -8,15 +8,19 @@ from collections.abc import Sequence
 
 from transformers import TrainerCallback
 
+from simdistill.distill.losses import Weights
 from simdistill.distill.method import Method, Stage
 from simdistill.distill.plain import sft_round
-from simdistill.distill.trainers import RoundResult
+from simdistill.distill.trainers import RoundResult, train_round, training_questions
 from simdistill.questions import Question
 from simdistill.students import Student
 
+LIKELIHOOD = Weights(imitation=1.0, soft=0.0, regret=0.0, validity=1.0)
+"""With these weights the exact loss is the negative log-likelihood of the answer."""
+
 
 class SFT(Method):
-    """Cross-entropy on the teacher's answers, with TRL's own trainer."""
+    """Cross-entropy on the teacher's answers, with TRL's own trainer unless `distill.packed` is set."""
 
     @property
     def stages(self) -> list[Stage]:
@@ -26,4 +30,8 @@ class SFT(Method):
     def train(
         self, number: int, student: Student, questions: Sequence[Question], callbacks: list[TrainerCallback]
     ) -> RoundResult:
-        return sft_round(student, questions, self.schedule(number), callbacks)
+        settings, schedule = self.config.distill, self.schedule(number)
+        if not settings.packed:
+            return sft_round(student, questions, schedule, callbacks)
+        rows = training_questions(student, questions, self.config.task.scale, settings.temperature)
+        return train_round(student.model, student.tokenizer, rows, schedule, LIKELIHOOD, callbacks)

@@ -5,15 +5,18 @@ and needs neither a list of choices nor an answer that begins at once.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 
 from transformers import TrainerCallback
 
-from simdistill.config import DistillConfig
 from simdistill.distill.method import Stage
 from simdistill.distill.methods.grpo import GRPO
-from simdistill.distill.sampled import Mix, demonstrations, sampled_round
+from simdistill.distill.plain import grpo_round
+from simdistill.distill.sampled import Mix, SimDistillTrainer, demonstrations
 from simdistill.distill.trainers import RoundResult
 from simdistill.questions import Question
+from simdistill.settings import DistillConfig
 from simdistill.students import Student
 
 
@@ -45,8 +48,9 @@ class SampledSimDistill(GRPO):
             student, questions[: settings.questions], scale, settings.temperature, self.soft
         )
         answered, samples = questions[: settings.grpo.questions], settings.grpo.samples
-        schedule = self.schedule(number)
-        return sampled_round(student, answered, shown, self.mix, scale, samples, schedule, callbacks)
+        kind = partial(SimDistillTrainer, demonstrations=shown, mix=self.mix)
+        result = grpo_round(student, answered, scale, samples, self.schedule(number), callbacks, kind)
+        return replace(result, questions=result.questions + result.steps * self.mix.per_step)
 
 
 def mixed(settings: DistillConfig) -> Stage:

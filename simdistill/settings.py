@@ -165,7 +165,7 @@ class TeacherConfig(_Config):
     states_per_episode: Count = Field(default=2, description="decisions searched in an episode")
     decisions_between: int = Field(default=1, ge=0, description="decisions that pass between searched ones")
     futures: int = Field(
-        default=16, ge=2, description="simulated futures of every choice in a searched state"
+        default=16, ge=1, description="simulated futures of every choice in a searched state"
     )
     forecast_futures: int = Field(default=32, ge=2, description="simulated futures of a forecast")
     horizon: float = Field(
@@ -179,6 +179,7 @@ class TeacherConfig(_Config):
     folds: int = Field(
         default=5, ge=2, description="cross-fitting folds of the regression that denoises values"
     )
+    denoise: bool = Field(default=True, description="whether that regression mends taught values")
     compared_sets: int = Field(
         default=40,
         ge=2,

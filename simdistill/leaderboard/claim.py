@@ -32,13 +32,17 @@ Methods = Mapping[str, Mapping[int, Result]]
 """Method -> seed -> result, of one task."""
 
 
-def claim(runs: Mapping[str, Methods], protocol: Protocol) -> dict[str, Any]:
+def claim(runs: Mapping[str, Methods], protocol: Protocol) -> dict[str, Any] | None:
     """Returns the verdict with every condition and its numbers, on the tasks that `SUBJECT` was run on.
+
+    A protocol without one of the methods makes no claim.
 
     Args:
         runs: Results by task, method and seed.
         protocol: Says which cells there are.
     """
+    if not {SUBJECT, *RIVALS} <= protocol.methods.keys():
+        return None
     tasks = {task: methods for task, methods in runs.items() if methods.get(SUBJECT)}
     untrained = _untrained(tasks)
     planned = [cell for cell in protocol.cells if cell.method in (SUBJECT, *RIVALS)]

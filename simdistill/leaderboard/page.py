@@ -60,6 +60,8 @@ def show(board: Mapping[str, Any], console: Console) -> None:
     for one in board["refused"]:
         console.print(f"refused {one['path']}: {one['reason']}", markup=False)
     claim = board["claim"]
+    if claim is None:
+        return
     console.print(
         f"claim: {claim['verdict']}, {claim['cells']['run']} of its {claim['cells']['planned']} cells run"
     )

@@ -32,6 +32,9 @@ class MethodPlan(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
+    method: str | None = Field(
+        default=None, description="the registered method, if this is a variant of it with a name of its own"
+    )
     seeds: PositiveInt = Field(description="training seeds 0, 1, …, as many as this")
     overrides: list[str] = Field(
         default_factory=list, description="fields of a run, as on the command line; how it spends the budget"
@@ -51,7 +54,7 @@ class Protocol(BaseModel):
     )
     overrides: list[str] = Field(default_factory=list, description="fields of every run")
     tasks: dict[str, list[str]] = Field(min_length=1, description="task -> fields of its runs")
-    methods: dict[str, MethodPlan] = Field(min_length=1, description="method -> its part")
+    methods: dict[str, MethodPlan] = Field(min_length=1, description="method or variant -> its part")
 
     @model_validator(mode="after")
     def _leaves_cells_alone(self) -> "Protocol":
@@ -76,8 +79,8 @@ class Protocol(BaseModel):
 
     def overrides_of(self, cell: Cell) -> list[str]:
         """Returns what `simdistill run` takes for a cell; later ones go before earlier ones."""
-        chosen = [f"task={cell.task}", f"method={cell.method}", f"seed={cell.seed}"]
         plan = self.methods[cell.method]
+        chosen = [f"task={cell.task}", f"method={plan.method or cell.method}", f"seed={cell.seed}"]
         return [*chosen, *self.overrides, *self.tasks[cell.task], *plan.overrides]
 
     def config(self, cell: Cell) -> RunConfig:

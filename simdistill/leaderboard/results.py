@@ -1,7 +1,7 @@
 """Results of a board's cells, read from their files; what doesn't belong to the protocol is refused."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,17 +75,31 @@ def _read(path: Path, protocol: Protocol) -> Result:
     if not isinstance(metrics, dict) or metrics.get("layout") != LAYOUT:
         layout = metrics.get("layout") if isinstance(metrics, dict) else None
         raise InputError(f"its layout is {layout}, this version of simdistill reads {LAYOUT}; run it again")
-    cell = Cell(metrics["task"], metrics["method"], metrics["seed"])
-    if cell.task not in protocol.tasks:
-        raise InputError(f"{protocol.version} has no task {cell.task}")
-    if cell.method not in protocol.methods:
-        raise InputError(f"{protocol.version} has no method {cell.method}")
+    task, method, seed = (metrics[name] for name in ("task", "method", "seed"))
+    if task not in protocol.tasks:
+        raise InputError(f"{protocol.version} has no task {task}")
+    names = [name for name, plan in protocol.methods.items() if (plan.method or name) == method]
+    if not names:
+        raise InputError(f"{protocol.version} has no method {method}")
+    cell = _closest(path.parent / "config.yaml", protocol, [Cell(task, name, seed) for name in names])
     if cell.seed >= protocol.methods[cell.method].seeds:
         seeds = protocol.methods[cell.method].seeds
         raise InputError(f"{protocol.version} has seeds 0 to {seeds - 1} of {cell.method}, not {cell.seed}")
     _check_config(path.parent / "config.yaml", metrics, protocol, cell)
     _check_budget(metrics, protocol, cell)
     return Result(cell, metrics)
+
+
+def _closest(path: Path, protocol: Protocol, cells: Sequence[Cell]) -> Cell:
+    """Returns the cell from whose plan a configuration differs least; variants of a method share its name."""
+    if len(cells) == 1:
+        return cells[0]
+    run = load_config(path).model_dump(mode="json")
+
+    def distance(cell: Cell) -> int:
+        return len(list(_differences(run, protocol.config(cell).model_dump(mode="json"))))
+
+    return min(cells, key=distance)
 
 
 def _check_config(path: Path, metrics: Mapping, protocol: Protocol, cell: Cell) -> None:

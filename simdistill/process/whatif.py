@@ -69,8 +69,11 @@ class Values:
 
     @property
     def standard_error_C(self) -> np.ndarray:
-        """Standard error of `mean_C`; zero for the base's own choice."""
-        return self.differences_CK.std(axis=1, ddof=1) / math.sqrt(self.differences_CK.shape[1])
+        """Standard error of `mean_C`, zero for the base's own choice; one future tells none: infinite."""
+        choices, futures = self.differences_CK.shape
+        if futures == 1:
+            return np.where(np.arange(choices) == self.base, 0.0, math.inf)
+        return self.differences_CK.std(axis=1, ddof=1) / math.sqrt(futures)
 
 
 def replay(

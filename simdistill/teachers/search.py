@@ -25,7 +25,7 @@ from simdistill.settings import TaskConfig, TeacherConfig
 from simdistill.statistics import Interval
 from simdistill.teachers.comparison import compare
 from simdistill.teachers.fitted import FittedPolicy
-from simdistill.teachers.values import Labels, Searched, centred, combine, denoise
+from simdistill.teachers.values import Labels, Searched, Spread, centred, combine, denoise
 
 GROUPS = 1_000_000
 """Room for the episodes of one search in the numbers of groups."""
@@ -67,7 +67,7 @@ class SearchTeacher:
     Attributes:
         policy: The best policy found, fast enough for rollouts.
         network: The fit to the last search's values; the policy itself if the last generation stands.
-        spread: The fit's own error variance as (constant, share of cost²).
+        spread: The fit's own error variance; None if it mends no values.
         generations: What every generation brought.
         failures: Episodes that the process didn't survive.
         demonstrates: Whether its answers are the policy's own and not the best simulated choices.
@@ -75,7 +75,7 @@ class SearchTeacher:
 
     policy: Policy
     network: FittedPolicy
-    spread: tuple[float, float]
+    spread: Spread | None
     generations: tuple[Generation, ...]
     failures: tuple[Failure, ...]
     demonstrates: bool = False
@@ -132,7 +132,7 @@ def improve(
             failures,
             partial(progress, f"search, generation {number} of {teacher.generations}"),
         )
-        network, labels, spread = denoise(searched, seed, number, teacher.folds)
+        network, labels, spread = denoise(searched, seed, number, teacher.folds, teacher.denoise)
         improvement = compare(task, seed, number, (policy, network), teacher.compared_sets, compute)
         generations.append(
             Generation(
@@ -169,7 +169,7 @@ def demonstrate(
     failures: list[Failure] = []
     met = partial(progress, f"demonstrate {teacher.played}")
     searched = search(task, teacher, (seed, TRAIN), 1, teacher.scenarios, policy, compute, failures, met)
-    network, labels, spread = denoise(searched, seed, 1, teacher.folds)
+    network, labels, spread = denoise(searched, seed, 1, teacher.folds, teacher.denoise)
     found = SearchTeacher(policy, network, spread, (), tuple(failures), demonstrates=True)
     return found, Lesson(searched, labels)
 

@@ -39,7 +39,7 @@ def load(path: Path, simulator: str) -> SearchTeacher:
     return SearchTeacher(
         policy,
         _fitted(plain["network"]),
-        tuple(plain["spread"]),
+        tuple(plain["spread"]) if plain["spread"] else None,
         tuple(generations),
         tuple(Failure(**failure) for failure in plain["failures"]),
         plain["demonstrates"],

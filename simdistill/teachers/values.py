@@ -13,6 +13,9 @@ from simdistill.process import PLAN, TRAIN, generator
 from simdistill.process.whatif import Situation, Values
 from simdistill.teachers.fitted import FittedPolicy, fit
 
+Spread = tuple[float, float]
+"""Error variance of a fit, as (constant, share of cost²)."""
+
 
 @dataclass(frozen=True)
 class Searched:
@@ -45,15 +48,22 @@ class Labels:
 
 
 def denoise(
-    searched: Sequence[Searched], seed: int, number: int, folds: int
-) -> tuple[FittedPolicy, Labels, tuple[float, float]]:
+    searched: Sequence[Searched], seed: int, number: int, folds: int, mend: bool = True
+) -> tuple[FittedPolicy, Labels, Spread | None]:
     """Fits the values on the numbers of the state, and mends each state's own mean with the fit.
 
     The fit for a state comes from networks that haven't seen its scenario, or where there is one scenario
     only, the state (cross-fitting); both are weighted by their precision.
 
+    Args:
+        searched: States with simulated values.
+        seed: Root seed.
+        number: Distinguishes several fits.
+        folds: Of the cross-fitting.
+        mend: Whether the values are mended, or left as they were simulated.
+
     Returns:
-        The fitted policy, the mended values, and the fit's own error variance as (constant, share of cost²).
+        The fitted policy, the values, and the fit's own error variance, None if the fit mends nothing.
     """
     labels = tuple(dict.fromkeys(choice for s in searched for choice in s.situation.choices))
     costs_SC, variances_SC = centred(searched, labels)
@@ -67,7 +77,7 @@ def denoise(
     states = [s.situation.state for s in searched]
     network = fit(states, labels, costs_SC, variances_SC, train_MS, first)
     fitted_SC = network.costs_of_each(states)[fold_S, np.arange(len(states))]
-    spread = _fit_error(costs_SC - fitted_SC, fitted_SC, variances_SC)
+    spread = _fit_error(costs_SC - fitted_SC, fitted_SC, variances_SC) if mend else None
     return network, combine(labels, costs_SC, variances_SC, fitted_SC, spread), spread
 
 
@@ -80,7 +90,11 @@ def centred(searched: Sequence[Searched], labels: Sequence[str]) -> tuple[np.nda
         difference_CK = state.values.differences_CK
         centred_CK = difference_CK - difference_CK.mean(axis=0)
         costs_SC[row, columns] = centred_CK.mean(axis=1)
-        variances_SC[row, columns] = centred_CK.var(axis=1, ddof=1) / centred_CK.shape[1]
+        if centred_CK.shape[1] > 1:
+            variances_SC[row, columns] = centred_CK.var(axis=1, ddof=1) / centred_CK.shape[1]
+    if np.isnan(variances_SC).all():
+        # One future tells no variance. What its costs vary over states bounds it, as signal comes on top.
+        return costs_SC, np.where(np.isnan(costs_SC), np.nan, np.nanmean(costs_SC**2, axis=0))
     # A handful of futures can agree by luck: a small variance is drawn half-way to the typical one.
     typical = np.nanmedian(variances_SC)
     return costs_SC, np.fmax(variances_SC, 0.5 * (variances_SC + typical))
@@ -91,13 +105,15 @@ def combine(
     costs_SC: np.ndarray,
     variances_SC: np.ndarray,
     fitted_SC: np.ndarray,
-    spread: tuple[float, float],
+    spread: Spread | None,
 ) -> Labels:
     """Weights simulated and fitted costs by their precision; returns costs relative to the best choice."""
-    error_SC = spread[0] + spread[1] * fitted_SC**2
-    weight_SC = error_SC / (error_SC + variances_SC)
-    mended_SC = weight_SC * costs_SC + (1 - weight_SC) * fitted_SC
-    variance_SC = error_SC * variances_SC / (error_SC + variances_SC)
+    mended_SC, variance_SC = costs_SC, variances_SC
+    if spread is not None:
+        error_SC = spread[0] + spread[1] * fitted_SC**2
+        weight_SC = error_SC / (error_SC + variances_SC)
+        mended_SC = weight_SC * costs_SC + (1 - weight_SC) * fitted_SC
+        variance_SC = error_SC * variances_SC / (error_SC + variances_SC)
     best_S = np.nanargmin(mended_SC, axis=1)
     rows = np.arange(len(best_S))
     # Of two centred costs the errors are opposite (C = 2) or nearly independent; the sum of the standard
@@ -107,9 +123,7 @@ def combine(
     return Labels(tuple(names), mended_SC - mended_SC[rows, best_S][:, None], errors_SC)
 
 
-def _fit_error(
-    residual_SC: np.ndarray, fitted_SC: np.ndarray, variances_SC: np.ndarray
-) -> tuple[float, float]:
+def _fit_error(residual_SC: np.ndarray, fitted_SC: np.ndarray, variances_SC: np.ndarray) -> Spread:
     """Estimates the fit's error variance as a + b cost², from what noise alone doesn't explain."""
     legal = np.isfinite(residual_SC)
     excess = residual_SC[legal] ** 2 - variances_SC[legal]

@@ -10,7 +10,8 @@ from simdistill.cli import app
 from simdistill.config import read_yaml, save
 from simdistill.errors import InputError
 from simdistill.files import read_json, write_json
-from simdistill.leaderboard import Cell, Protocol, load_protocol, read_results
+from simdistill.leaderboard import Cell, Protocol, board, load_protocol, read_results
+from simdistill.leaderboard.page import write_page
 from simdistill.settings import fingerprint
 
 CELL = Cell("queueing", "sft", 1)
@@ -108,7 +109,36 @@ def test_a_folder_without_results_ends_with_exit_code_2(folder):
     assert CliRunner().invoke(app, ["leaderboard", str(folder / "nowhere")]).exit_code == 2
 
 
-@pytest.mark.parametrize("name", ["cpu-v1", "gpu-v1"])
+def test_variants_of_a_method_are_told_apart_by_their_fields(metrics_of, tmp_path):
+    variants = {"method": "simdistill", "seeds": 2}
+    protocol = Protocol.model_validate(
+        {
+            "version": "variants",
+            "description": "Variants.",
+            "questions": 96,
+            "states": 128,
+            "tasks": {"queueing": []},
+            "methods": {
+                "simdistill": {"seeds": 2},
+                "hard": variants | {"overrides": ["distill.soft=0"]},
+                "patient": variants | {"overrides": ["teacher.futures=4", "distill.soft=0.5"]},
+            },
+        }
+    )
+    for cell in protocol.cells:
+        run = tmp_path / str(cell)
+        run.mkdir()
+        save(protocol.config(cell), run / "config.yaml")
+        known = {"method": "simdistill", "config_sha256": fingerprint(read_yaml(run / "config.yaml"))}
+        write_json(run / "metrics.json", metrics_of(cell, 0.02) | known)
+    results, refused = read_results(tmp_path, protocol)
+    assert [result.cell for result in results] == protocol.cells and not refused
+    assert board(protocol, results)["claim"] is None
+    page = write_page(board(protocol, results), tmp_path).read_text()
+    assert "Variants." in page and "patient" in page and "The claim" not in page
+
+
+@pytest.mark.parametrize("name", ["cpu-v1", "gpu-v1", "ablations-v1"])
 def test_every_method_of_our_protocols_spends_the_same_budget(name):
     protocol = load_protocol(PROTOCOLS / f"{name}.yaml")
     protocol.check()

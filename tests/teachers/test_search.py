@@ -98,8 +98,8 @@ def test_even_a_random_base_is_improved(even):
 
 
 def test_a_worse_policy_is_refused(small, monkeypatch):
-    def perverse(searched, seed, number, folds):
-        network, labels, spread = denoise(searched, seed, number, folds)
+    def perverse(*arguments):
+        network, labels, spread = denoise(*arguments)
         weights, biases = network.layers[-1]
         return replace(network, layers=[*network.layers[:-1], (-weights, -biases)]), labels, spread
 
@@ -275,8 +275,30 @@ def test_mended_values_are_nearer_to_the_truth_and_know_how_near():
     def rms(values):
         return np.sqrt(np.mean(values**2))
 
+    _, left, spread = denoise(items, 0, 1, 5, mend=False)
+    np.testing.assert_allclose(left.costs_SC[:, 1] - left.costs_SC[:, 0], raw_S)
+    assert spread is None
     assert rms(mended_S - truth_S) < 0.6 * rms(raw_S - truth_S)
     assert 0.5 < rms((mended_S - truth_S) / errors_S) < 1.5
+
+
+def test_one_future_of_each_state_is_mended_too():
+    """Without a variance within a state there is that over states, which is at least as large."""
+    random = np.random.default_rng(0)
+    items, truth_S = [], []
+    for number in range(500):
+        jobs = random.integers(0, 12, 2)
+        truth_S.append(0.3 * (jobs[1] - jobs[0]))
+        difference = truth_S[-1] + random.normal(0.0, 4.0)
+        items.append(searched([[0.0], [difference]], group=number // 10, jobs=jobs.tolist()))
+    costs_SC, variances_SC = centred(items, ("A", "B"))
+    assert (variances_SC == (costs_SC**2).mean(axis=0)).all()
+    assert items[0].values.standard_error_C.tolist() == [0.0, np.inf]
+    _, labels, _ = denoise(items, 0, 1, 5)
+    mended_S = labels.costs_SC[:, 1] - labels.costs_SC[:, 0]
+    raw_S = np.array([item.values.mean_C[1] for item in items])
+    error, raw_error = (np.sqrt(np.mean((found - truth_S) ** 2)) for found in (mended_S, raw_S))
+    assert error < 0.4 * raw_error and (labels.errors_SC.max(axis=1) > 0).all()
 
 
 def test_choices_that_are_not_legal_stay_out_of_the_labels():

@@ -250,6 +250,10 @@ class GrpoConfig(_Config):
     questions: Count = Field(default=480, description="questions answered, each by `samples` answers")
     prompts: Count = Field(default=8, description="questions in a step")
     samples: int = Field(default=8, ge=2, description="answers sampled for a question")
+    vllm: bool = Field(
+        default=False,
+        description="sample with vLLM beside the trainer, on a graphics card; needs simdistill[vllm]",
+    )
     demonstrations: Count = Field(
         default=32, description="questions imitated in a step, by methods that imitate in the same step"
     )

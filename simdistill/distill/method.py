@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from itertools import accumulate
 from pathlib import Path
 
@@ -83,6 +84,8 @@ class Method:
             InputError: If something is missing or doesn't fit.
         """
         student_base(self.config.student)
+        if self.config.distill.grpo.vllm:
+            _check_vllm(self.device)
 
     @property
     def stages(self) -> list[Stage]:
@@ -206,6 +209,16 @@ class Method:
         ]
         _check(wanted, path)
         return wanted
+
+
+def _check_vllm(device: str) -> None:
+    if device != "cuda":
+        raise InputError(
+            f"distill.grpo.vllm=true: vLLM samples on a graphics card, and this run is on {device}; "
+            "leave it out"
+        )
+    if find_spec("vllm") is None:
+        raise InputError("distill.grpo.vllm=true: vLLM isn't installed; pip install 'simdistill[vllm]'")
 
 
 def _check(questions: Sequence[Question], path: Path) -> None:

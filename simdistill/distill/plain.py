@@ -21,6 +21,7 @@ from simdistill.distill.trainers import RoundResult, WithoutCard
 from simdistill.errors import InputError
 from simdistill.machine import quiet
 from simdistill.questions import Question
+from simdistill.settings import GrpoConfig
 from simdistill.students import Student
 
 
@@ -75,7 +76,7 @@ def grpo_round(
     student: Student,
     questions: Sequence[Question],
     scale: float,
-    samples: int,
+    settings: GrpoConfig,
     schedule: Schedule,
     callbacks: Sequence[TrainerCallback] = (),
     kind: Callable[..., GRPOTrainer] = PlainGRPOTrainer,
@@ -86,7 +87,7 @@ def grpo_round(
         student: With an adapter; trained in place.
         questions: Decisions with values.
         scale: The task's scale, in cost units.
-        samples: Answers sampled for a question.
+        settings: How answers are sampled.
         schedule: Rates, sizes and checkpoints; a batch is of answers.
         callbacks: Of transformers.
         kind: Makes the trainer.
@@ -99,17 +100,17 @@ def grpo_round(
         trainer = kind(
             model=student.model,
             processing_class=student.tokenizer,
-            **sampling(student, questions, scale, samples, schedule),
+            **sampling(student, questions, scale, settings, schedule),
             callbacks=list(callbacks),
         )
     result = schedule.train(trainer)
     tokens = int(trainer.state.num_input_tokens_seen)
-    answered = result.global_step * schedule.batch_size * schedule.accumulation // samples
+    answered = result.global_step * schedule.batch_size * schedule.accumulation // settings.samples
     return RoundResult(result.global_step, answered, tokens, result.training_loss)
 
 
 def sampling(
-    student: Student, questions: Sequence[Question], scale: float, samples: int, schedule: Schedule
+    student: Student, questions: Sequence[Question], scale: float, settings: GrpoConfig, schedule: Schedule
 ) -> dict[str, Any]:
     """Returns what a `GRPOTrainer` needs to answer questions for the simulator's reward, as its arguments.
 
@@ -117,13 +118,13 @@ def sampling(
         student: Whose tokens they are.
         questions: Decisions with values.
         scale: The task's scale, in cost units.
-        samples: Answers sampled for a question.
+        settings: How answers are sampled.
         schedule: Rates, sizes and checkpoints; a batch is of answers.
 
     Raises:
         InputError: A step has more questions than there are.
     """
-    wanted = schedule.batch_size * schedule.accumulation // samples
+    wanted = schedule.batch_size * schedule.accumulation // settings.samples
     if len(questions) < wanted:
         raise InputError(
             f"distill.grpo.prompts: a step answers {wanted} questions, and there are only {len(questions)}; "
@@ -146,7 +147,9 @@ def sampling(
         ),
         "args": GRPOConfig(
             **schedule.arguments(),
-            num_generations=samples,
+            num_generations=settings.samples,
+            use_vllm=settings.vllm,
+            vllm_mode="colocate",
             max_completion_length=longest + 2,  # the end token, and one that shows that it goes on
             shuffle_dataset=False,
             beta=0.0,

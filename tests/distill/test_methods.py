@@ -11,6 +11,7 @@ from transformers import TrainerCallback
 
 from simdistill import registry, rewards
 from simdistill.config import FROM_A_MODEL, compose
+from simdistill.distill import plain
 from simdistill.distill.legality import Legality
 from simdistill.distill.methods.sft import LIKELIHOOD
 from simdistill.distill.methods.sft_filtered import certain
@@ -19,8 +20,9 @@ from simdistill.distill.schedule import Schedule
 from simdistill.distill.trainers import MetricsWriter, train_round, training_questions
 from simdistill.errors import InputError
 from simdistill.files import read_json, read_lines
+from simdistill.machine import quiet
 from simdistill.questions import Question, save
-from simdistill.settings import RunConfig
+from simdistill.settings import GrpoConfig, RunConfig
 from simdistill.students import Lora, Student
 
 SMALL = [
@@ -171,7 +173,7 @@ def grpo(tiny_folder, folder: Path, asked: list[Question], callbacks=(), seed: i
     gradients = Gradients()
     student = moved(Student.for_training(tiny_folder, Lora(2), seed, dtype=torch.float32))
     schedule = replace(Schedule(1e-3, 0.0, 0, 8, folder, 0, 0, bf16=False), **changes)
-    result = grpo_round(student, asked, 1.0, 4, schedule, [gradients, *callbacks])
+    result = grpo_round(student, asked, 1.0, GrpoConfig(samples=4), schedule, [gradients, *callbacks])
     return student, gradients.found, result
 
 
@@ -291,6 +293,23 @@ def test_grpo_resumed_in_the_middle_has_the_same_losses(tiny_folder, tmp_path, m
     expected = dict(whole.model.named_parameters())
     for name, weight in resumed.model.named_parameters():
         torch.testing.assert_close(weight, expected[name], rtol=0, atol=0)
+
+
+def test_vllm_is_asked_for_where_it_can_run(tiny_folder, tmp_path, monkeypatch):
+    sampling = configured(tiny_folder, "distill.grpo.vllm=true", "device=cpu")
+    method = registry.load("methods", "grpo")(sampling, tmp_path)
+    with pytest.raises(InputError, match="vLLM samples on a graphics card, and this run is on cpu"):
+        method.prepare()
+    monkeypatch.setattr(type(method), "device", "cuda")
+    with pytest.raises(InputError, match="pip install 'simdistill"):
+        method.prepare()
+    student = Student.for_training(tiny_folder, Lora(2), 0, dtype=torch.float32)
+    schedule = Schedule(1e-3, 0.0, 0, 16, tmp_path, 0, 0, bf16=False)
+    for vllm in (False, True):
+        settings = GrpoConfig(samples=4, vllm=vllm)
+        with quiet():
+            arguments = plain.sampling(student, questions(4), 1.0, settings, schedule)["args"]
+        assert arguments.use_vllm is vllm
 
 
 def test_rewards_receive_each_group_whole(tiny_folder, tmp_path, monkeypatch):

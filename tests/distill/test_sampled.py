@@ -27,6 +27,7 @@ from simdistill.errors import InputError
 from simdistill.files import read_json, read_lines
 from simdistill.machine import quiet
 from simdistill.questions import Question
+from simdistill.settings import GrpoConfig
 from simdistill.students import Lora, Student
 
 MIX = Mix(policy=1.0, imitation=0.5, per_step=6)
@@ -93,7 +94,7 @@ def trainer(learner: Student, plan: Schedule, mix: Mix = MIX, callbacks=(), show
             mix=mix,
             model=learner.model,
             processing_class=learner.tokenizer,
-            **sampling(learner, rows, 1.0, 4, plan) | {"reward_funcs": letters},
+            **sampling(learner, rows, 1.0, GrpoConfig(samples=4), plan) | {"reward_funcs": letters},
             callbacks=list(callbacks),
         )
 

@@ -30,8 +30,8 @@ class GRPO(Method):
     def train(
         self, number: int, student: Student, questions: Sequence[Question], callbacks: list[TrainerCallback]
     ) -> RoundResult:
-        scale, samples = self.config.task.scale, self.config.distill.grpo.samples
-        return grpo_round(student, questions, scale, samples, self.schedule(number), callbacks)
+        scale, settings = self.config.task.scale, self.config.distill.grpo
+        return grpo_round(student, questions, scale, settings, self.schedule(number), callbacks)
 
     def schedule(self, number: int) -> Schedule:
         """Returns a stage's settings, of which a batch is of sampled answers."""

@@ -31,8 +31,8 @@ class SFTThenGRPO(SFT):
     ) -> RoundResult:
         if number == 0:
             return super().train(number, student, questions, callbacks)
-        scale, samples = self.config.task.scale, self.config.distill.grpo.samples
-        return grpo_round(student, questions, scale, samples, self.schedule(number), callbacks)
+        scale, settings = self.config.task.scale, self.config.distill.grpo
+        return grpo_round(student, questions, scale, settings, self.schedule(number), callbacks)
 
     def schedule(self, number: int) -> Schedule:
         """Returns a stage's settings; the first stage's rate falls to zero, and GRPO begins with its own."""

@@ -47,9 +47,9 @@ class SampledSimDistill(GRPO):
         shown = demonstrations(
             student, questions[: settings.questions], scale, settings.temperature, self.soft
         )
-        answered, samples = questions[: settings.grpo.questions], settings.grpo.samples
+        answered = questions[: settings.grpo.questions]
         kind = partial(SimDistillTrainer, demonstrations=shown, mix=self.mix)
-        result = grpo_round(student, answered, scale, samples, self.schedule(number), callbacks, kind)
+        result = grpo_round(student, answered, scale, settings.grpo, self.schedule(number), callbacks, kind)
         return replace(result, questions=result.questions + result.steps * self.mix.per_step)
 
 

@@ -6,12 +6,13 @@ few microseconds a decision.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
 
-from simdistill.process import numbers
+from simdistill.process import Policy, Streams, numbers
+from simdistill.process.rollout import started
 
 
 def features(numbers_SN: np.ndarray) -> np.ndarray:
@@ -33,6 +34,7 @@ class FittedPolicy:
         shift_F, stretch_F: Standardise the features.
         layers: Per layer the weights (M, in, out) and biases (M, 1, out).
         scale: Cost units of an output of 1.
+        elsewhere: Decides in states of another form, with more or fewer numbers than the fit was made on.
     """
 
     labels: tuple[str, ...]
@@ -40,12 +42,21 @@ class FittedPolicy:
     stretch_F: np.ndarray
     layers: list[tuple[np.ndarray, np.ndarray]]
     scale: float
+    elsewhere: Policy | None = None
     _remembered: dict = field(default_factory=dict, repr=False, compare=False)
+
+    def started(self, streams: Streams) -> "FittedPolicy":
+        """Returns the policy for one run, whose random numbers the policy for other states may draw."""
+        if self.elsewhere is None:
+            return self
+        return replace(self, elsewhere=started(self.elsewhere, streams))  # what is remembered is shared
 
     def __call__(self, state: dict, choices: Sequence[str]) -> str:
         key = (*numbers(state), *choices)
         choice = self._remembered.get(key)
         if choice is None:
+            if self.elsewhere is not None and not self._knows(state):
+                return self.elsewhere(state, choices)
             if len(self._remembered) > 1_000_000:
                 self._remembered.clear()
             costs = dict(zip(self.labels, self.costs([state])[0], strict=True))
@@ -55,6 +66,11 @@ class FittedPolicy:
 
     def tabulate(self, states: Sequence[dict], choices: Sequence[str]) -> np.ndarray:
         """Returns the choice in every state as probabilities (S, C), for the same choices in all of them."""
+        if self.elsewhere is not None and not all(map(self._knows, states)):
+            at_once = getattr(self.elsewhere, "tabulate", None)
+            if at_once is not None and not any(map(self._knows, states)):
+                return at_once(states, choices)
+            return np.eye(len(choices))[[choices.index(self(state, choices)) for state in states]]
         column = {label: i for i, label in enumerate(self.labels)}
         known_SC = np.concatenate([self.costs(states), np.full((len(states), 1), np.inf)], axis=1)
         costs_SC = known_SC[:, [column.get(label, -1) for label in choices]]
@@ -73,6 +89,9 @@ class FittedPolicy:
             if depth + 1 < len(self.layers):
                 hidden = np.tanh(hidden)
         return hidden * self.scale
+
+    def _knows(self, state: dict) -> bool:
+        return len(features(np.array([numbers(state)]))[0]) == len(self.shift_F)
 
     def __getstate__(self) -> dict:
         return {**self.__dict__, "_remembered": {}}

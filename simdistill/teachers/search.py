@@ -7,7 +7,7 @@ Dijkman, Lamghari-Idrissi, van Jaarsveld: Deep Controlled Learning for Inventory
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -117,7 +117,8 @@ def improve(
         compute: Runs simulations.
         progress: Called with a phase, how much of it is done, and how much there is.
     """
-    policy: Policy = base_policy(task.simulator, teacher.base)
+    base: Policy = base_policy(task.simulator, teacher.base)
+    policy = base
     generations: list[Generation] = []
     failures: list[Failure] = []
     for number in range(1, teacher.generations + 1):
@@ -133,6 +134,7 @@ def improve(
             partial(progress, f"search, generation {number} of {teacher.generations}"),
         )
         network, labels, spread = denoise(searched, seed, number, teacher.folds, teacher.denoise)
+        network = replace(network, elsewhere=base)
         improvement = compare(task, seed, number, (policy, network), teacher.compared_sets, compute)
         generations.append(
             Generation(
@@ -170,6 +172,7 @@ def demonstrate(
     met = partial(progress, f"demonstrate {teacher.played}")
     searched = search(task, teacher, (seed, TRAIN), 1, teacher.scenarios, policy, compute, failures, met)
     network, labels, spread = denoise(searched, seed, 1, teacher.folds, teacher.denoise)
+    network = replace(network, elsewhere=policy)
     found = SearchTeacher(policy, network, spread, (), tuple(failures), demonstrates=True)
     return found, Lesson(searched, labels)
 

@@ -1,6 +1,6 @@
 """A teacher on disk, as JSON: no pickles, so that a run's folder can be passed on."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,14 +31,15 @@ def save(teacher: SearchTeacher, path: Path, base: str) -> None:
 def load(path: Path, simulator: str) -> SearchTeacher:
     """Reads what `save` wrote."""
     plain = read_json(path)
-    policy = _fitted(plain["policy"]) if plain["policy"] else base_policy(simulator, plain["base"])
+    base = base_policy(simulator, plain["base"])
+    policy = replace(_fitted(plain["policy"]), elsewhere=base) if plain["policy"] else base
     generations = [
         Generation(**{**generation, "improvement": Interval(**generation["improvement"])})
         for generation in plain["generations"]
     ]
     return SearchTeacher(
         policy,
-        _fitted(plain["network"]),
+        replace(_fitted(plain["network"]), elsewhere=base),
         tuple(plain["spread"]) if plain["spread"] else None,
         tuple(generations),
         tuple(Failure(**failure) for failure in plain["failures"]),

@@ -1,10 +1,13 @@
 """Fitted policies: what they learn, remember and carry to other processes."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from simdistill.process import Streams
+from simdistill.process.rollout import RandomPolicy, started
 from simdistill.teachers.fitted import FittedPolicy, features, fit
 
 
@@ -128,3 +131,27 @@ def test_a_seed_decides_the_fit():
     )
     np.testing.assert_array_equal(first, same)
     assert not np.array_equal(first, other)
+
+
+def last(state: dict, choices) -> str:
+    return choices[-1]
+
+
+def test_states_of_another_form_are_left_to_another_policy(policy):
+    """A lead time that training never showed makes the list of orders under way longer."""
+    policy = replace(policy, elsewhere=last)
+    known, other = [{"jobs": [0, 9]}, {"jobs": [9, 0]}], [{"jobs": [0, 9, 1]}, {"jobs": [9, 0, 1]}]
+    assert [policy(state, ("A", "B")) for state in [*known, *other]] == ["A", "B", "B", "B"]
+    probabilities_SC = policy.tabulate([*known, *other], ("A", "B"))
+    np.testing.assert_array_equal(probabilities_SC, [[1, 0], [0, 1], [0, 1], [0, 1]])
+
+
+def test_a_random_policy_for_other_states_draws_the_runs_own_numbers(policy):
+    policy = replace(policy, elsewhere=RandomPolicy(Streams((0,))))
+    other = [{"jobs": [0, 9, 1]}] * 40
+    runs = []
+    for seed in (1, 1, 2):
+        begun = started(policy, Streams((seed,)))
+        runs.append([begun(state, ("A", "B")) for state in other])
+    assert runs[0] == runs[1] != runs[2] and set(runs[0]) == {"A", "B"}
+    np.testing.assert_array_equal(policy.tabulate(other, ("A", "B")), np.full((40, 2), 0.5))

@@ -286,19 +286,24 @@ class Service:
             return {"choice": None, "why_not": f"{type(error).__name__}: {error}"}
 
     def _fitted(self, asked: Asked) -> dict:
-        """Returns the fitted cost of each choice beyond the best one; null for one the search never met."""
-        network = self.teacher.network
+        """Returns the fitted cost of each choice beyond the best one; null where the search tells nothing."""
+        network, unknown = self.teacher.network, dict.fromkeys(asked.choices)
+        if not network.knows(asked.state):
+            return {"costs": unknown, "standard_errors": unknown}
         found = dict(zip(network.labels, network.costs([asked.state])[0].tolist(), strict=True))
         met = [choice for choice in asked.choices if choice in found]
         if not met:
-            return {"costs": dict.fromkeys(asked.choices), "standard_errors": dict.fromkeys(asked.choices)}
-        constant, share = self.teacher.spread
+            return {"costs": unknown, "standard_errors": unknown}
         best = min(met, key=found.__getitem__)
+        costs = {c: found[c] - found[best] if c in found else None for c in asked.choices}
+        if self.teacher.spread is None:
+            return {"costs": costs, "standard_errors": unknown}
+        constant, share = self.teacher.spread
         # As for the labels of training: the sum covers errors that are opposite.
         error = {choice: (constant + share * found[choice] ** 2) ** 0.5 for choice in met}
         errors = {choice: 0.0 if choice == best else error[choice] + error[best] for choice in met}
         return {
-            "costs": {c: found[c] - found[best] if c in found else None for c in asked.choices},
+            "costs": costs,
             "standard_errors": {c: errors.get(c) for c in asked.choices},
         }
 

@@ -55,7 +55,7 @@ class FittedPolicy:
         key = (*numbers(state), *choices)
         choice = self._remembered.get(key)
         if choice is None:
-            if self.elsewhere is not None and not self._knows(state):
+            if self.elsewhere is not None and not self.knows(state):
                 return self.elsewhere(state, choices)
             if len(self._remembered) > 1_000_000:
                 self._remembered.clear()
@@ -66,9 +66,9 @@ class FittedPolicy:
 
     def tabulate(self, states: Sequence[dict], choices: Sequence[str]) -> np.ndarray:
         """Returns the choice in every state as probabilities (S, C), for the same choices in all of them."""
-        if self.elsewhere is not None and not all(map(self._knows, states)):
+        if self.elsewhere is not None and not all(map(self.knows, states)):
             at_once = getattr(self.elsewhere, "tabulate", None)
-            if at_once is not None and not any(map(self._knows, states)):
+            if at_once is not None and not any(map(self.knows, states)):
                 return at_once(states, choices)
             return np.eye(len(choices))[[choices.index(self(state, choices)) for state in states]]
         column = {label: i for i, label in enumerate(self.labels)}
@@ -90,7 +90,8 @@ class FittedPolicy:
                 hidden = np.tanh(hidden)
         return hidden * self.scale
 
-    def _knows(self, state: dict) -> bool:
+    def knows(self, state: dict) -> bool:
+        """Whether a state has as many numbers as those that the fit was made on."""
         return len(features(np.array([numbers(state)]))[0]) == len(self.shift_F)
 
     def __getstate__(self) -> dict:

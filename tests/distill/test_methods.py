@@ -233,7 +233,7 @@ def likelihood_gradient(student: Student, asked: list[Question], after: str) -> 
         told = ids[0, len(tokens.prompt_ids) :]
         (-log_p[-len(told) :].gather(1, told[:, None]).sum()).backward()
     named = student.model.named_parameters()
-    return direction({name: weight.grad for name, weight in named if weight.requires_grad})
+    return direction({name: weight.grad for name, weight in named if weight.grad is not None})
 
 
 def direction(gradients: dict[str, torch.Tensor]) -> torch.Tensor:

@@ -195,8 +195,9 @@ def test_an_export_decides_as_the_student_does(finished, tmp_path):
         assert all(name.endswith(("lora_A.weight", "lora_B.weight")) for name in tensors.keys())  # noqa: SIM118
 
 
-def test_a_pruned_student_is_run_resumed_examined_and_exported(deep_folder, tmp_path, monkeypatch):
+def test_a_pruned_student_is_run_resumed_examined_exported_and_served(deep_folder, tmp_path, monkeypatch):
     from simdistill.export import export
+    from simdistill.serving.service import Service
 
     monkeypatch.setenv("SIMDISTILL_CACHE", str(tmp_path / "cache"))
     what = ["method=hidden", "student.layers=3", f"teacher.model={deep_folder}", "student.lora.layers=20"]
@@ -216,6 +217,7 @@ def test_a_pruned_student_is_run_resumed_examined_and_exported(deep_folder, tmp_
     assert read_json(model / "config.json")["num_hidden_layers"] == 3
     base = Path(read_json(adapter / "adapter_config.json")["base_model_name_or_path"])
     assert read_json(base / "source.json")["layers"] == [0, 2, 5]
+    Service(run).close()
 
 
 def test_what_a_method_needs_is_missed_before_anything_is_simulated(tiny_folder, tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ from simdistill.errors import InputError
 from simdistill.examination import Posed
 from simdistill.process import PLAN, TEST, Forecast, Policy, Streams, numbers
 from simdistill.process.rollout import started
+from simdistill.pruning import student_base
 from simdistill.record import Record
 from simdistill.serving.aside import Aside, Busy
 from simdistill.serving.batches import Batches
@@ -101,7 +102,7 @@ class Service:
         self.heuristic: Policy = registry.policies(config.task.simulator)[config.task.heuristic]
         self.seed = config.seed
         self._learn(questions.load(run / "questions.parquet"))
-        student = Student.load(config.student.name, run / "adapter")
+        student = Student.load(student_base(config.student), run / "adapter")
         self.batches = Batches(student, self.limits.waiting)
         self.aside = Aside(run, self.limits.simulating, self.limits.simulations)
 

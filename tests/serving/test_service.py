@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from jsonschema import Draft202012Validator
 from simdistill import pipeline, questions
 from simdistill.config import compose
 from simdistill.errors import InputError
-from simdistill.serving.service import Service
+from simdistill.serving.service import Asked, Service
 from simdistill.students import Student
 
 STATE = {"arrival_rate": 2.0, "service_rates": [2.0, 0.5], "jobs": [3, 1]}
@@ -41,6 +42,16 @@ def test_teacher_and_heuristic_are_always_there(server):
     assert answer["heuristic"] == {"name": "shortest_expected_delay", "choice": "A"}
     assert answer["teacher"]["choice"] in "AB" and min(answer["teacher"]["costs"].values()) == 0
     assert "simulator" not in answer
+
+
+def test_costs_that_the_search_cannot_tell_are_null(server, monkeypatch):
+    service, choices = server.service, ["A", "B"]
+    unknown = dict.fromkeys(choices)
+    longer = Asked(STATE | {"jobs": [3, 1, 2]}, choices, 0, [])
+    assert service._fitted(longer) == {"costs": unknown, "standard_errors": unknown}
+    monkeypatch.setattr(service, "teacher", replace(service.teacher, spread=None))
+    told = service._fitted(Asked(STATE, choices, 0, []))
+    assert min(told["costs"].values()) == 0 and told["standard_errors"] == unknown
 
 
 def test_whole_numbers_are_read_as_training_wrote_them(server):

@@ -112,12 +112,12 @@ def _close(tasks: Mapping[str, Methods], setting: str) -> dict:
 
 
 def _at_most(found: Mapping[str, Any], limit: float) -> bool | None:
-    """A median above the limit is undecided as long as its interval holds the limit, or there is none."""
-    if found["mean"] is None:
+    """A median above the limit is undecided as long as its interval holds the limit; without one, too."""
+    if found["ci95"] is None:
         return None
     if found["mean"] <= limit:
         return True
-    return False if found["ci95"] is not None and found["ci95"][0] > limit else None
+    return False if found["ci95"][0] > limit else None
 
 
 def _useful(tasks: Mapping[str, Methods], planned: int) -> dict:

@@ -26,7 +26,7 @@ from simdistill.leaderboard import Cell, Protocol, board, load_protocol, read_re
 from simdistill.leaderboard.page import show, write_page
 from simdistill.leaderboard.protocol import FILE
 
-KEPT = ("config.yaml", "metrics.json", "examination.json", "environment.json")
+KEPT = ("config.yaml", "metrics.json", "environment.json")
 FAILED = "failed.json"
 REPORT = "report.html"
 """The last file of a run."""

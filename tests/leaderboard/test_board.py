@@ -78,6 +78,11 @@ def test_one_seed_decides_nothing_and_what_is_missing_is_told(protocol, results)
     assert found["overall"]["sft"]["in_distribution"]["mean"]["ci95"] is None
 
 
+def test_without_an_interval_nothing_is_met(protocol, results):
+    one = [r for r in results(WINNING) if r.cell.seed == 0 and r.cell.task == "queueing"]
+    assert {condition["met"] for condition in verdict(protocol, one)["conditions"]} == {None}
+
+
 def test_a_single_task_refutes_nothing_about_two(protocol, results):
     one = [r for r in results(WINNING, heuristic=0.001) if r.cell.task == "queueing"]
     assert verdict(protocol, one)["conditions"][-1]["met"] is None

@@ -86,7 +86,6 @@ def test_a_killed_board_goes_on_and_a_failed_cell_is_skipped(protocol_file, tmp_
     assert sorted(path.name for path in run.iterdir()) == [
         "config.yaml",
         "environment.json",
-        "examination.json",
         "metrics.json",
     ]
     assert "not run" in (folder / "leaderboard.html").read_text()

@@ -128,15 +128,19 @@ class Endpoint:
         replies = {key: remembered[self.url, key] for key in dict.fromkeys(keys)}
         stop = threading.Event()
         pool = ThreadPoolExecutor(CONCURRENT)
+        missing = [key for key, reply in replies.items() if reply is None]
+        under_way = {pool.submit(self._reply, json.loads(key), stop): key for key in missing}
         try:
-            missing = [key for key, reply in replies.items() if reply is None]
-            under_way = {pool.submit(self._reply, json.loads(key), stop): key for key in missing}
             for done in as_completed(under_way):
-                key = under_way[done]
+                key = under_way.pop(done)
                 replies[key] = remembered[self.url, key] = done.result()
         finally:
             stop.set()
             pool.shutdown(cancel_futures=True)
+            # A failure may be seen before answers that came earlier.
+            for late, key in under_way.items():
+                if not late.cancelled() and late.exception() is None:
+                    remembered[self.url, key] = late.result()
             remembered.close()
         return [replies[key] for key in keys]
 

@@ -163,6 +163,11 @@ class TeacherConfig(_Config):
         default=4, description="teaching episodes with the same parameters, each with a beginning of its own"
     )
     states_per_episode: Count = Field(default=2, description="decisions searched in an episode")
+    decisions_before: int = Field(
+        default=0,
+        ge=0,
+        description="up to so many decisions pass before the first searched one; drawn for each episode",
+    )
     decisions_between: int = Field(default=1, ge=0, description="decisions that pass between searched ones")
     futures: int = Field(
         default=16, ge=1, description="simulated futures of every choice in a searched state"

@@ -226,7 +226,13 @@ def base_policy(simulator: str, name: str) -> Policy:
 
 
 def explore(
-    model: ProcessModel, policy: Policy, share: float, streams: Streams, states: int, between: int = 0
+    model: ProcessModel,
+    policy: Policy,
+    share: float,
+    streams: Streams,
+    states: int,
+    between: int = 0,
+    before: int = 0,
 ) -> list[Situation]:
     """Runs an episode with some random decisions and returns situations that it meets.
 
@@ -237,13 +243,15 @@ def explore(
         streams: Where randomness of the deciding comes from.
         states: How many situations to return.
         between: Decisions that pass between them.
+        before: Up to so many decisions pass before the first of them.
     """
+    first = int(streams.uniform("explore begin", 0) * (before + 1))
     met: list[Situation] = []
     actions: list[str] = []
     policy = started(policy, streams)
     while (decision := model.advance()) is not None:
         state, choices = model.state(decision), tuple(decision.labels)
-        if len(actions) % (between + 1) == 0:
+        if len(actions) >= first and (len(actions) - first) % (between + 1) == 0:
             met.append(
                 Situation(model.params, model.seed_path, tuple(actions), model.env.now, state, choices)
             )
@@ -288,6 +296,7 @@ def _search_scenario(
                 Streams((*model.seed_path, PLAN)),
                 teacher.states_per_episode,
                 teacher.decisions_between,
+                teacher.decisions_before,
             )
             found += search_states(task.simulator, teacher, policy, number * GROUPS + scenario, met)
         except ProcessError as error:

@@ -174,6 +174,18 @@ def test_exploration_meets_other_states_and_can_be_replayed(small):
     assert met(0.5, 10, 2) == random[::3]
 
 
+def test_exploration_may_begin_later(small):
+    def met(number, before, states=12):
+        model = teaching_episode(small.task, (0, TRAIN), 1, 2, 0)
+        streams = Streams((0, TRAIN, 3, 1, number))
+        return explore(model, shortest_expected_delay, 0.5, streams, states, 0, before)
+
+    skipped = [len(met(number, before=3, states=1)[0].actions) for number in range(40)]
+    assert set(skipped) == {0, 1, 2, 3}
+    whole = met(7, before=0)
+    assert met(7, before=3, states=4) == whole[skipped[7] :][:4]
+
+
 def test_episodes_of_a_scenario_share_their_rates_but_not_their_beginnings(small):
     one, two = (teaching_episode(small.task, (0, TRAIN), 1, 2, episode) for episode in range(2))
     other = teaching_episode(small.task, (0, TRAIN), 1, 3, 0)

@@ -2,18 +2,23 @@
 
     python benchmarks/leaderboard.py benchmarks/protocols/cpu-v1.yaml benchmarks/results/cpu-v1
     python benchmarks/leaderboard.py PROTOCOL FOLDER --cells 'queueing-*' --until 60
+    python benchmarks/leaderboard.py PROTOCOL FOLDER --beside 2
 
 Each cell is a run of its own in FOLDER/<task>-<method>-<seed>, in the protocol's order. Finished cells aren't
 done again, one that was stopped goes on, one that fails is noted in FOLDER/failed.json and tried again next
-time. Of a finished run only what the board needs is kept.
+time. Of a finished run only what the board needs is kept. With --beside N, N cells run at a time on one core
+each: more cells in an hour, and each of them takes longer.
 """
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatch
 from multiprocessing import get_context
 from pathlib import Path
@@ -30,6 +35,7 @@ KEPT = ("config.yaml", "metrics.json", "environment.json")
 FAILED = "failed.json"
 REPORT = "report.html"
 """The last file of a run."""
+ONE_CORE = ("workers=1", "threads=1")
 SAID = 2000
 """Characters of a failed run's last words that are noted."""
 
@@ -50,14 +56,22 @@ def prepare(protocol_path: Path, folder: Path) -> Protocol:
     return protocol
 
 
-def run_cells(protocol: Protocol, folder: Path, cells: Sequence[Cell], minutes: float | None = None) -> None:
-    """Runs cells that aren't finished; no new one is begun after so many minutes."""
+def run_cells(
+    protocol: Protocol, folder: Path, cells: Sequence[Cell], beside: int = 1, minutes: float | None = None
+) -> None:
+    """Runs cells that aren't finished, several beside each other; none is begun after so many minutes."""
     begin = time.monotonic()
-    for cell in cells:
-        if minutes is not None and time.monotonic() - begin > 60 * minutes:
-            break
-        if not finished(folder / str(cell)):
-            note(folder, cell, run_cell(protocol, folder / str(cell), cell))
+    left = [cell for cell in cells if not finished(folder / str(cell))]
+    known = threading.Lock()
+
+    def run(cell: Cell) -> None:
+        if minutes is None or time.monotonic() - begin <= 60 * minutes:
+            failure = run_cell(protocol, folder / str(cell), cell, alone=beside == 1)
+            with known:
+                note(folder, cell, failure)
+
+    with ThreadPoolExecutor(beside) as pool:
+        list(pool.map(run, left))
 
 
 def finished(run: Path) -> bool:
@@ -66,21 +80,29 @@ def finished(run: Path) -> bool:
     return (run / "metrics.json").exists() and not left
 
 
-def run_cell(protocol: Protocol, run: Path, cell: Cell) -> str | None:
-    """Runs a cell in a process of its own, or goes on with it; returns what it failed of."""
+def run_cell(protocol: Protocol, run: Path, cell: Cell, alone: bool = True) -> str | None:
+    """Runs a cell in a process of its own, or goes on with it; returns what it failed of.
+
+    Args:
+        protocol: The protocol.
+        run: The cell's folder.
+        cell: The cell.
+        alone: Whether it has all cores, or one.
+    """
     if (run / REPORT).exists():
         clear(run)
         return None
     if (run / "config.yaml").exists():
         what = [f"resume={run}"]
     else:
-        what = [*protocol.overrides_of(cell), f"output={run}"]
+        what = [*protocol.overrides_of(cell), f"output={run}", *([] if alone else ONE_CORE)]
     print(f"{cell}: simdistill run {' '.join(what)}", flush=True)
     done = subprocess.run(
         [sys.executable, "-m", "simdistill", "run", *what],
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
+        env=os.environ if alone else os.environ | {"OMP_NUM_THREADS": "1"},
     )
     if done.returncode:
         return done.stderr[-SAID:] or f"exit code {done.returncode}"
@@ -120,13 +142,16 @@ def main() -> None:
     parser.add_argument("folder", type=Path, metavar="FOLDER")
     parser.add_argument("--cells", nargs="+", default=["*"], help="names of cells, * for any characters")
     parser.add_argument("--until", type=float, metavar="MINUTES", help="begin no cell after so long")
+    parser.add_argument("--beside", type=int, default=1, metavar="N", help="cells at a time, a core each")
     arguments = parser.parse_args()
     try:
+        if arguments.beside < 1:
+            raise InputError(f"--beside {arguments.beside}: at least one cell runs at a time")
         protocol = prepare(arguments.protocol, arguments.folder)
         chosen = [cell for cell in protocol.cells if any(fnmatch(str(cell), p) for p in arguments.cells)]
         if not chosen:
             raise InputError(f"--cells {' '.join(arguments.cells)}: no such cell in {protocol.version}")
-        run_cells(protocol, arguments.folder, chosen, arguments.until)
+        run_cells(protocol, arguments.folder, chosen, arguments.beside, arguments.until)
         found = board(protocol, *read_results(arguments.folder, protocol))
     except InputError as error:
         print(f"leaderboard: {error}", file=sys.stderr)

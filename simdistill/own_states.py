@@ -66,10 +66,10 @@ def visit(
     scenarios = -(-distill.round_questions // (wanted * teacher.episodes_per_scenario))
     playing = _started(task, teacher, root, number, scenarios, failures)
     met: dict[int, list[Situation]] = {scenario: [] for scenario in range(scenarios)}
-    steps = 1 + (wanted - 1) * stride
+    steps = wanted * stride
     for step in range(steps):
         waiting = [(episode, s) for episode in playing if (s := _next(episode, failures)) is not None]
-        if step % stride == 0:
+        if (step + 1) % stride == 0:
             for episode, situation in waiting:
                 met[episode.scenario].append(situation)
         labels = decide([s.state for _, s in waiting], [s.choices for _, s in waiting])

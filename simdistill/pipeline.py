@@ -149,7 +149,7 @@ class Run:
             learn = improve if config.teacher.name == "search" else demonstrate
             teacher, lesson = learn(config.task, config.teacher, config.seed, self.compute, self.progress)
             train = self._questions(teacher, lesson.searched, lesson.labels, "train", 0)
-            train = train[: config.distill.questions]
+            train = train[: max(stage.taught.stop for stage in self._method().stages)]
             train = self._with_forecasts(train, lesson.searched[: len(train)], teacher.policy)
             train = self._answered(model, train, "let the teacher answer")
             questions.save(train, self.training / "questions-0.parquet")

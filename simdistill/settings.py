@@ -320,11 +320,16 @@ class DistillConfig(_Config):
     tune_steps: Count = Field(default=40, description="steps from one point of the curve to the next")
     rounds: int = Field(default=1, ge=0, description="later rounds on states of the student's own rollouts")
     round_questions: Count = Field(default=400, description="questions of each later round")
+    round_teacher_questions: int = Field(
+        default=0,
+        ge=0,
+        description="questions on the teacher's states, not asked before, that are mixed with those of a round",
+    )
     round_states_per_episode: Count = Field(
         default=6, description="decisions searched in each of the student's own episodes"
     )
     round_decisions_between: int = Field(
-        default=1, ge=0, description="decisions that pass between searched ones in these episodes"
+        default=1, ge=0, description="decisions that pass before each searched one in these episodes"
     )
     grpo: GrpoConfig = Field(default_factory=GrpoConfig)
     opd: OpdConfig = Field(default_factory=OpdConfig)

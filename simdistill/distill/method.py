@@ -1,10 +1,12 @@
 """What all methods share: stages, each with its questions, its student and its adapter."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from itertools import accumulate
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -49,15 +51,22 @@ class Stage:
         title: What it is called on the terminal.
         size: Decisions asked about, at most.
         batch_size: Questions of an optimizer step.
-        own_states: Whether they are about states that the student itself meets.
+        own_states: How many of them are about states that the student itself meets.
+        first: The first of the teacher's questions that is asked in this stage.
         forecasts: Whether forecasts are learned from, too.
     """
 
     title: str
     size: int
     batch_size: int
-    own_states: bool = False
+    own_states: int = 0
+    first: int = 0
     forecasts: bool = True
+
+    @property
+    def taught(self) -> range:
+        """Returns which of the teacher's questions are asked."""
+        return range(self.first, self.first + self.size - self.own_states)
 
 
 class Method:
@@ -196,19 +205,44 @@ class Method:
 
     def _questions(self, number: int, collect: Collect) -> list[Question]:
         stage = self.stages[number]
-        path = self.training / f"questions-{number if stage.own_states else 0}.parquet"
-        if not path.exists():
-            student = Student.load(student_base(self.config.student), self.adapter(number - 1), self.device)
-            save(collect(number, student)[: stage.size], path)
-        questions = load(path)
-        decisions = accumulate(question.kind == "decision" for question in questions)
-        wanted = [
+        path = self.training / "questions-0.parquet"
+        asked = [
             question
-            for question, number in zip(questions, decisions, strict=True)
-            if number <= stage.size and (stage.forecasts or question.kind == "decision")
+            for place, question in _placed(load(path))
+            if place in stage.taught and (stage.forecasts or question.kind == "decision")
         ]
-        _check(wanted, path)
-        return wanted
+        if stage.own_states:
+            path = self.training / f"questions-{number}.parquet"
+            if not path.exists():
+                student = Student.load(
+                    student_base(self.config.student), self.adapter(number - 1), self.device
+                )
+                save(collect(number, student)[: stage.own_states], path)
+            asked = mixed(apart(load(path)), asked)
+        _check(asked, path)
+        return asked
+
+
+def _placed(questions: Sequence[Question]) -> Iterator[tuple[int, Question]]:
+    """Yields questions with their place among the decisions; a forecast has that of the decision before."""
+    decisions = accumulate(question.kind == "decision" for question in questions)
+    return zip((number - 1 for number in decisions), questions, strict=True)
+
+
+def apart(questions: Sequence[Question]) -> list[Question]:
+    """Returns questions in turns of one from each scenario, so that a batch has different ones."""
+    met: Counter[int] = Counter()
+    turns = []
+    for question in questions:
+        turns.append(met[question.group])
+        met[question.group] += 1
+    return [questions[place] for place in sorted(range(len(questions)), key=turns.__getitem__)]
+
+
+def mixed(first: Sequence[Question], second: Sequence[Question]) -> list[Question]:
+    """Returns two lists as one in which each is spread evenly, in its own order."""
+    places = [((place + 0.5) / len(part), q) for part in (first, second) for place, q in enumerate(part)]
+    return [question for _, question in sorted(places, key=itemgetter(0))]
 
 
 def _check_vllm(device: str) -> None:
@@ -235,10 +269,17 @@ def _check(questions: Sequence[Question], path: Path) -> None:
 
 
 def own_rounds(config: RunConfig) -> list[Stage]:
-    """Returns a stage on the teacher's states and later ones on the student's own."""
+    """Returns a stage on the teacher's states and later ones in which those of the student's own are mixed."""
     settings = config.distill
+    own, taught = settings.round_questions, settings.round_teacher_questions
     later = [
-        Stage(f"train, round {n} on its own states", settings.round_questions, settings.batch_size, True)
+        Stage(
+            f"train, round {n} on its own states",
+            own + taught,
+            settings.batch_size,
+            own_states=own,
+            first=settings.questions + (n - 1) * taught,
+        )
         for n in range(1, settings.rounds + 1)
     ]
     return [Stage("train", settings.questions, settings.batch_size), *later]

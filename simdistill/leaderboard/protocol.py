@@ -131,13 +131,13 @@ def spent(config: RunConfig) -> tuple[int, int]:
     teacher, distill = config.teacher, config.distill
     per_scenario = teacher.episodes_per_scenario * teacher.states_per_episode
     asked = sum(stage.size for stage in stages)
-    if max(s.size for s in stages if not s.own_states) > teacher.scenarios * per_scenario:
+    if max(stage.taught.stop for stage in stages) > teacher.scenarios * per_scenario:
         raise InputError(
             f"{config.method} on {config.task.name}: {teacher.scenarios} scenarios of {per_scenario} states "
             f"are too few for its questions; raise teacher.scenarios"
         )
     per_round = distill.round_states_per_episode * teacher.episodes_per_scenario
-    own = sum(-(-stage.size // per_round) * per_round for stage in stages if stage.own_states)
+    own = sum(-(-stage.own_states // per_round) * per_round for stage in stages)
     return asked, teacher.generations * teacher.scenarios * per_scenario + own
 
 

@@ -17,7 +17,7 @@ from simdistill.distill.methods.sft import LIKELIHOOD
 from simdistill.distill.methods.sft_filtered import certain
 from simdistill.distill.plain import grpo_round, sft_round
 from simdistill.distill.schedule import Schedule
-from simdistill.distill.trainers import MetricsWriter, train_round, training_questions
+from simdistill.distill.trainers import MetricsWriter, RoundResult, train_round, training_questions
 from simdistill.errors import InputError
 from simdistill.files import read_json, read_lines
 from simdistill.machine import quiet
@@ -121,6 +121,36 @@ def test_a_method_trains_in_its_stages(name, tiny_folder, tmp_path):
     moved = max(float((after[name] - before[name]).detach().abs().max()) for name in after if "lora" in name)
     # A model that never says a choice has nothing to learn from samples.
     assert moved > 0 or name == "grpo"
+
+
+def test_a_later_round_mixes_its_own_states_with_new_ones_of_the_teacher(tiny_folder, tmp_path, monkeypatch):
+    asked: list[list[Question]] = []
+
+    def remembered(self, number, student, questions, callbacks):
+        asked.append(list(questions))
+        return RoundResult(0, len(questions), 0, 0.0)
+
+    monkeypatch.setattr(registry.load("methods", "simdistill"), "train", remembered)
+    forecasts = [replace(question, kind="forecast") for question in questions(24)]
+    taught = [part for pair in zip(questions(24), forecasts, strict=True) for part in pair]
+    (tmp_path / "training").mkdir()
+    save(taught, tmp_path / "training" / "questions-0.parquet")
+    config = configured(tiny_folder, "distill.round_teacher_questions=4")
+    method = registry.load("methods", "simdistill")(config, tmp_path)
+    own = [replace(q, group=100 + q.seed_path[3] // 4, round=1) for q in questions(8)]
+    method([], lambda number, student: own, "# Card", lambda *shown: None)
+
+    def numbers(found):
+        return [question.seed_path[3] for question in found]
+
+    first, second = asked
+    assert numbers(first) == [number for number in range(16) for _ in range(2)]
+    assert numbers(q for q in second if not q.round) == [16, 16, 17, 17, 18, 18, 19, 19]
+    # Own states take turns by scenario, and either half of the round has as many of them.
+    assert numbers(q for q in second if q.round) == [0, 4, 1, 5, 2, 6, 3, 7]
+    assert [sum(bool(q.round) for q in half) for half in (second[:8], second[8:])] == [4, 4]
+    rates = [rate for s in map(method.schedule, range(2)) for rate in (s.learning_rate, s.end_learning_rate)]
+    assert rates == pytest.approx([1e-3, 1e-3 * 12 / 28, 1e-3 * 12 / 28, 0])
 
 
 def told(config: RunConfig, tiny_folder: Path, asked: list[Question]) -> list[tuple[float, ...]]:

@@ -323,7 +323,7 @@ class DistillConfig(_Config):
     round_teacher_questions: int = Field(
         default=0,
         ge=0,
-        description="questions on the teacher's states, not asked before, that are mixed with those of a round",
+        description="questions on the teacher's states, not asked before, that are mixed with a round's",
     )
     round_states_per_episode: Count = Field(
         default=6, description="decisions searched in each of the student's own episodes"

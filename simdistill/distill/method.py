@@ -269,7 +269,7 @@ def _check(questions: Sequence[Question], path: Path) -> None:
 
 
 def own_rounds(config: RunConfig) -> list[Stage]:
-    """Returns a stage on the teacher's states and later ones in which those of the student's own are mixed."""
+    """Returns a stage on the teacher's states, and later ones in which the student's own are mixed."""
     settings = config.distill
     own, taught = settings.round_questions, settings.round_teacher_questions
     later = [

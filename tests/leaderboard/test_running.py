@@ -79,10 +79,11 @@ def test_a_killed_board_goes_on_and_a_failed_cell_is_skipped(protocol_file, tmp_
     taught = (run / "config.yaml").stat().st_mtime_ns
     assert "no_such_layer" in read_json(folder / "failed.json")["queueing-sft-0"]
 
-    board = start(protocol_file, folder, "--cells", "queueing-kd-*")
+    board = start(protocol_file, folder, "--beside", "2")
     said, _ = board.communicate(timeout=300)
     assert board.returncode == 0, said
     assert f"resume={run}" in said and (run / "config.yaml").stat().st_mtime_ns == taught
+    assert "no_such_layer" in read_json(folder / "failed.json")["queueing-sft-0"]
     assert sorted(path.name for path in run.iterdir()) == [
         "config.yaml",
         "environment.json",
@@ -96,3 +97,5 @@ def test_a_killed_board_goes_on_and_a_failed_cell_is_skipped(protocol_file, tmp_
     write_json(protocol_file, read_json(protocol_file) | {"questions": 31})
     said, _ = start(protocol_file, folder).communicate(timeout=300)
     assert "is another protocol" in said
+    board = start(protocol_file, folder, "--beside", "0")
+    assert "at least one cell" in board.communicate(timeout=300)[0] and board.returncode == 2

@@ -136,6 +136,9 @@ def test_the_page_shows_what_the_board_says(protocol, results, metrics_of, tmp_p
     assert "36 of 48 runs are in" in page and "Not run: admission" in page
     assert "1 unstable" in page and "no &lt;method&gt; of that name" in page
     assert page.count("<svg") == 3 + len(protocol.tasks) and "http-equiv" in page
+    assert "different tasks" not in page
+    fewer = [r for r in some if (r.cell.task, r.cell.method) != ("queueing", "sft")]
+    assert "different tasks" in write_page(board(protocol, fewer), tmp_path).read_text()
     console = Console(record=True, width=150, quiet=False)
     show(found, console)
     assert "refused x/metrics.json" in console.export_text()

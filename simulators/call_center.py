@@ -62,16 +62,16 @@ def own_only(state: dict, choices: Sequence[str]) -> str:
 
 def team(staff: Callable, route: Policy) -> Policy:
     """Returns the policy that staffs by a formula on the forecast of the half hour, and routes by a rule."""
+    return partial(_team, staff, route)
 
-    def policy(state: dict, choices: Sequence[str]) -> str:
-        if not state["staffing"]:
-            return route(state, choices)
-        skill = state["skill"]
-        calls, handling = state["calls"][skill] / HALF_HOUR, state["handling_s"][skill] / 60
-        patience = state["patience_s"] / 60 or None
-        return nearest(staff(calls, handling, patience, state) / (1 - state["absence"]), choices)
 
-    return policy
+def _team(staff: Callable, route: Policy, state: dict, choices: Sequence[str]) -> str:
+    if not state["staffing"]:
+        return route(state, choices)
+    skill = state["skill"]
+    calls, handling = state["calls"][skill] / HALF_HOUR, state["handling_s"][skill] / 60
+    patience = state["patience_s"] / 60 or None
+    return nearest(staff(calls, handling, patience, state) / (1 - state["absence"]), choices)
 
 
 def nearest(staff: float, choices: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ boarders in the beds it may be the time in a bed that counts, and not that with 
 import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import ClassVar
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
@@ -30,11 +31,11 @@ HOUR = 60.0
 
 def most(index: Callable[[dict, int], float]) -> Policy:
     """Returns the policy that sees next the acuity with the largest index; ties go to the most urgent."""
+    return partial(_most, index)
 
-    def policy(state: dict, choices: Sequence[str]) -> str:
-        return max(choices, key=lambda label: index(state, int(label) - 1))
 
-    return policy
+def _most(index: Callable[[dict, int], float], state: dict, choices: Sequence[str]) -> str:
+    return max(choices, key=lambda label: index(state, int(label) - 1))
 
 
 def urgency(state: dict, acuity: int) -> float:

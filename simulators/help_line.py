@@ -8,6 +8,7 @@ callers wait 50 minutes for a nurse on average, and 3 for an operator.
 import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import simpy
@@ -51,14 +52,16 @@ def hourly(staff: Callable[[float, float, dict], int], backlog: bool = False) ->
         staff: Calls a minute, mean minutes of a call and the state -> staff.
         backlog: Whether those who wait already count as calls of this hour.
     """
+    return partial(_hourly, staff, backlog)
 
-    def policy(state: dict, choices: Sequence[str]) -> str:
-        desk = state["desk"]
-        calls = state["calls_per_hour"] * (state["share_to_nurse"] if desk else 1.0)
-        calls += state["waiting"][desk] if backlog else 0
-        return nearest(staff(calls / HOUR, state["minutes"][desk], state), choices)
 
-    return policy
+def _hourly(
+    staff: Callable[[float, float, dict], int], backlog: bool, state: dict, choices: Sequence[str]
+) -> str:
+    desk = state["desk"]
+    calls = state["calls_per_hour"] * (state["share_to_nurse"] if desk else 1.0)
+    calls += state["waiting"][desk] if backlog else 0
+    return nearest(staff(calls / HOUR, state["minutes"][desk], state), choices)
 
 
 class Desk:

@@ -8,7 +8,7 @@ optimum lets server 2 serve class 2.
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from operator import mul
 from typing import TYPE_CHECKING, ClassVar
 
@@ -63,21 +63,21 @@ def maxweight(state: dict, choices: Sequence[str]) -> str:
 
 def class_first(job_class: int) -> Policy:
     """Returns the policy that serves one class before all others, which go by their number."""
+    return partial(_class_first, job_class)
 
-    def policy(state: dict, choices: Sequence[str]) -> str:
-        return str(job_class) if str(job_class) in choices else choices[0]
 
-    return policy
+def _class_first(job_class: int, state: dict, choices: Sequence[str]) -> str:
+    return str(job_class) if str(job_class) in choices else choices[0]
 
 
 def threshold(most: int) -> Policy:
     """Returns the policy that serves the lower of its classes only while it has more than `most` jobs."""
+    return partial(_threshold, most)
 
-    def policy(state: dict, choices: Sequence[str]) -> str:
-        lower, higher = served(choices)[0], served(choices)[-1]
-        return lower if state["jobs"][int(lower) - 1] > most else higher
 
-    return policy
+def _threshold(most: int, state: dict, choices: Sequence[str]) -> str:
+    lower, higher = served(choices)[0], served(choices)[-1]
+    return lower if state["jobs"][int(lower) - 1] > most else higher
 
 
 def steps_left(state: dict, job_class: int) -> int:

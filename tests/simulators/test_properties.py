@@ -5,6 +5,7 @@ Nothing crashes, nothing is lost, illegal answers are counted, and what isn't a 
 
 import json
 import math
+import pickle
 import random
 from functools import cache
 from typing import Any
@@ -142,3 +143,9 @@ def test_nonsense_is_told_by_name(name, data):
         assert str(error).startswith(simulator(name).__name__)
     with pytest.raises(InputError, match=f"{simulator(name).__name__}.no_such_parameter"):
         simulator(name).parse({"no_such_parameter": 1})
+
+
+@pytest.mark.parametrize("simulator", registry.names("simulators"))
+def test_policies_can_be_sent_to_a_worker(simulator):
+    for policy in registry.policies(simulator).values():
+        assert callable(pickle.loads(pickle.dumps(policy)))

@@ -13,6 +13,7 @@ each: more cells in an hour, and each of them takes longer.
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -36,6 +37,8 @@ FAILED = "failed.json"
 REPORT = "report.html"
 """The last file of a run."""
 ONE_CORE = ("workers=1", "threads=1")
+INTERRUPTED = (130, -signal.SIGINT)
+"""Exit codes of a run that was stopped by Ctrl-C, which is no failure."""
 SAID = 2000
 """Characters of a failed run's last words that are noted."""
 
@@ -102,8 +105,11 @@ def run_cell(protocol: Protocol, run: Path, cell: Cell, alone: bool = True) -> s
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
+        # threads=1 is torch's; NumPy's linear algebra has threads of its own.
         env=os.environ if alone else os.environ | {"OMP_NUM_THREADS": "1"},
     )
+    if done.returncode in INTERRUPTED:
+        return None
     if done.returncode:
         return done.stderr[-SAID:] or f"exit code {done.returncode}"
     clear(run)
@@ -156,6 +162,9 @@ def main() -> None:
     except InputError as error:
         print(f"leaderboard: {error}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        print("leaderboard: stopped; the same command goes on", file=sys.stderr)
+        sys.exit(130)
     show(found, Console(width=150))
     print(f"leaderboard: {write_page(found, arguments.folder)}")
 

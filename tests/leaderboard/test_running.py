@@ -80,6 +80,16 @@ def test_a_killed_board_goes_on_and_a_failed_cell_is_skipped(protocol_file, tmp_
     assert "no_such_layer" in read_json(folder / "failed.json")["queueing-sft-0"]
 
     board = start(protocol_file, folder, "--beside", "2")
+    while not (run / "training" / "clock.jsonl").exists():
+        assert time.monotonic() < deadline and board.poll() is None, board.communicate()[0]
+        time.sleep(0.1)
+    os.killpg(board.pid, signal.SIGINT)
+    said, _ = board.communicate(timeout=60)
+    assert board.returncode == 130 and "the same command goes on" in said, said
+    failed = folder / "failed.json"
+    assert not failed.exists() or "queueing-kd-0" not in read_json(failed)
+
+    board = start(protocol_file, folder, "--beside", "2")
     said, _ = board.communicate(timeout=300)
     assert board.returncode == 0, said
     assert f"resume={run}" in said and (run / "config.yaml").stat().st_mtime_ns == taught

@@ -98,11 +98,24 @@ class FittedPolicy:
         return {**self.__dict__, "_remembered": {}}
 
 
+def precision(costs_SC: np.ndarray, variances_SC: np.ndarray) -> np.ndarray:
+    """Returns how much each cost counts in a fit (S, C): 0 where the choice isn't legal, 1 on average.
+
+    Where costs are large their absolute error matters less than their sign, hence the squared cost in the
+    denominator; the noise floor keeps a state whose few futures happened to agree from dominating.
+    """
+    legal_SC = np.isfinite(costs_SC)
+    noisy_SC = legal_SC & (np.nan_to_num(variances_SC) > 0)  # choices that are alike have no variance at all
+    noise = float(np.median(variances_SC[noisy_SC])) if noisy_SC.any() else 1e-12
+    weights_SC = legal_SC / (np.nan_to_num(variances_SC) + noise + 0.1 * np.nan_to_num(costs_SC) ** 2)
+    return weights_SC / weights_SC.mean()
+
+
 def fit(
     states: Sequence[dict],
     labels: Sequence[str],
     costs_SC: np.ndarray,
-    variances_SC: np.ndarray,
+    weights_SC: np.ndarray,
     train_MS: np.ndarray,
     seed: int,
     hidden: int = 32,
@@ -115,12 +128,12 @@ def fit(
         states: What was observed, length S.
         labels: Labels of the choices, length C.
         costs_SC: Cost of each choice relative to the mean over the legal ones, NaN where it isn't legal.
-        variances_SC: Sampling variance of `costs_SC`.
+        weights_SC: How much each cost counts, as `precision` says.
         train_MS: Which states each network learns from.
         seed: Of the networks' first weights.
         hidden: Units in each of two hidden layers.
         steps: Optimiser steps, each on all states.
-        decay: Weight decay; strong, because the noise of a state's few futures exceeds its cost differences.
+        decay: Weight decay.
     """
     import torch
 
@@ -128,12 +141,6 @@ def fit(
     shift_F, stretch_F = values_SF.mean(axis=0), values_SF.std(axis=0) + 1e-6
     legal_SC = np.isfinite(costs_SC)
     scale = float(np.sqrt(np.mean(costs_SC[legal_SC] ** 2))) or 1.0
-    # Where costs are large their absolute error matters less than their sign, hence the squared cost in the
-    # denominator; the noise floor keeps a state whose few futures happened to agree from dominating.
-    noisy_SC = legal_SC & (np.nan_to_num(variances_SC) > 0)  # choices that are alike have no variance at all
-    noise = float(np.median(variances_SC[noisy_SC])) if noisy_SC.any() else 1e-12
-    weights_SC = legal_SC / (np.nan_to_num(variances_SC) + noise + 0.1 * np.nan_to_num(costs_SC) ** 2)
-    weights_SC = weights_SC / weights_SC.mean()
 
     count, units, choices = len(train_MS), values_SF.shape[1], len(labels)
     torch_generator = torch.Generator().manual_seed(seed)

@@ -11,7 +11,10 @@ from scipy.optimize import nnls
 
 from simdistill.process import PLAN, TRAIN, generator
 from simdistill.process.whatif import Situation, Values
-from simdistill.teachers.fitted import FittedPolicy, fit
+from simdistill.teachers.fitted import FittedPolicy, fit, precision
+
+DECAYS = (1.0, 3.0, 10.0)
+"""Weight decays to choose from; strong, as the noise of a few futures exceeds the cost differences."""
 
 Spread = tuple[float, float]
 """Error variance of a fit, as (constant, share of cost²)."""
@@ -53,7 +56,8 @@ def denoise(
     """Fits the values on the numbers of the state, and mends each state's own mean with the fit.
 
     The fit for a state comes from networks that haven't seen its scenario, or where there is one scenario
-    only, the state (cross-fitting); both are weighted by their precision.
+    only, the state (cross-fitting); both are weighted by their precision. Of several weight decays the
+    one is taken that predicts such unseen states best.
 
     Args:
         searched: States with simulated values.
@@ -75,8 +79,11 @@ def denoise(
     train_MS = np.arange(folds)[:, None] != fold_S[None]
     first = int(generator((seed, TRAIN, PLAN, number)).integers(2**31))
     states = [s.situation.state for s in searched]
-    network = fit(states, labels, costs_SC, variances_SC, train_MS, first)
-    fitted_SC = network.costs_of_each(states)[fold_S, np.arange(len(states))]
+    weights_SC = precision(costs_SC, variances_SC)
+    fits = [fit(states, labels, costs_SC, weights_SC, train_MS, first, decay=decay) for decay in DECAYS]
+    unseen = [network.costs_of_each(states)[fold_S, np.arange(len(states))] for network in fits]
+    errors = [np.nansum(weights_SC * (costs_SC - fitted_SC) ** 2) for fitted_SC in unseen]
+    network, fitted_SC = fits[int(np.argmin(errors))], unseen[int(np.argmin(errors))]
     spread = _fit_error(costs_SC - fitted_SC, fitted_SC, variances_SC) if mend else None
     return network, combine(labels, costs_SC, variances_SC, fitted_SC, spread), spread
 

@@ -8,7 +8,7 @@ import pytest
 
 from simdistill.process import Streams
 from simdistill.process.rollout import RandomPolicy, started
-from simdistill.teachers.fitted import FittedPolicy, features, fit
+from simdistill.teachers.fitted import FittedPolicy, features, fit, precision
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -32,7 +32,7 @@ def lessons(count=600, noise=0.5, seed=0):
 
 def learn(states, costs_SC, variances_SC, seed=0, count=1, steps=150) -> FittedPolicy:
     train_MS = np.ones((count, len(states)), dtype=bool)
-    return fit(states, ("A", "B"), costs_SC, variances_SC, train_MS, seed, steps=steps)
+    return fit(states, ("A", "B"), costs_SC, precision(costs_SC, variances_SC), train_MS, seed, steps=steps)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,8 @@ def test_each_network_learns_from_its_own_states():
     states, costs_SC, variances_SC = lessons(noise=0.1)
     half = np.arange(len(states)) % 2 == 0
     costs_SC[half] *= -1.0
-    two = fit(states, ("A", "B"), costs_SC, variances_SC, np.stack([half, ~half]), 0, steps=150)
+    weights_SC = precision(costs_SC, variances_SC)
+    two = fit(states, ("A", "B"), costs_SC, weights_SC, np.stack([half, ~half]), 0, steps=150)
     reversed_C, right_C = two.costs_of_each([{"jobs": [9, 1]}])[:, 0]
     assert reversed_C[0] < reversed_C[1]
     assert right_C[0] > right_C[1]
@@ -90,9 +91,9 @@ def test_illegal_choices_are_left_out():
     )
     legal = np.arange(len(states)) % 4 == 0
     costs_SC[legal, 2] = variances_SC[legal, 2] = 1.0
-    policy = fit(
-        states, ("A", "B", "C"), costs_SC, variances_SC, np.ones((1, len(states)), dtype=bool), 0, steps=100
-    )
+    weights_SC = precision(costs_SC, variances_SC)
+    every = np.ones((1, len(states)), dtype=bool)
+    policy = fit(states, ("A", "B", "C"), costs_SC, weights_SC, every, 0, steps=100)
     assert np.isfinite(policy.costs(states)).all()
     assert policy({"jobs": [9, 1]}, ["A", "B"]) == "B"
     assert policy({"jobs": [9, 1]}, ["A"]) == "A"

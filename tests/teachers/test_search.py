@@ -13,6 +13,7 @@ from simdistill.process import EPISODE, TRAIN, TUNE, Streams
 from simdistill.process.whatif import Situation, Values
 from simdistill.simulators.queueing import Queueing, join_shortest_queue, shortest_expected_delay
 from simdistill.teachers import search as module
+from simdistill.teachers import values
 from simdistill.teachers.search import (
     Failure,
     base_policy,
@@ -23,7 +24,7 @@ from simdistill.teachers.search import (
     search,
     teaching_episode,
 )
-from simdistill.teachers.values import Labels, Searched, centred, combine, denoise
+from simdistill.teachers.values import DECAYS, Labels, Searched, centred, combine, denoise
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -311,6 +312,23 @@ def test_one_future_of_each_state_is_mended_too():
     raw_S = np.array([item.values.mean_C[1] for item in items])
     error, raw_error = (np.sqrt(np.mean((found - truth_S) ** 2)) for found in (mended_S, raw_S))
     assert error < 0.4 * raw_error and (labels.errors_SC.max(axis=1) > 0).all()
+
+
+@pytest.mark.parametrize(("noise", "decay"), [(0.1, DECAYS[0]), (60.0, DECAYS[-1])])
+def test_the_noisier_the_values_the_smoother_the_fit(noise, decay):
+    random = np.random.default_rng(0)
+    items = []
+    for number in range(300):
+        jobs = random.integers(0, 12, 2)
+        differences_K = jobs[1] - jobs[0] + random.normal(0.0, noise, 8)
+        items.append(searched([[0.0] * 8, differences_K], group=number, jobs=jobs.tolist()))
+    found = {}
+    with pytest.MonkeyPatch.context() as patch:
+        for decays in (DECAYS, (decay,)):
+            patch.setattr(values, "DECAYS", decays)
+            found[decays], _, _ = denoise(items, 0, 1, 5)
+    states = [item.situation.state for item in items]
+    np.testing.assert_array_equal(found[DECAYS].costs(states), found[decay,].costs(states))
 
 
 def test_choices_that_are_not_legal_stay_out_of_the_labels():

@@ -218,6 +218,7 @@ def ask(
     """Examines a policy that is costly to ask, in the states that its own rule leads to.
 
     In the remaining, rare states it is taken to do what it does in the nearest state in which it was asked.
+    Where there is one choice only nobody is asked.
 
     Args:
         case: The parameter set.
@@ -235,12 +236,13 @@ def ask(
     legal_SC = exact.legal(chain)
     place_SN = np.array([numbers(state) for state in chain.states])
     column_S = np.full(len(chain.states), -1)
+    forced_S = legal_SC.sum(axis=1) == 1
     uniform_SC = exact.uniform_policy(chain)  # where the nearest state's choice isn't legal
     wanted_S = _core(case.stationary_S[OPTIMUM], mass) | _scattered(place_SN)
     if extra_S is not None:
         wanted_S |= extra_S
     while True:
-        rows = np.flatnonzero(wanted_S & (column_S < 0))
+        rows = np.flatnonzero(wanted_S & ~forced_S & (column_S < 0))
         choices = [[label for label, c in zip(chain.labels, legal_SC[r], strict=True) if c] for r in rows]
         labels = asked([chain.states[int(r)] for r in rows], choices)
         column_S[rows] = [chain.labels.index(label) for label in labels]
@@ -249,7 +251,7 @@ def ask(
         policy_SC = np.eye(len(chain.labels))[column_S[known[nearest_S]]]
         policy_SC = np.where((policy_SC * legal_SC).any(axis=1, keepdims=True), policy_SC, uniform_SC)
         evaluation = exact.evaluate(chain, policy_SC)
-        covered = float(evaluation.stationary_S[known].sum())
+        covered = float(evaluation.stationary_S[forced_S | (column_S >= 0)].sum())
         if covered >= mass or len(known) >= MOST_ASKED:
             break
         wanted_S = _core(evaluation.stationary_S, mass + 0.3 * (1 - mass), most)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simdistill import evaluation
+from simdistill import evaluation, registry
 from simdistill.config import compose
 from simdistill.evaluation import Case, Cost
 from simdistill.process import ProcessModel, Streams
@@ -79,6 +79,22 @@ def test_asking_where_it_matters_gives_nearly_the_whole_policy(cases):
     assert cost.tabulated >= 0.999
     assert count == len(asked.asked) < 400
     assert len({tuple(state["jobs"]) for state in asked.asked}) == count  # nothing is asked twice
+
+
+def test_nobody_is_asked_where_there_is_one_choice():
+    plan = compose(["task=scheduling", "evaluation.parameter_sets=1"])[0]
+    case = evaluation.prepare(plan.task, plan.evaluation)[0]
+    rule, asked = registry.policies("scheduling")["c_mu"], []
+
+    def decide(states, choices):
+        asked.extend(zip(states, choices, strict=True))
+        return [rule(state, labels) for state, labels in zip(states, choices, strict=True)]
+
+    count = evaluation.ask(case, "asked", decide, rule, 0.999)
+    assert count == len(asked) > 0
+    assert all(labels == ["1", "2"] and min(state["jobs"]) > 0 for state, labels in asked)
+    assert case.costs["asked"].exact == pytest.approx(case.costs["c_mu"].exact, rel=2e-3)
+    assert case.costs["asked"].tabulated >= 0.999
 
 
 def test_a_policy_that_overloads_a_server_is_unstable(cases):

@@ -21,6 +21,7 @@ from simdistill.files import read_json, write_json
 from simdistill.machine import chosen_device, release_memory
 from simdistill.own_states import visit
 from simdistill.process import TRAIN, TUNE, Policy
+from simdistill.process.rollout import unsendable
 from simdistill.process.streams import without_tests
 from simdistill.pruning import layers_kept, student_base
 from simdistill.questions import Question
@@ -129,7 +130,11 @@ class Run:
         self.device = chosen_device(config.device)
 
     def prepare(self) -> None:
-        """Finds out whether the method has what it needs, before anything is simulated for it."""
+        """Finds out whether workers can have the policies, and the method what it needs, before all else."""
+        simulator = self.config.task.simulator
+        wrong = unsendable(registry.policies(simulator)) if self.config.workers != 1 else []
+        if wrong:
+            raise InputError(f"simulator {simulator}: {wrong[0]}")
         if not (self.folder / "distilled.json").exists():
             self._method().prepare()
 

@@ -230,6 +230,17 @@ def test_what_a_method_needs_is_missed_before_anything_is_simulated(tiny_folder,
         pipeline.run(config, quiet())
 
 
+def test_a_policy_that_workers_cannot_have_is_told_before_anything_is_simulated(
+    tiny_folder, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(pipeline.Run, "teach", lambda self: pytest.fail("simulated first"))
+    closures = {**Queueing.policies, "closure": lambda state, choices: choices[0]}
+    monkeypatch.setattr(Queueing, "policies", closures)
+    config = small(tiny_folder, tmp_path / "run", "workers=2")
+    with pytest.raises(InputError, match="simulator queueing: policy 'closure' can't be sent .* workers=1"):
+        pipeline.run(config, quiet())
+
+
 def test_an_unfinished_run_is_not_exported(tiny_folder, tmp_path):
     from simdistill.export import export
 

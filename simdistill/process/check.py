@@ -33,7 +33,7 @@ from simdistill.process.probe import (
     varied,
     varied_by,
 )
-from simdistill.process.rollout import RandomPolicy, follow, started
+from simdistill.process.rollout import RandomPolicy, follow, started, unsendable
 from simdistill.process.streams import FUTURE, BranchedWorld, Streams, World
 from simdistill.process.whatif import replay
 
@@ -751,6 +751,7 @@ def _importable(subject: Subject) -> Found:
             f"{simulator.__module__}:{simulator.__qualname__} can't be imported; move the class into a file "
             "of its own, so that worker processes find it"
         )
+    yield from unsendable(simulator.policies)
     if any(step.labels == (WAIT,) for step in subject.main.steps):
         yield f"some questions offer {WAIT!r} alone; they are put again and again"
 

@@ -1,6 +1,7 @@
 """Running a process under a policy."""
 
 import math
+import pickle
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -40,6 +41,20 @@ def started(policy: Policy, streams: Streams) -> Policy:
     """
     start = getattr(policy, "started", None)
     return policy if start is None else start(streams)
+
+
+def unsendable(policies: Mapping[str, Policy]) -> list[str]:
+    """Returns what is wrong with each policy that can't be sent to worker processes, and what to do."""
+    found = []
+    for name, policy in policies.items():
+        try:
+            pickle.dumps(policy)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            found.append(
+                f"policy '{name}' can't be sent to worker processes ({error}); write it as a function of its "
+                "module, or as functools.partial of one, or run with workers=1"
+            )
+    return found
 
 
 @dataclass(frozen=True)

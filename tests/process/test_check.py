@@ -587,6 +587,11 @@ def test_only_process_models_can_be_checked():
         check_simulator(Desk, {"rate": 1.0})
 
 
+def test_a_policy_that_workers_cannot_have_is_noted():
+    notes = check_simulator(Desk).notes
+    assert sum("policy 'all' can't be sent to worker processes" in note for note in notes) == 1
+
+
 def test_a_forecast_of_what_is_never_measured_is_told():
     class Foresighted(Desk):
         forecasts = (

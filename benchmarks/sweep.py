@@ -44,8 +44,8 @@ SHORT = (
     "distill.batch_size=4",
     "distill.packed=true",
     "distill.forecasts=0",
-    "distill.grpo.questions=208",
-    "distill.grpo.prompts=4",
+    "distill.grpo.questions=104",
+    "distill.grpo.prompts=2",
     "distill.grpo.samples=4",
 )
 """About what `protocols/cpu-v1.yaml` gives a method."""

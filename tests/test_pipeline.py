@@ -237,7 +237,7 @@ def test_a_policy_that_workers_cannot_have_is_told_before_anything_is_simulated(
     closures = {**Queueing.policies, "closure": lambda state, choices: choices[0]}
     monkeypatch.setattr(Queueing, "policies", closures)
     config = small(tiny_folder, tmp_path / "run", "workers=2")
-    with pytest.raises(InputError, match="simulator queueing: policy 'closure' can't be sent .* workers=1"):
+    with pytest.raises(InputError, match=r"simulator queueing: policy 'closure' can't be sent .* workers=1"):
         pipeline.run(config, quiet())
 
 

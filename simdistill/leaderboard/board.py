@@ -5,7 +5,7 @@ Quality is cost over the reference's, lower is better. Axes: T tasks, R runs (tr
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,7 @@ def board(protocol: Protocol, results: Sequence[Result], refused: Sequence[Refus
         "cells": [{**cell._asdict(), "run": cell in done} for cell in protocol.cells],
         "tasks": {task: _task(methods) for task, methods in runs.items()},
         "comparisons": comparisons,
+        "differences": _differences(runs, protocol),
         "overall": {
             method: {setting: _overall(runs, method, setting) for setting in COMPARED}
             for method in protocol.methods
@@ -187,6 +188,21 @@ def _comparisons(runs: Runs, protocol: Protocol) -> list[dict]:
         rows += [
             row | {"p_holm": p, "verdict": _verdict(row, p)} for row, p in zip(family, adjusted, strict=True)
         ]
+    return rows
+
+
+def _differences(runs: Runs, protocol: Protocol) -> list[dict]:
+    """Returns how much nearer the first of every two methods is over all tasks on which both were run."""
+    rows = []
+    for (first, second), setting in product(combinations(protocol.methods, 2), COMPARED):
+        both = [
+            [compare.losses_by_seed(methods[name], setting) for name in (first, second)]
+            for methods in runs.values()
+        ]
+        found_TR = [found_R for pair in both if len(found_R := compare.differences(*pair))]
+        if found_TR:
+            found = compare.aggregate(found_TR, generator((0,)))
+            rows.append({"first": first, "second": second, "setting": setting, **found})
     return rows
 
 

@@ -82,11 +82,16 @@ def paired(loss_R: Mapping[int, float], other_R: Mapping[int, float]) -> dict | 
         seeds, and the p-value of the paired t-test; interval and p are None for one seed. None without a
         common seed.
     """
-    difference_R = [other_R[seed] - loss_R[seed] for seed in sorted(loss_R.keys() & other_R.keys())]
-    found = spread(difference_R)
+    difference_R = differences(loss_R, other_R)
+    found = spread(difference_R.tolist())
     if found is None:
         return None
-    return found | {"p": _p_value(np.array(difference_R))}
+    return found | {"p": _p_value(difference_R)}
+
+
+def differences(loss_R: Mapping[int, float], other_R: Mapping[int, float]) -> np.ndarray:
+    """Returns how much less the first method loses, for each seed that both have (R)."""
+    return np.array([other_R[seed] - loss_R[seed] for seed in sorted(loss_R.keys() & other_R.keys())])
 
 
 def _p_value(difference_R: np.ndarray) -> float | None:
@@ -122,6 +127,8 @@ def side(interval: Sequence[float] | None) -> str:
 
 def aggregate(losses_TR: Sequence[np.ndarray], random: np.random.Generator) -> dict:
     """Returns mean and interquartile mean over tasks and seeds (Agarwal et al., arXiv 2108.13264, rliable).
+
+    Of losses, or of two methods' paired differences.
 
     `ci95` comes from a bootstrap stratified by task: it resamples seeds within each task, and is about these
     tasks. `ci95_tasks` resamples tasks, then seeds: it is about tasks like these. With one seed on some task

@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 
 from simdistill.leaderboard import Result, board
+from simdistill.leaderboard.board import COMPARED
 from simdistill.leaderboard.page import show, write_page
 from simdistill.leaderboard.results import Refused
 
@@ -107,6 +108,19 @@ def test_comparisons_are_adjusted_and_told_both_ways(protocol, results):
     assert of_pair["sft", "simdistill"] == "worse"
 
 
+def test_two_methods_are_compared_over_the_tasks_that_both_have(protocol, results):
+    some = [r for r in results(WINNING) if (r.cell.task, r.cell.method) != ("queueing", "sft") or r.cell.seed]
+    rows = board(protocol, some)["differences"]
+    assert len(rows) == 3 * 2
+    (row,) = [
+        r for r in rows if (r["first"], r["second"], r["setting"]) == ("sft", "simdistill", COMPARED[0])
+    ]
+    assert row["mean"]["mean"] == pytest.approx(-0.04, abs=2e-3)
+    assert row["mean"]["ci95_tasks"][1] < -0.03 and (row["tasks"], row["runs"]) == (4, 15)
+    alone = [r for r in some if r.cell.method == "sft"]
+    assert board(protocol, alone)["differences"] == []
+
+
 def test_anchors_are_on_every_task(protocol, results):
     task = board(protocol, results(WINNING))["tasks"]["queueing"]
     assert task["anchors"]["untuned"] is None
@@ -134,6 +148,7 @@ def test_the_page_shows_what_the_board_says(protocol, results, metrics_of, tmp_p
     json.dumps(found, allow_nan=False)
     page = write_page(found, tmp_path).read_text()
     assert "36 of 48 runs are in" in page and "Not run: admission" in page
+    assert "sft against simdistill" in page
     assert "1 unstable" in page and "no &lt;method&gt; of that name" in page
     assert page.count("<svg") == 3 + len(protocol.tasks) and "http-equiv" in page
     assert "different tasks" not in page

@@ -83,7 +83,8 @@ def denoise(
     fits = [fit(states, labels, costs_SC, weights_SC, train_MS, first, decay=decay) for decay in DECAYS]
     unseen = [network.costs_of_each(states)[fold_S, np.arange(len(states))] for network in fits]
     errors = [np.nansum(weights_SC * (costs_SC - fitted_SC) ** 2) for fitted_SC in unseen]
-    network, fitted_SC = fits[int(np.argmin(errors))], unseen[int(np.argmin(errors))]
+    best = int(np.argmin(errors))
+    network, fitted_SC = fits[best], unseen[best]
     spread = _fit_error(costs_SC - fitted_SC, fitted_SC, variances_SC) if mend else None
     return network, combine(labels, costs_SC, variances_SC, fitted_SC, spread), spread
 

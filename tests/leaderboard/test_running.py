@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,14 @@ def protocol_file(tiny_folder, tmp_path) -> Path:
     }
     write_json(tmp_path / "tiny.yaml", document)  # JSON is YAML
     return tmp_path / "tiny.yaml"
+
+
+@pytest.fixture(autouse=True)
+def interruptible() -> Iterator[None]:
+    """Lets boards be interrupted where the tests themselves can't, as in the background of a script."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def start(protocol: Path, folder: Path, *arguments: str) -> subprocess.Popen:

@@ -1,7 +1,7 @@
 """Requests a second and latency of a served student on loopback, at several concurrencies.
 
-    python benchmarks/serving.py outputs/queueing/RUN          # two minutes on two cores
-    python benchmarks/serving.py outputs/queueing/RUN --quick  # half a minute
+    python benchmarks/serving.py outputs/queueing/RUN          # six minutes on two cores
+    python benchmarks/serving.py outputs/queueing/RUN --quick  # one
 
 Clients ask one state at a time, each as soon as it has its last answer: new states, of which none was asked
 before, and repeated ones, which the student remembers. Server and clients share the machine. Prints a table

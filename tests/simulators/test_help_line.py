@@ -129,7 +129,7 @@ def test_the_task_composes():
     assert decision is not None
     told = Language(task.language).situation(model.state(decision))
     assert told.splitlines() == [
-        "How many operators in hour 1 of 6? Calls 32.0, share 0.4.",
-        "Operators: cost 18, 40; on duty 0, busy 0, waiting 0.",
-        "Nurses: cost 36, 15; on duty 0, busy 0, waiting 0.",
+        "Hour 1 of 6. Nurses 0, busy 0, waiting 0, new work 3.2.",
+        "Operators 0, busy 0, waiting 0; cost 18, waiting costs 40.",
+        "New work 3.9, all 3.9. How many operators?",
     ]

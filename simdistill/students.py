@@ -148,15 +148,19 @@ class Student:
         model: The model; a `PeftModel` while it is trained.
         tokenizer: Its tokenizer.
         work: What answering has cost so far.
+        goes_on: Whether a call goes on from what the call before has computed, where prompts begin alike. That is
+            for questions that come one at a time; answers' last digits then depend on what was asked before.
     """
 
     base: BaseModel
     model: PreTrainedModel | PeftModel
     tokenizer: PreTrainedTokenizerBase
     work: Work = field(default_factory=Work)
+    goes_on: bool = False
     _answers: dict[tuple, Answer] = field(default_factory=dict, repr=False)
     _tokenized: dict[tuple, TokenizedQuestion] = field(default_factory=dict, repr=False)
-    _prefix: tuple[tuple[int, ...], DynamicCache] | None = field(default=None, repr=False)
+    _passed: tuple[TokenizedQuestion, DynamicCache] | None = field(default=None, repr=False)
+    """The first question of the last pass; its prompt's keys and values are the first of the cache."""
 
     @classmethod
     def load(
@@ -238,7 +242,7 @@ class Student:
     def forget(self) -> None:
         """Forgets remembered answers; needed when the model's weights have changed."""
         self._answers.clear()
-        self._prefix = None
+        self._passed = None
 
     def forget_beyond(self, most: int) -> None:
         """Forgets all answers and tokens if more than `most` are remembered; for processes without an end."""
@@ -262,44 +266,41 @@ class Student:
             if key not in self._answers
         }
         new_keys, tokenized = list(new), list(new.values())
-        divided = packs(tokenized, nodes)
-        prefix = shared_prefix(tokenized) if len(divided) > 1 else ()
-        for indices in divided:
-            answers = self._answer([tokenized[index] for index in indices], prefix)
+        for indices in packs(tokenized, nodes):
+            answers = self._answer([tokenized[index] for index in indices])
             self._answers.update(zip((new_keys[index] for index in indices), answers, strict=True))
+        if not self.goes_on:
+            self._passed = None
         return [self._answers[key] for key in keys]
 
-    def _answer(self, questions: list[TokenizedQuestion], prefix: tuple[int, ...]) -> list[Answer]:
+    def _answer(self, questions: list[TokenizedQuestion]) -> list[Answer]:
         begin = time.perf_counter()
-        batch = pack(questions).to(self.model.device).after(len(prefix))
+        known, cache = self._known(questions)
+        batch = pack(questions).to(self.model.device).after(known)
+        going_on = {_cache_name(self.model): cache, "use_cache": True}
         with torch.inference_mode():
-            logits_KV = self.model(**batch.model_inputs() | self._begun(prefix)).logits[0]
+            logits_KV = self.model(**batch.model_inputs() | going_on).logits[0]
             log_p_QC = choice_log_probabilities(logits_KV, batch).cpu().numpy()
             said_QC = _said_greedily(logits_KV, batch).cpu().numpy()
         answers = [
             _answer(log_p_QC[index, : len(question.choice_ids)], said_QC[index, : len(question.choice_ids)])
             for index, question in enumerate(questions)
         ]
+        self._passed = questions[0], cache
         self.work.questions += len(questions)
         self.work.tokens += batch.input_ids.shape[1]
         self.work.seconds += time.perf_counter() - begin
         return answers
 
-    def _begun(self, prefix: tuple[int, ...]) -> dict:
-        """Arguments of a pass that goes on from a prefix: its keys and values, computed once."""
-        if not prefix:
-            return {}
-        if self._prefix is None or self._prefix[0] != prefix:
-            cache = DynamicCache(config=self.model.config)
-            ids = torch.tensor([prefix], device=self.model.device)
-            self.model(ids, **{_cache_name(self.model): cache}, use_cache=True, logits_to_keep=1)
-            self._prefix = prefix, cache
-            self.work.tokens += len(prefix)
-        cache = self._prefix[1]
-        added = cache.get_seq_length() - len(prefix)
-        if added:
-            cache.crop(-added)  # what the last pass has added
-        return {_cache_name(self.model): cache, "use_cache": True}
+    def _known(self, questions: list[TokenizedQuestion]) -> tuple[int, DynamicCache]:
+        """How many tokens, with which all prompts begin, the last pass has computed, and a cache of these."""
+        passed, self._passed = self._passed, None  # a pass that fails leaves a cache that nobody may use
+        known = len(shared_prefix([passed[0], *questions])) if passed else 0
+        if not passed or not known:
+            return 0, DynamicCache(config=self.model.config)
+        cache = passed[1]
+        cache.crop(known - cache.get_seq_length())
+        return known, cache
 
 
 def _cache_name(model: PreTrainedModel | PeftModel) -> str:

@@ -340,6 +340,18 @@ def test_answers_do_not_depend_on_the_pack(tiny_folder):
         assert first.choice == second.choice
 
 
+def test_questions_one_at_a_time_go_on_from_the_one_before(tiny_folder):
+    student, alone = Student.load(tiny_folder), Student.load(tiny_folder)
+    student.goes_on = True
+    texts = ("Jobs A 3, B 1.", "Jobs A 3, B 2.", "Jobs", "Rates A 2. Jobs A 3, B 1.")
+    for text in texts:
+        (found,), (expected,) = student.score([asked(text)]), alone.score([asked(text)])
+        np.testing.assert_allclose(
+            found.log_probabilities_C, expected.log_probabilities_C, atol=1e-4, rtol=1e-4
+        )
+    assert student.work.tokens < alone.work.tokens
+
+
 def test_identical_questions_are_answered_once(tiny_folder):
     student = Student.load(tiny_folder)
     first, second = student.score([asked("Jobs A 3, B 1."), asked("Jobs A 3, B 1.")])

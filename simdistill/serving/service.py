@@ -103,6 +103,7 @@ class Service:
         self.seed = config.seed
         self._learn(questions.load(run / "questions.parquet"))
         student = Student.load(student_base(config.student), run / "adapter")
+        student.goes_on = True
         self.batches = Batches(student, self.limits.waiting)
         self.aside = Aside(run, self.limits.simulating, self.limits.simulations)
 

@@ -17,7 +17,9 @@ Found = tuple[float, list[float] | None]
 
 
 def geometric(values: Sequence[float] | np.ndarray) -> Found:
-    """Returns the geometric mean of rates or ratios, one a round."""
+    """Returns the geometric mean of rates or ratios, one a round; a single one has no interval."""
+    if len(values) == 1:
+        return float(values[0]), None
     found = mean_interval(np.log(values))
     return math.exp(found.mean), [math.exp(found.low), math.exp(found.high)]
 

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from simdistill import questions
+from simdistill import learning, questions
+from simdistill.config import compose
 from simdistill.errors import InputError
 from simdistill.files import read_json
+from simdistill.learning import Curve
+from simdistill.settings import RunConfig
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 TINY = [
@@ -48,7 +51,7 @@ def written(folder: Path) -> dict[Path, int]:
 
 
 @pytest.fixture
-def learning(monkeypatch):
+def needs(monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     return importlib.import_module("learning")
 
@@ -86,61 +89,72 @@ def test_the_best_rate_has_the_least_regret_and_no_failure(sweep):
     }
 
 
-@pytest.mark.slow
-def test_learning_is_measured_and_goes_on(tiny_folder, tmp_path):
-    results, folder = tmp_path / "learning.json", tmp_path / "cells"
-    given = [*TINY, f"student.name={tiny_folder}", "--folder", str(folder), "--results", str(results)]
-    run("learning.py", *given, "--seeds", "0")
-    before, rows = written(folder), read_json(results)
-    shares = [row for row in rows if "share of seeds" in row["measure"]]
-    assert len(shares) == 2 * 2 * 4 and len(before) >= 2 * 4
-    assert all(0 <= row["value"] <= 1 for row in shares)
-    run("learning.py", *given, "--seeds", "0")
-    assert written(folder) == before and read_json(results) == rows
-
-
-def test_what_is_needed_is_compared_seed_by_seed(learning):
+def test_what_is_needed_is_compared_seed_by_seed(needs):
     def curve(*regrets: float, cost: float) -> object:
         points = [
             {"tune_regret": regret, "questions": 8 * n, "tokens": 100 * n, "seconds": cost * n}
             for n, regret in enumerate(regrets, start=1)
         ]
-        return learning.Curve([{**points[0], "tune_regret": 9.0}, {"seconds": 0.0}, *points], heuristic=1.0)
+        return Curve([{**points[0], "tune_regret": 9.0}, {"seconds": 0.0}, *points], heuristic=1.0)
 
     curves = {
-        "simdistill": [curve(2.0, 1.0, 0.4, cost=1.0), curve(0.5, 0.3, cost=2.0)],
-        "sft": [curve(2.0, 2.0, 2.0, 0.9, cost=1.0), curve(0.9, 0.8, cost=4.0)],
+        "sft": {0: curve(2.0, 2.0, 2.0, 0.9, cost=1.0), 1: curve(0.9, 0.8, cost=4.0)},
+        "simdistill": {0: curve(2.0, 1.0, 0.4, cost=1.0), 1: curve(0.5, 0.3, cost=2.0)},
+        "grpo": {1: curve(3.0, 3.0, 3.0, cost=10.0)},
     }
-    rows = {row["measure"]: row["value"] for row in learning.compared("queueing", curves)}
+    rows = {row["measure"]: row for row in needs.compared("queueing", curves, "command")}
+    values = {measure: row["value"] for measure, row in rows.items()}
     good, half = "queueing, as good as the heuristic", "queueing, half of the heuristic's gap closed"
-    assert rows[f"{good}: seconds, simdistill"] == pytest.approx(2.0)
-    assert rows[f"{good}: seconds, sft over simdistill"] == pytest.approx((4 / 2 * 4 / 2) ** 0.5)
-    assert rows[f"{half}: share of seeds that got there, sft"] == 0.0
+    assert values[f"{good}: seconds, simdistill"] == pytest.approx(2.0)
+    assert values[f"{good}: seconds, sft over simdistill"] == pytest.approx((4 / 2 * 4 / 2) ** 0.5)
+    assert values[f"{half}: share of seeds that got there, sft"] == 0.0
     missed = " (at least: 2 of 2 never got there)"
-    assert rows[f"{half}: questions, sft over simdistill{missed}"] == pytest.approx((4 / 3 * 2) ** 0.5)
+    assert values[f"{half}: questions, sft over simdistill{missed}"] == pytest.approx((4 / 3 * 2) ** 0.5)
+    once = rows[f"{good}: seconds, grpo over simdistill (at least: 1 of 1 never got there)"]
+    assert (once["value"], once["ci95"], once["target"]) == (pytest.approx(15.0), None, 10.0)
 
 
-def test_a_cell_made_with_other_settings_is_refused(learning, tiny_folder, tmp_path):
+def test_the_boards_results_are_what_is_measured(tmp_path):
+    results = tmp_path / "learning.json"
+    folder = BENCHMARKS / "results" / "cpu-v1"
+    run("learning.py", str(folder), "--tasks", "queueing", "--results", str(results))
+    measures = {row["measure"] for row in read_json(results)}
+    assert "queueing, as good as the heuristic: share of seeds that got there, sft" in measures
+    assert not any(measure.startswith("inventory") for measure in measures)
+
+
+def trained(monkeypatch, folder: Path, method: str, given: list[str]) -> tuple[str | None, RunConfig]:
+    """Trains a cell; returns why it failed, and its settings."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    common = ["task=queueing", *given]
+    config = compose([*common, f"method={method}", f"output='{folder / method}'"])[0]
+    lesson = compose([*common, f"output='{folder / 'lesson'}'"])[0]
+    return importlib.import_module("cells").train(config, lesson), config
+
+
+def test_a_cell_made_with_other_settings_is_refused(monkeypatch, tiny_folder, tmp_path):
     given = [*TINY, f"student.name={tiny_folder}"]
-    learning.trained("queueing", "sft", 0, tmp_path, given)
+    trained(monkeypatch, tmp_path, "sft", given)
     with pytest.raises(InputError, match="was made with other settings; remove it, or choose another"):
-        learning.trained("queueing", "sft", 0, tmp_path, [*given, "distill.questions=12"])
+        trained(monkeypatch, tmp_path, "sft", [*given, "distill.questions=12"])
     assert not list(tmp_path.rglob("failed.json"))
 
 
-def test_a_cell_that_never_answers_is_kept_as_failed(learning, tiny_folder, tmp_path):
+def test_a_cell_that_never_answers_is_kept_as_failed(monkeypatch, tiny_folder, tmp_path):
     given = [*TINY, f"student.name={tiny_folder}", "teacher.scenarios=8", "distill.questions=48"]
     given += ["distill.grpo.questions=44", "distill.checkpoint_steps=1000"]
     for _ in range(2):
-        curve = learning.trained("queueing", "grpo", 0, tmp_path, given)
+        why, config = trained(monkeypatch, tmp_path, "grpo", given)
         (failed,) = tmp_path.rglob("failed.json")
-        assert "no sampled answer of 20 steps in a row" in read_json(failed)
-        assert curve.until(0.0)[0]["questions"] == 38 and not curve.until(0.0)[1]
+        assert why == read_json(failed) and "no sampled answer of 20 steps in a row" in why
+        last, there = learning.curve(config, tmp_path / "grpo").until(0.0)
+        assert last["questions"] == 38 and not there
 
 
-def test_the_heuristics_regret_is_that_of_its_choices(learning, tiny_folder, tmp_path):
-    curve = learning.trained("queueing", "sft", 0, tmp_path, [*TINY, f"student.name={tiny_folder}"])
-    held_out = questions.load(tmp_path / "queueing" / "sft" / "seed0" / "tune.parquet")[:8]
+def test_the_heuristics_regret_is_that_of_its_choices(monkeypatch, tiny_folder, tmp_path):
+    _, config = trained(monkeypatch, tmp_path, "sft", [*TINY, f"student.name={tiny_folder}"])
+    curve = learning.curve(config, tmp_path / "sft")
+    held_out = questions.load(tmp_path / "sft" / "tune.parquet")[:8]
     regrets = []
     for question in held_out:
         state = json.loads(question.state)

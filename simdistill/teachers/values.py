@@ -124,9 +124,10 @@ def combine(
         variance_SC = error_SC * variances_SC / (error_SC + variances_SC)
     best_S = np.nanargmin(mended_SC, axis=1)
     rows = np.arange(len(best_S))
-    # Of two centred costs the errors are opposite (C = 2) or nearly independent; the sum of the standard
-    # deviations covers both.
-    errors_SC = np.sqrt(variance_SC) + np.sqrt(variance_SC[rows, best_S])[:, None]
+    # Errors of centred costs sum to 0, so any two of C correlate by -1 / (C - 1), as all are alike.
+    others_S1 = np.maximum(np.isfinite(costs_SC).sum(axis=1, keepdims=True) - 1, 1)
+    best_S1 = variance_SC[rows, best_S][:, None]
+    errors_SC = np.sqrt(variance_SC + best_S1 + 2 * np.sqrt(variance_SC * best_S1) / others_S1)
     errors_SC[rows, best_S] = 0.0
     return Labels(tuple(names), mended_SC - mended_SC[rows, best_S][:, None], errors_SC)
 

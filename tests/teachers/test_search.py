@@ -295,6 +295,19 @@ def test_mended_values_are_nearer_to_the_truth_and_know_how_near():
     assert 0.5 < rms((mended_S - truth_S) / errors_S) < 1.5
 
 
+def test_differences_of_two_among_many_know_how_near_they_are():
+    """Independent noise of equal size: a difference has twice the variance of one cost."""
+    random = np.random.default_rng(0)
+    noise_SCK = random.normal(0.0, 1.0, (2000, 10, 8))
+    items = [searched(noise_CK, choices=tuple("ABCDEFGHIJ"), group=n) for n, noise_CK in enumerate(noise_SCK)]
+    costs_SC, variances_SC = centred(items, tuple("ABCDEFGHIJ"))
+    labels = combine(tuple("ABCDEFGHIJ"), costs_SC, variances_SC, np.zeros_like(costs_SC), None)
+    said = np.median(labels.errors_SC[labels.errors_SC > 0])
+    assert said == pytest.approx(
+        np.std(noise_SCK[:, 0].mean(axis=1) - noise_SCK[:, 1].mean(axis=1)), rel=0.05
+    )
+
+
 def test_one_future_of_each_state_is_mended_too():
     """Without a variance within a state there is that over states, which is at least as large."""
     random = np.random.default_rng(0)

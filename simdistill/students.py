@@ -148,8 +148,8 @@ class Student:
         model: The model; a `PeftModel` while it is trained.
         tokenizer: Its tokenizer.
         work: What answering has cost so far.
-        goes_on: Whether a call goes on from what the call before has computed, where prompts begin alike. That is
-            for questions that come one at a time; answers' last digits then depend on what was asked before.
+        goes_on: Whether a call goes on from what the call before has computed, where prompts begin alike: for
+            questions that come one at a time. The last digits then depend on what was asked before.
     """
 
     base: BaseModel

@@ -262,6 +262,6 @@ def test_the_task_composes_and_tells_both_kinds_of_question():
     language = Language(task.language)
     told = {state["staffing"]: language.situation(state) for *_, state in met}
     assert told[1].startswith(
-        "Agents for B in half hour 8 of 8?\nCalls 12.0, 8.0; seconds 240, 300; patience 180"
+        "Agents for B in half hour 8 of 8? Work for 1.3.\nCalls 12.0, 8.0; seconds 240, 300; patience 180"
     )
     assert told[0].startswith("Call for a free agent of ")

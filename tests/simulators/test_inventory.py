@@ -350,4 +350,7 @@ def test_tasks_compose_and_put_states_into_words(name):
     words = {language.situation(state) for state in process.states}
     assert len(words) == len(process.states)
     assert max(len(text) for text in words) < 140
+    for state in process.states:
+        asked = state["mean_demand"] * (state["lead_time"] + 1) - state["on_hand"] - sum(state["on_order"])
+        assert language.situation(state).endswith(f"Net requirement {asked:.1f}.")
     assert math.isfinite(evaluate(process, tabulate(process, Inventory.policies[task.heuristic])).cost)

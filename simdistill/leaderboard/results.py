@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from simdistill.config import load_config, read_yaml
@@ -109,10 +110,16 @@ def _check_config(path: Path, metrics: Mapping, protocol: Protocol, cell: Cell) 
     # Read anew, so that fields which simdistill has got since then have their defaults in both.
     run, planned = (config.model_dump(mode="json") for config in (load_config(path), protocol.config(cell)))
     differing = [
-        f"{name} is {there}, in {protocol.version} {here}" for name, there, here in _differences(run, planned)
+        f"{name} is {_short(there)}, in {protocol.version} {_short(here)}"
+        for name, there, here in _differences(run, planned)
     ]
     if differing:
         raise InputError("; ".join(differing[:3]) + (" …" if len(differing) > 3 else ""))
+
+
+def _short(value: Any) -> str:
+    """Returns a value's text, of a long one the beginning, on one line."""
+    return shorten(str(value), 60, placeholder=" …")
 
 
 def _differences(run: Mapping, planned: Mapping, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:

@@ -73,6 +73,18 @@ def test_another_configuration_is_refused_field_by_field(folder, protocol):
     assert reasons(folder, protocol) == ["distill.questions is 9999, in made-up 3200"]
 
 
+def test_a_long_value_is_told_shortly(folder, protocol):
+    config = protocol.config(CELL)
+    words = config.task.language.model_copy(update={"situation": "Jobs\n" + 200 * "{{ jobs }} "})
+    path = folder / str(CELL) / "config.yaml"
+    save(config.model_copy(update={"task": config.task.model_copy(update={"language": words})}), path)
+    change(folder, config_sha256=fingerprint(read_yaml(path)))
+    (told,) = reasons(folder, protocol)
+    assert (
+        told.startswith("task.language.situation is Jobs {{ jobs }}") and len(told) < 200 and "\n" not in told
+    )
+
+
 def test_a_file_that_is_cut_off_is_refused_and_others_count(folder, protocol):
     broken = folder / "broken"
     broken.mkdir()

@@ -1,6 +1,6 @@
 """Requests a second and latency of a served student on loopback, at several concurrencies.
 
-    python benchmarks/serving.py outputs/queueing/RUN          # six minutes on two cores
+    python benchmarks/serving.py outputs/queueing/RUN          # four minutes on two cores
     python benchmarks/serving.py outputs/queueing/RUN --quick  # one
 
 Clients ask one state at a time, each as soon as it has its last answer: new states, of which none was asked

@@ -17,6 +17,7 @@ one seed), `target`, `bound` and `command`.
 """
 
 import argparse
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -47,6 +48,24 @@ def curves(results: Sequence[Result], task: str) -> dict[str, dict[int, Curve]]:
         if result.cell.task == task:
             curve = Curve(**result.metrics["learning"])
             found.setdefault(result.cell.method, {})[result.cell.seed] = curve
+    return found
+
+
+def measured(folder: Path, tasks: Sequence[str] | None) -> dict[str, dict[str, dict[int, Curve]]]:
+    """Returns the curves of tasks that ours was run on, by task; tells which results are refused.
+
+    Raises:
+        InputError: If there is none, or the folder holds no board's results.
+    """
+    protocol = load_protocol(folder / FILE)
+    results, refused = read_results(folder, protocol)
+    for one in refused:
+        print(f"refused {one.path}: {one.reason}", file=sys.stderr)
+    found = {task: curves(results, task) for task in tasks or protocol.tasks}
+    found = {task: own for task, own in found.items() if OURS in own}
+    if not found:
+        named = f" on {', '.join(tasks)}" if tasks else ""
+        raise InputError(f"{folder} has no result of {OURS}{named} to compare with")
     return found
 
 
@@ -98,17 +117,13 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", help="all of them by default")
     parser.add_argument("--results", type=Path, default=RESULTS, help="the file that is written")
     given = parser.parse_args()
-    protocol = load_protocol(given.folder / FILE)
-    results, _ = read_results(given.folder, protocol)
     command = f"python benchmarks/learning.py {given.folder}"
-    rows = []
-    for task in given.tasks or protocol.tasks:
-        found = curves(results, task)
-        if OURS in found:
-            rows += compared(task, found, command)
-    if not rows:
-        raise InputError(f"{given.folder} has no result of {OURS} to compare with")
-    measures.show(rows, given.results)
+    try:
+        found = measured(given.folder, given.tasks)
+    except InputError as error:
+        print(f"learning: {error}", file=sys.stderr)
+        sys.exit(2)
+    measures.show([row for task, own in found.items() for row in compared(task, own, command)], given.results)
 
 
 if __name__ == "__main__":

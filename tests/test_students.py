@@ -332,8 +332,9 @@ def test_answers_do_not_depend_on_the_pack(tiny_folder):
         asked(f"Jobs A {index}, B {index % 3}.", ["A", "B", "10"][: 2 + index % 2]) for index in range(20)
     ]
     together = Student.load(tiny_folder).score(questions)
+    several = Student.load(tiny_folder).score(questions, nodes=80)
     apart = Student.load(tiny_folder).score(questions, nodes=1)
-    for first, second in zip(together, apart, strict=True):
+    for first, second in [*zip(together, several, strict=True), *zip(together, apart, strict=True)]:
         np.testing.assert_allclose(first.log_probabilities_C, second.log_probabilities_C, atol=1e-4)
         np.testing.assert_allclose(first.probabilities_C.sum(), 1.0)
         assert first.mass == pytest.approx(np.exp(first.log_probabilities_C).sum(), rel=1e-5)

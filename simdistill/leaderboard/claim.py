@@ -112,12 +112,11 @@ def _close(tasks: Mapping[str, Methods], setting: str) -> dict:
 
 
 def _at_most(found: Mapping[str, Any], limit: float) -> bool | None:
-    """A median above the limit is undecided as long as its interval holds the limit; without one, too."""
+    """Whether a median is at most the limit; undecided without an interval, or if that holds the limit."""
     if found["ci95"] is None:
         return None
-    if found["mean"] <= limit:
-        return True
-    return False if found["ci95"][0] > limit else None
+    low, high = found["ci95"]
+    return True if high <= limit else False if low > limit else None
 
 
 def _useful(tasks: Mapping[str, Methods], planned: int) -> dict:

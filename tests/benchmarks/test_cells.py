@@ -123,6 +123,19 @@ def test_the_boards_results_are_what_is_measured(tmp_path):
     assert not any(measure.startswith("inventory") for measure in measures)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([str(BENCHMARKS / "nowhere")], "nowhere"),
+        ([str(BENCHMARKS / "results" / "cpu-v1"), "--tasks", "quing"], "no result of simdistill on quing"),
+    ],
+)
+def test_what_cannot_be_measured_is_told(arguments, message):
+    command = [sys.executable, str(BENCHMARKS / "learning.py"), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
+
+
 def trained(monkeypatch, folder: Path, method: str, given: list[str]) -> tuple[str | None, RunConfig]:
     """Trains a cell; returns why it failed, and its settings."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))

@@ -57,6 +57,16 @@ def test_being_far_from_the_reference_on_every_task_refutes_it(protocol, results
     assert list(near.values()) == [False, False] and found["verdict"] == "refuted"
 
 
+def test_a_median_whose_interval_holds_the_limit_is_undecided(protocol, results):
+    def over(cell):
+        return 0.2 if cell == ("admission", "simdistill", cell.seed) else WINNING(cell)
+
+    found = verdict(protocol, results(over))
+    near = [condition for condition in found["conditions"] if "median" in condition["condition"]]
+    assert all(entry["ci95"][0] <= entry["limit"] < entry["ci95"][1] for entry in near)
+    assert [entry["met"] for entry in near] == [None, None]
+
+
 def test_a_heuristic_that_is_better_refutes_it(protocol, results):
     found = verdict(protocol, results(WINNING, heuristic=0.001))
     assert found["conditions"][-1]["met"] is False and found["verdict"] == "refuted"

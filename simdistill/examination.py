@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from safetensors import safe_open
 
-from simdistill import evaluation, forecasting, learning, registry
+from simdistill import evaluation, forecasting, learning, registry, summaries
 from simdistill.compute import Map
 from simdistill.environment.language import Language
 from simdistill.evaluation import SETTINGS, Case
@@ -291,7 +291,7 @@ class Examination:
                 setting: interval.as_dict() if interval else None
                 for setting in SETTINGS
                 for interval in [
-                    evaluation.gap_closed(
+                    summaries.gap_closed(
                         self.cases,
                         setting,
                         "student",
@@ -355,7 +355,7 @@ class Examination:
         return {
             "title": TITLES.get(name, name.replace("_", " ")),
             "cost": {
-                setting: evaluation.summary(self.cases, setting, name, self.task.horizon, self.settings.seed)
+                setting: summaries.summary(self.cases, setting, name, self.task.horizon, self.settings.seed)
                 for setting in SETTINGS
             },
             "over_reference": self._over(name),
@@ -365,14 +365,14 @@ class Examination:
         """Returns a policy's relative cost over another's, the reference's if none is named."""
         reference = other or self.reference
         found = {
-            setting: evaluation.over(self.cases, setting, name, reference, self.settings.seed)
+            setting: summaries.over(self.cases, setting, name, reference, self.settings.seed)
             for setting in SETTINGS
         }
         return {setting: interval.as_dict() if interval else None for setting, interval in found.items()}
 
     def _regret(self) -> dict:
         found = {
-            setting: evaluation.regret(
+            setting: summaries.regret(
                 self.cases, setting, "student", self.reference, self.task, self.settings.seed
             )
             for setting in SETTINGS
@@ -397,7 +397,7 @@ class Examination:
             setting: [
                 {
                     "parameters": _told(case.params),
-                    "cost": {name: evaluation.known(case, name) for name in names if name in case.costs},
+                    "cost": {name: summaries.known(case, name) for name in names if name in case.costs},
                 }
                 for case in self.cases
                 if case.setting == setting

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simdistill import evaluation, registry
+from simdistill import evaluation, registry, summaries
 from simdistill.config import compose
 from simdistill.evaluation import Case, Cost
 from simdistill.process import ProcessModel, Streams
@@ -35,7 +35,7 @@ def test_default_parameters_cost_what_is_known(cases):
 
 def test_random_routing_is_unstable_and_has_no_mean(cases, config):
     assert cases[0].costs["random"].exact is None
-    entry = evaluation.summary(cases, "default", "random", config.task.horizon, 0)
+    entry = summaries.summary(cases, "default", "random", config.task.horizon, 0)
     assert entry is not None and entry["unstable"] and entry["mean"] is None
 
 
@@ -51,12 +51,12 @@ def test_settings_hold_disjoint_parameters(cases):
 def test_simulation_confirms_the_exact_costs(cases, config):
     evaluation.confirm(config.task, config.evaluation, cases[:1], map, lambda done, total: None)
     for name in ("optimum", "shortest_expected_delay"):
-        entry = evaluation.summary(cases, "default", name, config.task.horizon, 0)
+        entry = summaries.summary(cases, "default", name, config.task.horizon, 0)
         assert entry is not None
         low, high = entry["simulated"]["ci95"]
         margin = 0.5 * (high - low)  # one interval in twenty misses; twice its width hardly ever does
         assert low - margin < entry["mean"] < high + margin
-    entry = evaluation.summary(cases, "default", "random", config.task.horizon, 0)
+    entry = summaries.summary(cases, "default", "random", config.task.horizon, 0)
     assert entry is not None and entry["growth"]["ci95"][0] > 0  # jobs pile up at the slow server
 
 
@@ -114,31 +114,31 @@ def pooled(costs: dict[str, list]) -> list[Case]:
 
 def test_ratios_pool_totals_over_parameter_sets():
     cases = pooled({"student": [1.1, 10.0], "heuristic": [1.2, 12.0], "optimum": [1.0, 10.0]})
-    over = evaluation.over(cases, "in_distribution", "student", "optimum", 0)
+    over = summaries.over(cases, "in_distribution", "student", "optimum", 0)
     assert over is not None and over.mean == pytest.approx(11.1 / 11.0 - 1)
-    gap = evaluation.gap_closed(cases, "in_distribution", "student", "heuristic", "optimum", 0)
+    gap = summaries.gap_closed(cases, "in_distribution", "student", "heuristic", "optimum", 0)
     assert gap is not None and gap.mean == pytest.approx((13.2 - 11.1) / (13.2 - 11.0))
     assert over.low <= over.mean <= over.high
 
 
 def test_regret_is_cost_beyond_the_reference_over_decisions(cases, config):
     evaluation.confirm(config.task, config.evaluation, cases[:1], map, lambda done, total: None)
-    found = evaluation.regret(cases, "default", "join_shortest_queue", "optimum", config.task, 0)
+    found = summaries.regret(cases, "default", "join_shortest_queue", "optimum", config.task, 0)
     assert found is not None
     # Two jobs a minute arrive, and each is decided about.
     assert found.mean == pytest.approx((JSQ - OPTIMUM) / 2.0, rel=0.03)
-    assert evaluation.regret(cases, "default", "random", "optimum", config.task, 0) is None
+    assert summaries.regret(cases, "default", "random", "optimum", config.task, 0) is None
 
 
 def test_an_unstable_set_leaves_no_ratio():
     cases = pooled({"student": [1.1, None], "heuristic": [1.2, 12.0], "optimum": [1.0, 10.0]})
-    assert evaluation.over(cases, "in_distribution", "student", "optimum", 0) is None
-    assert evaluation.gap_closed(cases, "in_distribution", "student", "heuristic", "optimum", 0) is None
+    assert summaries.over(cases, "in_distribution", "student", "optimum", 0) is None
+    assert summaries.gap_closed(cases, "in_distribution", "student", "heuristic", "optimum", 0) is None
 
 
 def test_no_gap_is_closed_where_the_heuristic_is_optimal():
     cases = pooled({"student": [1.1, 10.0], "heuristic": [1.0, 10.0], "optimum": [1.0, 10.0]})
-    assert evaluation.gap_closed(cases, "in_distribution", "student", "heuristic", "optimum", 0) is None
+    assert summaries.gap_closed(cases, "in_distribution", "student", "heuristic", "optimum", 0) is None
 
 
 def test_a_random_policy_draws_each_replications_own_numbers():

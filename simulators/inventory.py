@@ -279,7 +279,7 @@ class Inventory(ProcessModel):
 
     @classmethod
     def experiment(cls, case: KnownCase) -> Experiment:
-        from simdistill.simulators.references.inventory import experiment
+        from simdistill.simulators.references.inventory_cases import experiment
 
         return experiment(case)
 

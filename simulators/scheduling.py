@@ -337,7 +337,7 @@ class Scheduling(ProcessModel):
 
     @classmethod
     def experiment(cls, case: "KnownCase") -> "Experiment":
-        from simdistill.simulators.references.scheduling import experiment
+        from simdistill.simulators.references.scheduling_cases import experiment
 
         return experiment(case)
 

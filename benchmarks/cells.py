@@ -1,7 +1,7 @@
 """Cells of a benchmark: trainings, each in a folder of its own, so that a stopped benchmark goes on."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,14 +14,17 @@ from simdistill.settings import RunConfig
 
 TAUGHT = ("tune.parquet", "training/questions-0.parquet", "training/teacher.json")
 """What teaching leaves, the last file last."""
+FIRST_STAGE = ("metrics.jsonl", "training/clock.jsonl", "training/adapter-0", "training/round-0.json")
+"""What the first stage leaves, the last file last."""
 
 
-def train(config: RunConfig, lesson: RunConfig) -> str | None:
+def train(config: RunConfig, lesson: RunConfig, begun: RunConfig | None = None) -> str | None:
     """Teaches, if that hasn't been done, and distils; what is finished, or has failed, isn't done again.
 
     Args:
         config: The cell; `output` is its folder.
         lesson: Whose teacher and questions it learns from: the same task, teacher and seed in another folder.
+        begun: A finished cell whose first stage is the same; it isn't trained again.
 
     Returns:
         Why it can't be trained, as kept in its `failed.json`, or None.
@@ -35,16 +38,27 @@ def train(config: RunConfig, lesson: RunConfig) -> str | None:
         failed = run.folder / "failed.json"
         if failed.exists():
             return read_json(failed)
-        for name in TAUGHT:
-            if not (run.folder / name).exists():
-                (run.folder / name).parent.mkdir(exist_ok=True)
-                shutil.copy(_folder(lesson) / name, run.folder / name)
+        _take(TAUGHT, _folder(lesson), run.folder)
+        if begun:
+            _take(FIRST_STAGE, _folder(begun), run.folder)
         try:
             run.distil()
         except InputError as error:
             write_json(failed, str(error))
             return str(error)
     return None
+
+
+def _take(names: Sequence[str], source: Path, folder: Path) -> None:
+    """Copies files and folders that aren't there, unless the last, and so all, are."""
+    if (folder / names[-1]).exists():
+        return
+    (folder / "training").mkdir(exist_ok=True)
+    for name in names:
+        if (source / name).is_dir():
+            shutil.copytree(source / name, folder / name, dirs_exist_ok=True)
+        else:
+            shutil.copy(source / name, folder / name)
 
 
 @contextmanager

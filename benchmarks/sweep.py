@@ -50,7 +50,7 @@ SHORT = (
 )
 """About what `protocols/cpu-v1.yaml` gives a method."""
 FIELDS = {"sft_grpo": "distill.grpo.learning_rate"}
-"""What is swept, where that isn't distill.learning_rate: the second stage, after the first at SFT's own."""
+"""What is swept, where that isn't distill.learning_rate: the second stage, after the same first one."""
 
 
 def configs(
@@ -72,8 +72,11 @@ def configs(
 def swept(found: Sequence[tuple[RunConfig, RunConfig]]) -> list[dict]:
     """Trains every cell and returns a row for every method and rate."""
     together: dict[tuple[str, float], list[tuple[int, str | None, dict]]] = {}
+    begun: dict[tuple[str, int], RunConfig] = {}
     for config, lesson in track(found, "training", console=Console(stderr=True)):
-        why = cells.train(config, lesson)
+        why = cells.train(config, lesson, begun.get((config.method, config.seed)))
+        if config.method in FIELDS and not why:
+            begun[config.method, config.seed] = config
         last = {} if why else learning.curve(config, Path(str(config.output))).examined[-1]
         grpo = config.method in FIELDS
         rate = config.distill.grpo.learning_rate if grpo else config.distill.learning_rate

@@ -11,7 +11,7 @@ import pytest
 from simdistill import learning, questions
 from simdistill.config import compose
 from simdistill.errors import InputError
-from simdistill.files import read_json
+from simdistill.files import read_json, read_lines
 from simdistill.learning import Curve
 from simdistill.settings import RunConfig
 
@@ -77,6 +77,13 @@ def test_a_sweep_has_the_same_rates_for_every_method_and_goes_on(tiny_folder, tm
     ]
     assert all(row["tune_regret"] >= 0 and row["seconds"] > 0 and row["seeds"] == [1000] for row in rows)
     assert "best learning rate" in told and "sft_grpo" in told
+    begun = [
+        written(folder / "sft_grpo" / rate / "seed1000" / "training/adapter-0") for rate in ("0.001", "0.01")
+    ]
+    assert len({*begun[0].values(), *begun[1].values()}) == 1, "the first stage was trained twice"
+    for rate in ("0.001", "0.01"):
+        lines = read_lines(folder / "sft_grpo" / rate / "seed1000" / "metrics.jsonl")
+        assert [line["step"] for line in lines if "loss" in line] == [1, 2, 3]
 
 
 def test_the_best_rate_has_the_least_regret_and_no_failure(sweep):

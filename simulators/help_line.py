@@ -12,7 +12,15 @@ from functools import partial
 from typing import Any, ClassVar
 
 import simpy
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
 from simdistill.process import (
     Decision,
@@ -110,6 +118,10 @@ class HelpLine(ProcessModel):
             (40.0, 15.0), description="of a caller's hour of waiting for an operator, and for a nurse"
         )
 
+        waiting_at_start: tuple[NonNegativeInt, NonNegativeInt] = Field(
+            (0, 0), description="callers who wait for an operator, and for a nurse, at time 0"
+        )
+
         @field_validator("operator_time_min", "nurse_time_min")
         @classmethod
         def _distribution(cls, value: dict[str, Any]) -> dict[str, Any]:
@@ -160,6 +172,11 @@ class HelpLine(ProcessModel):
         self.desks = (self.operators, self.nurses)
         self.open, self.hour, self.callers = True, 0, 0
         self.level("in_system", 0)
+        for_operator, for_nurse = params.waiting_at_start
+        for number in range(-for_operator, 0):
+            self.env.process(self.call(number))
+        for number in range(-for_operator - for_nurse, -for_operator):
+            self.env.process(self.call(number, passed_on=True))
         self.env.process(self.calendar())
         self.env.process(self.arrivals())
 
@@ -185,12 +202,14 @@ class HelpLine(ProcessModel):
                 return
             self.env.process(self.call(number))
 
-    def call(self, number: int):
+    def call(self, number: int, passed_on: bool = False):
         came = self.env.now
         self.tally("arrived", 1)
         self.inside(+1)
-        yield from self.visit(self.operators, number)
-        if self.draw("needs a nurse", number, uniform(0.0, 1.0)) < self.params.share_to_nurse:
+        if not passed_on:
+            yield from self.visit(self.operators, number)
+            passed_on = self.draw("needs a nurse", number, uniform(0.0, 1.0)) < self.params.share_to_nurse
+        if passed_on:
             yield from self.visit(self.nurses, number)
         self.tally("time_in_system", self.env.now - came)
         self.inside(-1)

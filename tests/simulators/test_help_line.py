@@ -54,6 +54,18 @@ def test_each_hour_both_desks_are_staffed_and_then_it_closes():
     assert totals["in_system"][0] == pytest.approx(totals["time_in_system"][0])  # Little's law
 
 
+def test_callers_may_wait_already_when_it_opens():
+    model = HelpLine({"waiting_at_start": (20, 12)}, (1, TEST))
+    seen = []
+    follow(model, HelpLine.policies["erlang_c"], 1e5, lambda d, state, label: seen.append(state))
+    assert seen[0]["waiting"] == seen[1]["waiting"] == [20, 12] and seen[0]["hour"] == 1
+    assert model.ended and not any(desk.waiting or desk.serving for desk in model.desks)
+    totals = model.totals()
+    assert totals["arrived"][0] == totals["time_in_system"][1]
+    assert totals["in_system"][0] == pytest.approx(totals["time_in_system"][0])  # Little's law
+    assert totals["nurse_wait_min"][1] >= 12 and totals["operator_wait_min"][1] == totals["arrived"][0] - 12
+
+
 def test_who_is_with_a_caller_when_duty_ends_finishes_the_call():
     model = HelpLine({"fewest": 1, "profile": (1.0,)}, (1, TEST))
     follow(model, lambda state, labels: labels[-1] if state["hour"] == 1 else labels[0], 61.0)

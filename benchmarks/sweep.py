@@ -76,7 +76,7 @@ def swept(found: Sequence[tuple[RunConfig, RunConfig]]) -> list[dict]:
     for config, lesson in track(found, "training", console=Console(stderr=True)):
         why = cells.train(config, lesson, begun.get((config.method, config.seed)))
         if config.method in FIELDS and not why:
-            begun[config.method, config.seed] = config
+            begun.setdefault((config.method, config.seed), config)
         last = {} if why else learning.curve(config, Path(str(config.output))).examined[-1]
         grpo = config.method in FIELDS
         rate = config.distill.grpo.learning_rate if grpo else config.distill.learning_rate

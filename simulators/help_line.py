@@ -117,7 +117,6 @@ class HelpLine(ProcessModel):
         waiting_costs: tuple[NonNegativeFloat, NonNegativeFloat] = Field(
             (40.0, 15.0), description="of a caller's hour of waiting for an operator, and for a nurse"
         )
-
         waiting_at_start: tuple[NonNegativeInt, NonNegativeInt] = Field(
             (0, 0), description="callers who wait for an operator, and for a nurse, at time 0"
         )

@@ -85,6 +85,10 @@ def run(overrides: Overrides = None) -> None:
     if len(configs) == 1:
         pipeline.run(configs[0], console)
         return
+    from simdistill import launched
+
+    if launched.processes() > 1:
+        raise InputError(f"accelerate launch takes one run, not {len(configs)}; launch each of them")
     # Each in a process of its own, so that none holds another's memory.
     for started in [pipeline.start(config) for config in configs]:
         code = subprocess.run([sys.executable, "-m", "simdistill", "run", f"resume={started}"]).returncode

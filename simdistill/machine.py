@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 
+import datasets
 import torch
 from transformers.utils import logging as transformers_logging
 
+from simdistill import launched
 from simdistill.errors import InputError
 
 # Hardly two batches are of one length, and oneDNN keeps what it has prepared for each: a gigabyte after the
@@ -33,6 +35,8 @@ def quiet() -> Iterator[None]:
     level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
+    data_bars = not datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
     try:
         with warnings.catch_warnings():
             # TRL and PEFT use names that transformers has since renamed.
@@ -44,6 +48,8 @@ def quiet() -> Iterator[None]:
         transformers_logging.set_verbosity(level)
         if bars:
             transformers_logging.enable_progress_bar()
+        if data_bars:
+            datasets.enable_progress_bars()
 
 
 def chosen_device(wanted: str) -> str:
@@ -53,7 +59,7 @@ def chosen_device(wanted: str) -> str:
         wanted: One of the two, or "auto" for the graphics card where there is one.
 
     Raises:
-        InputError: If CUDA is wanted and isn't there, or several cards are seen: one is used.
+        InputError: If CUDA is wanted and isn't there, or several cards are seen: a process uses one.
     """
     if wanted == "cpu" or (wanted == "auto" and not torch.cuda.is_available()):
         return "cpu"
@@ -64,10 +70,12 @@ def chosen_device(wanted: str) -> str:
             else "has no CUDA"
         )
         raise InputError(f"device=cuda: torch {torch.__version__} {built}; use device=cpu or device=auto")
-    if torch.cuda.device_count() > 1:
+    cards = torch.cuda.device_count()
+    if cards > 1 and launched.processes() == 1:
         raise InputError(
-            f"device={wanted}: {torch.cuda.device_count()} graphics cards are seen, and one is used; choose "
-            "it with CUDA_VISIBLE_DEVICES=0"
+            f"device={wanted}: {cards} graphics cards are seen, and one is used; choose it with "
+            "CUDA_VISIBLE_DEVICES=0, or train on all with accelerate launch "
+            f"--num_processes {cards} -m simdistill run …"
         )
     return "cuda"
 

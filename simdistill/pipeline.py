@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from simdistill import questions, registry, terminal
+from simdistill import launched, questions, registry, terminal
 from simdistill import report as reporting
 from simdistill.compute import Map, simulating, training
 from simdistill.distill.method import Method
@@ -44,14 +44,15 @@ from simdistill.teachers.values import Labels, Searched
 
 Progress = Callable[[str, int, int], None]
 
+DISTILLED = "distilled.json"
 OWN_STATES = 1000
 """Numbers the searches on the student's own states, after those of the teacher's generations."""
 
 
 def run(config: RunConfig, console: Console) -> Path:
     """Runs a configuration from start to report; returns the run's folder."""
-    record = Record.new(config)
-    return _go(record, console)
+    folder = Record.new(config).folder if launched.is_first() else None
+    return resume(launched.agreed(folder, chosen_device(config.device)), console)
 
 
 def start(config: RunConfig) -> Path:
@@ -61,7 +62,8 @@ def start(config: RunConfig) -> Path:
 
 def resume(folder: Path, console: Console) -> Path:
     """Goes on with a stopped run; finished stages and trained steps aren't done again."""
-    return _go(Record.of(folder), console)
+    record = Record.of(folder)
+    return _go(record, console) if launched.is_first() else _assist(record)
 
 
 def evaluate(folder: Path, console: Console) -> Path:
@@ -78,8 +80,7 @@ def report(folder: Path, console: Console) -> Path:
 
 def _go(record: Record, console: Console, again: bool = False) -> Path:
     config = record.config
-    threads = config.threads or len(os.sched_getaffinity(0))
-    torch.set_num_threads(threads)
+    _set_threads(config)
     console.print(f"[bold]{config.task.name}[/]  {config.task.description}\n[dim]{record.folder}")
     try:
         with (
@@ -104,6 +105,19 @@ def _go(record: Record, console: Console, again: bool = False) -> Path:
     terminal.results(console, read_json(record.folder / "metrics.json"), config.task.cost_unit)
     console.print(f"report: {page}")
     return record.folder
+
+
+def _assist(record: Record) -> Path:
+    """Trains along with the first process, which does everything else."""
+    _set_threads(record.config)
+    if not (record.folder / DISTILLED).exists():
+        registry.load("methods", record.config.method)(for_training(record.config), record.folder).assist()
+    return record.folder
+
+
+def _set_threads(config: RunConfig) -> None:
+    cores = len(os.sched_getaffinity(0))
+    torch.set_num_threads(config.threads or max(1, cores // launched.processes_here()))
 
 
 def _with_spent(record: Record) -> None:
@@ -135,7 +149,7 @@ class Run:
         wrong = unsendable(registry.policies(simulator)) if self.config.workers != 1 else []
         if wrong:
             raise InputError(f"simulator {simulator}: {wrong[0]}")
-        if not (self.folder / "distilled.json").exists():
+        if not (self.folder / DISTILLED).exists():
             self._method().prepare()
 
     def _method(self) -> Method:
@@ -257,7 +271,7 @@ class Run:
 
     def distil(self) -> None:
         """Trains the student and gathers all its questions in one file."""
-        if (self.folder / "distilled.json").exists():
+        if (self.folder / DISTILLED).exists():
             return
         config = self.config
         method = self._method()
@@ -268,7 +282,7 @@ class Run:
             asked = [question for path in rounds for question in questions.load(path)]
             questions.save(asked, self.folder / "questions.parquet")
             os.replace(method.adapter(), self.folder / "adapter")
-            write_json(self.folder / "distilled.json", {"questions": done.questions, "tokens": done.tokens})
+            write_json(self.folder / DISTILLED, {"questions": done.questions, "tokens": done.tokens})
 
     def _own_states(self, number: int, student: Student) -> list[Question]:
         """Lets the student play episodes, and searches the states that it meets."""

@@ -92,6 +92,12 @@ def test_a_sweep_gives_each_run_a_process(pipeline, monkeypatch):
     assert result.exit_code == 3  # a run that failed ends the sweep
 
 
+def test_several_runs_are_not_launched_as_one(pipeline, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    result = call("run", "task=queueing", "seed=0,1,2")
+    assert result.exit_code == 2 and "accelerate launch takes one run, not 3" in result.stderr
+
+
 @pytest.mark.parametrize(
     "arguments",
     [("run", "resume=outputs/queueing/one"), ("evaluate", "outputs/queueing/one"), ("report", ".")],

@@ -21,3 +21,10 @@ def test_one_card_is_used_and_several_are_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     with pytest.raises(InputError, match="device=auto: 4 graphics cards are seen, and one is used"):
         chosen_device("auto")
+
+
+def test_launched_processes_share_several_cards(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    assert chosen_device("auto") == "cuda"

@@ -93,6 +93,29 @@ def test_a_run_leaves_every_file(finished):
     assert [name for name in FILES if not (finished / name).is_file()] == []
 
 
+def test_launched_in_two_processes_it_trains_as_in_one(finished, tiny_folder, tmp_path):
+    launch = "launch --multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no --dynamo_backend no"
+    what = [*SMALL, f"student.name={tiny_folder}", f"output={tmp_path / 'run'}", "device=cpu"]
+    accelerate = [sys.executable, "-m", "accelerate.commands.accelerate_cli", *launch.split()]
+    done = subprocess.run(
+        [*accelerate, "-m", "simdistill", "run", *what], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert [name for name in FILES if not (tmp_path / "run" / name).is_file()] == []
+    one, two = read_lines(finished / "metrics.jsonl"), read_lines(tmp_path / "run" / "metrics.jsonl")
+    # The same questions in every step, packed by two, so that more tokens are computed.
+    assert all(ours["tokens"] > alone["tokens"] for ours, alone in zip(two, one, strict=True))
+    for ours, alone in zip(two, one, strict=True):
+        assert ours | {"tokens": 0} == pytest.approx(alone | {"tokens": 0}, rel=1e-4)
+
+
+def test_a_batch_that_processes_cannot_share_is_refused(tiny_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    method = SimDistill(small(tiny_folder, tmp_path), tmp_path)
+    with pytest.raises(InputError, match="a batch of 8 can't be divided among 3 processes"):
+        method.prepare()
+
+
 def test_metrics_hold_what_is_promised(finished):
     metrics = read_json(finished / "metrics.json")
     settings = {"default", "in_distribution", "out_of_distribution"}

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from transformers import TrainerCallback
 
+from simdistill import launched
 from simdistill.distill.clock import Clock
 from simdistill.distill.schedule import Schedule
 from simdistill.distill.trainers import MetricsWriter, RoundResult
@@ -93,6 +94,8 @@ class Method:
             InputError: If something is missing or doesn't fit.
         """
         student_base(self.config.student)
+        for number in range(len(self.stages)):
+            self.schedule(number)
         if self.config.distill.grpo.vllm:
             _check_vllm(self.device)
 
@@ -127,6 +130,13 @@ class Method:
         ]
         return Distilled(sum(r.questions for r in results), sum(r.tokens for r in results))
 
+    def assist(self) -> None:
+        """Trains in the stages that aren't finished, in a process beside the first one."""
+        for number in range(len(self.stages)):
+            if not self._done(number).exists():
+                launched.meet(self.device)
+                self.train(number, self._student(number), self._questions(number), [])
+
     def adapter(self, number: int | None = None) -> Path:
         """Returns the folder of a stage's adapter, by default the last one's."""
         return self.training / f"adapter-{len(self.stages) - 1 if number is None else number}"
@@ -140,22 +150,15 @@ class Method:
         progress: Progress,
         clock: Clock,
     ) -> RoundResult:
-        done = self.training / f"round-{number}.json"
+        done = self._done(number)
         if done.exists():
             return RoundResult(**read_json(done))
         release_memory()
-        questions = self._questions(number, collect)
+        self._collect(number, collect)
+        questions = self._questions(number)
         release_memory()
-        student_config, lora = self.config.student, self.config.student.lora
-        student = Student.for_training(
-            student_base(student_config),
-            Lora(lora.r, lora.alpha, _frozen(lora.targets), _layers(student_config)),
-            self.config.seed,
-            self.adapter(number - 1) if number else None,
-            self.dtype,
-            self.device,
-        )
-        earlier = [RoundResult(**read_json(self.training / f"round-{n}.json")) for n in range(number)]
+        student = self._student(number)
+        earlier = [RoundResult(**read_json(self._done(n))) for n in range(number)]
         writer = MetricsWriter(
             self.folder / "metrics.jsonl",
             self.stages[number].batch_size,
@@ -165,10 +168,25 @@ class Method:
         )
         every = self.config.distill.tune_steps
         watch = Watch(student, tune, every, self.dtype, writer, clock, self.stages[number].title, progress)
+        launched.meet(self.device)
         result = self.train(number, student, questions, [writer, watch])
         student.save_adapter(self.adapter(number), card)
         write_json(done, asdict(result))
         return result
+
+    def _done(self, number: int) -> Path:
+        return self.training / f"round-{number}.json"
+
+    def _student(self, number: int) -> Student:
+        student, lora = self.config.student, self.config.student.lora
+        return Student.for_training(
+            student_base(student),
+            Lora(lora.r, lora.alpha, _frozen(lora.targets), _layers(student)),
+            self.config.seed,
+            self.adapter(number - 1) if number else None,
+            self.dtype,
+            self.device,
+        )
 
     @property
     def device(self) -> str:
@@ -203,7 +221,17 @@ class Method:
             resume=True,
         )
 
-    def _questions(self, number: int, collect: Collect) -> list[Question]:
+    def _collect(self, number: int, collect: Collect) -> None:
+        """Writes down a stage's questions on the student's own states, if they aren't yet."""
+        own, path = self.stages[number].own_states, self._own(number)
+        if own and not path.exists():
+            student = Student.load(student_base(self.config.student), self.adapter(number - 1), self.device)
+            save(collect(number, student)[:own], path)
+
+    def _own(self, number: int) -> Path:
+        return self.training / f"questions-{number}.parquet"
+
+    def _questions(self, number: int) -> list[Question]:
         stage = self.stages[number]
         path = self.training / "questions-0.parquet"
         asked = [
@@ -212,12 +240,7 @@ class Method:
             if place in stage.taught and (stage.forecasts or question.kind == "decision")
         ]
         if stage.own_states:
-            path = self.training / f"questions-{number}.parquet"
-            if not path.exists():
-                student = Student.load(
-                    student_base(self.config.student), self.adapter(number - 1), self.device
-                )
-                save(collect(number, student)[: stage.own_states], path)
+            path = self._own(number)
             asked = mixed(apart(load(path)), asked)
         _check(asked, path)
         return asked

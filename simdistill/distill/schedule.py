@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 from transformers import PrinterCallback, Trainer
 from transformers.trainer_utils import TrainOutput
 
+from simdistill import launched
 from simdistill.errors import InputError
 from simdistill.machine import quiet
 
@@ -24,7 +25,7 @@ class Schedule:
         learning_rate: At the first step after the warm-up.
         end_learning_rate: After the last step; below `learning_rate`.
         warmup_steps: Optimizer steps; 0 in a stage that goes on from another.
-        batch_size: Rows of one forward pass.
+        batch_size: Rows of one forward pass, over all processes.
         output_dir: Folder of the stage's checkpoints.
         seed: Of whatever a trainer or model draws.
         checkpoint_steps: Optimizer steps between checkpoints; 0 for none.
@@ -32,6 +33,9 @@ class Schedule:
         bf16: bfloat16 autocast.
         device: Where the model is, "cpu" or "cuda".
         resume: Go on from the last complete checkpoint, if there is one. Others are removed.
+
+    Raises:
+        InputError: The rows of a pass can't be divided among the processes.
     """
 
     learning_rate: float
@@ -46,12 +50,20 @@ class Schedule:
     device: str = "cpu"
     resume: bool = False
 
+    def __post_init__(self):
+        if self.batch_size % launched.processes():
+            raise InputError(
+                f"a batch of {self.batch_size} can't be divided among {launched.processes()} processes; "
+                "change distill.batch_size (distill.grpo.prompts, distill.opd.prompts) or --num_processes"
+            )
+
     def arguments(self) -> dict[str, Any]:
         """Arguments of a trainer's configuration; defaults that suit large models only are replaced."""
         return {
             "output_dir": str(self.output_dir),
             "num_train_epochs": 1,
-            "per_device_train_batch_size": self.batch_size,
+            "per_device_train_batch_size": self.batch_size // launched.processes(),
+            "ddp_find_unused_parameters": False,
             "gradient_accumulation_steps": self.accumulation,
             "learning_rate": self.learning_rate,
             "lr_scheduler_type": "polynomial",
@@ -82,7 +94,8 @@ class Schedule:
             InputError: A checkpoint can't be written.
         """
         checkpoint = last_checkpoint(self.output_dir) if self.resume else None
-        _remove_checkpoints(self.output_dir, but=checkpoint)
+        if launched.is_first():
+            _remove_checkpoints(self.output_dir, but=checkpoint)
         trainer.remove_callback(PrinterCallback)
         try:
             with quiet():

@@ -142,7 +142,8 @@ class SimulatorTrainer(WithoutCard, SFTTrainer):
 
     Metrics in the log are means over questions of the unweighted terms, and `agreement`, the share of
     questions on which the student's best choice is the teacher's. `imitation_gradient` and so on are the
-    lengths of these means' gradients in the log-probabilities of all questions' choices.
+    lengths of these means' gradients in the log-probabilities of all questions' choices. All processes'
+    questions count.
 
     Args:
         weights: Weights of the loss's terms.
@@ -186,10 +187,14 @@ class SimulatorTrainer(WithoutCard, SFTTrainer):
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Adds the terms' means over the questions since the last log."""
         if self._questions:
-            logs |= {name: float(total) / self._questions for name, total in self._sums.items()}
+            found = [*self._sums.values(), *self._squares.values()]
+            count = torch.tensor(self._questions, device=found[0].device, dtype=found[0].dtype)
+            totals = torch.as_tensor(self.accelerator.reduce(torch.stack([count, *found]), "sum")).tolist()
+            questions, totals = totals[0], totals[1:]
+            names = [*self._sums, *(f"{name}_gradient" for name in self._squares)]
             logs |= {
-                f"{name}_gradient": math.sqrt(square) / self._questions
-                for name, square in self._squares.items()
+                name: (math.sqrt(total) if name.endswith("_gradient") else total) / questions
+                for name, total in zip(names, totals, strict=True)
             }
         self._forget()
         super().log(logs, start_time)

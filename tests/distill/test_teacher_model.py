@@ -264,7 +264,7 @@ def test_a_method_trains_a_pruned_student(method, tiny_folder, deep_folder, tmp_
     config = configured(deep_folder, method, "student.layers=3", f"teacher.model={deep_folder}")
     made = registry.load("methods", method)(config, tmp_path)
     made.prepare()
-    made.training.mkdir()
+    made.training.mkdir(exist_ok=True)
     save(questions(16), made.training / "questions-0.parquet")
     done = made(questions(4), lambda number, student: [], "# Card", lambda *shown: None)
     rounds = [read_json(path)["questions"] for path in sorted(made.training.glob("round-*.json"))]

@@ -51,6 +51,7 @@ class Hidden(KD):
     """Forward KL to soft targets, and the hidden states of a teacher language model."""
 
     def prepare(self) -> None:
+        super().prepare()
         teacher_model(self.config, Student.load(student_base(self.config.student)))
 
     def train(
@@ -150,15 +151,17 @@ class HiddenTrainer(SimulatorTrainer):
         projection = list(self.matching.parameters())
         if projection:
             optimizer.add_param_group({"params": projection, "weight_decay": 0.0})
-            # The trainer forgets gradients of its own model's weights alone.
+            # The trainer averages over processes, and forgets, gradients of its own model's weights alone.
+            optimizer.register_step_pre_hook(lambda *_: self._average_over_processes(projection))
             optimizer.register_step_post_hook(lambda *_: self.matching.zero_grad())
         return optimizer
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """Saves the adapter, and beside it the projection and the weight."""
         super().save_model(output_dir, _internal_call)
-        folder = Path(output_dir or str(self.args.output_dir))
-        save_file(self.matching.state_dict(), folder / MATCHING_FILE)
+        if self.args.should_save:
+            folder = Path(output_dir or str(self.args.output_dir))
+            save_file(self.matching.state_dict(), folder / MATCHING_FILE)
 
     def _load_matching(self, checkpoint: Path) -> None:
         path = checkpoint / MATCHING_FILE
@@ -168,6 +171,10 @@ class HiddenTrainer(SimulatorTrainer):
             raise InputError(
                 f"{path} can't be read: {error}. Remove {checkpoint} and resume: training then begins anew."
             ) from error
+
+    def _average_over_processes(self, weights: Sequence[torch.nn.Parameter]) -> None:
+        for weight in weights:
+            weight.grad = torch.as_tensor(self.accelerator.reduce(weight.grad, "mean"))
 
     def _distance(self, inputs: dict, outputs) -> torch.Tensor:
         with torch.no_grad():
@@ -182,7 +189,8 @@ class HiddenTrainer(SimulatorTrainer):
 
     def _calibrate(self) -> None:
         """Sets the weight from gradients on the first batches."""
-        size = self.args.per_device_train_batch_size
+        processes = self.accelerator.num_processes
+        size = self.args.per_device_train_batch_size * processes
         model: Any = self.model
         trained = [weight for weight in model.parameters() if weight.requires_grad]
         rows: list[dict] = self.train_dataset.to_list()[: CALIBRATION_BATCHES * size]  # type: ignore[union-attr]
@@ -194,7 +202,7 @@ class HiddenTrainer(SimulatorTrainer):
             with self.compute_loss_context_manager():
                 loss, outputs = super().compute_loss(model, inputs, True)
                 distance = self._distance(inputs, outputs)
-            exact += _length(loss, trained)
+            exact += _length(loss, trained) / processes
             hidden += _length(distance, trained)
         self._forget()
         if hidden == 0.0:

@@ -30,6 +30,7 @@ class OPD(KD):
     """KD, then reverse KL to a teacher language model on sampled answers, with TRL's own trainer."""
 
     def prepare(self) -> None:
+        super().prepare()
         student = Student.load(student_base(self.config.student))
         check_same_logits(student, teacher_model(self.config, student))
 

@@ -82,7 +82,7 @@ def main() -> None:
     arguments = parser.parse_args()
     common, folder = ["task=queueing", *arguments.overrides], arguments.folder
     expert = finished(folder / "expert", common)
-    teacher = f"teacher.model={exported(folder / 'expert').resolve()}"
+    teacher = f"teacher.model={exported(folder / 'expert')}"
     gathered = rows("expert", expert, expert, f"simdistill run {' '.join(common)}")
     for layers in arguments.layers:
         what = [*common, *STUDENT, f"method={arguments.method}", f"student.layers={layers}", teacher]

@@ -91,8 +91,8 @@ def _go(record: Record, console: Console, again: bool = False) -> Path:
             if not (record.folder / "environment.json").exists():
                 write_json(record.folder / "environment.json", environment())
             taught = Run(record, for_training(config), training(compute), progress)
-            taught.prepare()
             with without_tests():
+                taught.prepare()
                 taught.teach()
                 taught.distil()
             Run(record, config, compute, progress).examine(again)

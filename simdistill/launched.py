@@ -4,6 +4,7 @@ import os
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
@@ -44,12 +45,10 @@ def agreed(folder: Path | None, device: str) -> Path:
         folder: Of which the others' doesn't matter.
         device: Where they train, "cpu" or "cuda".
     """
-    told: list[Path | None] = [folder]
+    told: list[Any] = [folder]
     if processes() > 1:
         _state(device)
         broadcast_object_list(told)
-    if told[0] is None:
-        raise ValueError("the first process has no folder")
     return told[0]
 
 

@@ -1,6 +1,8 @@
 """Methods that learn from a language model: what they compute, what they train, what they refuse."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -203,6 +205,20 @@ def test_hidden_resumed_equals_uninterrupted(tiny_folder, wide_folder, tmp_path)
     ]
     assert torch.equal(kept[0]["projection.weight"], kept[1]["projection.weight"])
     assert not torch.equal(kept[0]["projection.weight"], torch.eye(96, 64))
+
+
+def test_launched_processes_learn_one_projection(tiny_folder, wide_folder, tmp_path):
+    train(learner(tiny_folder), Student.load(wide_folder), 16, tmp_path / "alone")
+    alone = load_file(tmp_path / "alone/checkpoints/checkpoint-2/matching.safetensors")
+    script = Path(__file__).with_name("launched_hidden.py")
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    what = [str(part) for part in (script, tiny_folder, wide_folder, tmp_path)]
+    done = subprocess.run([*torchrun, *what], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    first, second = (torch.load(tmp_path / f"{name}.pt") for name in ("first", "second"))
+    assert torch.equal(first["projection.weight"], second["projection.weight"])
+    assert not torch.equal(first["projection.weight"], torch.eye(96, 64))
+    assert first["weight"] == second["weight"] == pytest.approx(float(alone["weight"]), rel=1e-5)
 
 
 def test_a_checkpoint_without_its_projection_is_told(tiny_folder, wide_folder, tmp_path):

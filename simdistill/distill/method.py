@@ -95,7 +95,7 @@ class Method:
         """
         student_base(self.config.student)
         for number in range(len(self.stages)):
-            self.schedule(number)
+            self.schedule(number)  # refuses a batch that processes can't share
         if self.config.distill.grpo.vllm:
             _check_vllm(self.device)
 

@@ -1,5 +1,6 @@
 """One run in several processes, begun by `accelerate launch`: the first one runs, the others train along."""
 
+import atexit
 import os
 from datetime import timedelta
 from functools import cache
@@ -54,4 +55,7 @@ def agreed(folder: Path | None, device: str) -> Path:
 
 @cache
 def _state(device: str) -> PartialState:
-    return PartialState(cpu=device == "cpu", timeout=PATIENCE)
+    state = PartialState(cpu=device == "cpu", timeout=PATIENCE)
+    # A process group that outlives the interpreter's shutdown can abort the process.
+    atexit.register(state.destroy_process_group)
+    return state

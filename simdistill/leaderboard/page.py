@@ -1,6 +1,8 @@
 """A board for readers: a table on the terminal, and one self-contained HTML page."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,35 @@ MARKERS = "osD^vP"
 """Tell tasks from each other in a figure whose colours tell methods."""
 
 
+@dataclass(frozen=True)
+class Look:
+    """How a method is drawn.
+
+    Attributes:
+        colour: Of its lines and markers.
+        filled: Whether they are solid and filled, or dashed and hollow.
+    """
+
+    colour: str
+    filled: bool
+
+    @property
+    def line(self) -> str:
+        """Matplotlib's name of the line."""
+        return "-" if self.filled else "--"
+
+    @property
+    def face(self) -> str:
+        """What is inside a marker."""
+        return self.colour if self.filled else "none"
+
+    @property
+    def css(self) -> str:
+        """The legend's dot."""
+        variable = f"var(--{VARIABLES[self.colour]})"
+        return f"background: {variable}" if self.filled else f"border: 2px solid {variable}"
+
+
 def write_page(board: Mapping[str, Any], folder: Path) -> Path:
     """Writes `leaderboard.html` into a folder and returns its path.
 
@@ -31,7 +62,7 @@ def write_page(board: Mapping[str, Any], folder: Path) -> Path:
     """
     pages = templates(Path(__file__).parent)
     pages.filters.update(over=over, plain=plain, share=share)
-    colours = _colours(board)
+    looks = _looks(board)
     path = folder / FILE
     page = pages.get_template("leaderboard.html.j2").render(
         board=board,
@@ -39,10 +70,10 @@ def write_page(board: Mapping[str, Any], folder: Path) -> Path:
         compared=COMPARED,
         anchors=ANCHORS,
         run=sum(cell["run"] for cell in board["cells"]),
-        colours={method: f"var(--{VARIABLES[colour]})" for method, colour in colours.items()},
-        profiles=[(setting, _profile(board, setting, colours)) for setting in COMPARED],
-        quality=_quality(board, colours),
-        learning={task: _learning(task, entry["methods"], colours) for task, entry in board["tasks"].items()},
+        looks=looks,
+        profiles=[(setting, _profile(board, setting, looks)) for setting in COMPARED],
+        quality=_quality(board, looks),
+        learning={task: _learning(task, entry["methods"], looks) for task, entry in board["tasks"].items()},
         markers=dict(zip(board["tasks"], MARKERS, strict=False)),
     )
     write_text(path, page)
@@ -94,26 +125,27 @@ def plain(entry: Mapping[str, Any] | None) -> str:
     return formats.NOTHING if entry is None else formats.number(entry["mean"])
 
 
-def _colours(board: Mapping[str, Any]) -> dict[str, str]:
-    methods = list(board["overall"])
-    return {method: CHOICE_COLOURS[place % len(CHOICE_COLOURS)] for place, method in enumerate(methods)}
+def _looks(board: Mapping[str, Any]) -> dict[str, Look]:
+    known = cycle([Look(colour, filled) for filled in (True, False) for colour in CHOICE_COLOURS])
+    return dict(zip(board["overall"], known, strict=False))
 
 
-def _profile(board: Mapping[str, Any], setting: str, colours: Mapping[str, str]) -> Markup:
+def _profile(board: Mapping[str, Any], setting: str, looks: Mapping[str, Look]) -> Markup:
     """Share of runs within each distance from the reference."""
     thresholds, lines = board["profile"]["thresholds"], board["profile"][setting]
 
     def draw(figure: Figure) -> None:
         axes = figure.add_axes((0.13, 0.2, 0.84, 0.74))
         for method, share_N in lines.items():
-            axes.step(thresholds, share_N, where="post", color=colours[method])
+            look = looks[method]
+            axes.step(thresholds, share_N, look.line, where="post", color=look.colour)
         axes.set(xlim=(0, thresholds[-1]), ylim=(0, 1.02), xlabel="at most so far over the reference")
         _percent(axes.xaxis, axes.yaxis)
 
     return svg(f"profile-{setting}", f"Performance profile, {formats.words(setting)}", 420, 260, draw)
 
 
-def _quality(board: Mapping[str, Any], colours: Mapping[str, str]) -> Markup:
+def _quality(board: Mapping[str, Any], looks: Mapping[str, Look]) -> Markup:
     """Cost over the reference in distribution against wall time; a colour a method, a shape a task."""
 
     def draw(figure: Figure) -> None:
@@ -122,8 +154,9 @@ def _quality(board: Mapping[str, Any], colours: Mapping[str, str]) -> Markup:
             for method, found in entry["methods"].items():
                 value = found and found["over_reference"]["in_distribution"]
                 if value and value["mean"] is not None:
-                    minutes = found["minutes"]["mean"]
-                    axes.plot([minutes], [value["mean"]], marker, color=colours[method], markersize=8)
+                    minutes, look = found["minutes"]["mean"], looks[method]
+                    style = {"color": look.colour, "markerfacecolor": look.face, "markersize": 8}
+                    axes.plot([minutes], [value["mean"]], marker, **style)
         axes.set(xlabel="minutes of wall time, from simulator to metrics", xlim=(0, None))
         axes.axhline(0, color=FAINT, linewidth=1.5)
         _percent(axes.yaxis)
@@ -131,7 +164,7 @@ def _quality(board: Mapping[str, Any], colours: Mapping[str, str]) -> Markup:
     return svg("quality", "Cost over the reference against wall time", 870, 300, draw)
 
 
-def _learning(task: str, methods: Mapping[str, Any], colours: Mapping[str, str]) -> Markup:
+def _learning(task: str, methods: Mapping[str, Any], looks: Mapping[str, Look]) -> Markup:
     """Regret on held-out questions over the heuristic's, against the time of distilling."""
 
     def draw(figure: Figure) -> None:
@@ -139,7 +172,7 @@ def _learning(task: str, methods: Mapping[str, Any], colours: Mapping[str, str])
         for method, found in methods.items():
             points = found["learning"]["points"] if found else []
             x, y = ([point[name] for point in points] for name in ("minutes", "regret"))
-            axes.plot(x, y, color=colours[method], marker=".")
+            axes.plot(x, y, looks[method].line, color=looks[method].colour, marker=".")
         axes.axhline(1, color=FAINT, linewidth=1.5)
         axes.set(xlabel="minutes of distilling", xlim=(0, None), ylim=(0, 3))
         _percent(axes.yaxis)

@@ -187,6 +187,7 @@ plan.train(made)
 if made.accelerator.is_main_process:
     here.torch.save(gradients.found, folder / "gradients.pt")
     write_json(folder / "log.json", made.state.log_history[0])
+made.accelerator.end_training()
 """
 
 

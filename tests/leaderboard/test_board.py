@@ -1,6 +1,7 @@
 """What a board says of results whose truth is known."""
 
 import json
+import re
 
 import pytest
 from rich.console import Console
@@ -167,3 +168,15 @@ def test_the_page_shows_what_the_board_says(protocol, results, metrics_of, tmp_p
     console = Console(record=True, width=150, quiet=False)
     show(found, console)
     assert "refused x/metrics.json" in console.export_text()
+
+
+def test_every_method_has_a_look_of_its_own(protocol, metrics_of, tmp_path):
+    methods = {f"method_{number}": {"seeds": 1} for number in range(12)}
+    many = protocol.model_validate(protocol.model_dump() | {"methods": methods})
+    page = write_page(board(many, [Result(c, metrics_of(c, 0.1)) for c in many.cells]), tmp_path).read_text()
+    dots = dict(re.findall(r'<th scope="row"><i style="([^"]+)"></i>(method_\d+)</th>', page))
+    assert len(dots) == 12 and set(dots.values()) == set(methods)
+    # Lines of the profile: a colour a pair of methods, one solid and one dashed.
+    profile = page[page.index("Performance profile") :].split("</svg>")[0]
+    drawn = re.findall(r"stroke-dasharray: [\d., ]+", profile)
+    assert len(drawn) == 6

@@ -27,6 +27,7 @@ from simdistill.errors import InputError
 from simdistill.files import read_json, read_lines
 from simdistill.machine import quiet
 from simdistill.questions import Question
+from simdistill.rewards import consistency
 from simdistill.settings import GrpoConfig
 from simdistill.students import Lora, Student
 
@@ -281,3 +282,33 @@ def test_batches_without_demonstrations_are_refused(shown, per_step, tiny_folder
     plan = schedule(tmp_path, batch_size=4, accumulation=2)
     with pytest.raises(InputError, match=f"{per_step} in a step: each of a step's 2 batches needs one"):
         trainer(student(tiny_folder), plan, replace(MIX, per_step=per_step), shown=shown)
+
+
+def test_answers_may_follow_free_text(tiny_folder, tmp_path):
+    """Reasons are imitated as the answers after them are, and samples have room for both."""
+    learner, rows = student(tiny_folder), asked(8)
+    told = [f"So many wait.\nAnswer: {question.answer}" for question in rows]
+    asked_for = [learner.tokenize(q.prompt, [text]) for q, text in zip(rows, told, strict=True)]
+    length = max(len(question.choice_ids[0]) for question in asked_for)
+    assert length > max(len(ids) for q in rows for ids in learner.tokenize(q.prompt, q.choices).choice_ids)
+    plan, heard = schedule(tmp_path, batch_size=4), []
+
+    def reward(completions, completion_ids, **columns) -> list[float | None]:
+        heard.extend(completion_ids)
+        return consistency(completions=completions, **columns)
+
+    with quiet():
+        given = sampling(learner, rows, 1.0, GrpoConfig(samples=2), plan) | {"reward_funcs": reward}
+        given["args"].max_completion_length = length
+        made = SimDistillTrainer(
+            demonstrations=[Demonstration(question, (1.0,)) for question in asked_for],
+            mix=Mix(policy=1.0, imitation=1.0, per_step=8),
+            model=learner.model,
+            processing_class=learner.tokenizer,
+            callbacks=[MetricsWriter(tmp_path / "metrics.jsonl", 8)],
+            **given,
+        )
+    plan.train(made)
+    losses = [row["imitation"] for row in read_lines(tmp_path / "metrics.jsonl")]
+    assert len(losses) == 4 and losses[-1] < losses[0] - 0.1
+    assert max(map(len, heard)) == length

@@ -187,7 +187,7 @@ class Run:
                 failures,
                 partial(self.progress, "hold out questions"),
             )
-            tune = self._questions(teacher, held_out, teacher.label(held_out), "tune", 0)
+            tune = self._questions(teacher, held_out, teacher.regression.label(held_out), "tune", 0)
             tune = self._answered(
                 model, tune[: config.distill.tune_questions], "let the teacher answer held-out questions"
             )
@@ -311,7 +311,7 @@ class Run:
                 self.training / f"own-states-{number}.json",
                 {"states": len(searched), "simulator_steps": steps},
             )
-            asked = self._questions(teacher, searched, teacher.label(searched), "train", number)
+            asked = self._questions(teacher, searched, teacher.regression.label(searched), "train", number)
             return self._answered(
                 self._language_model(),
                 asked[: config.distill.round_questions],

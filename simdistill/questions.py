@@ -14,7 +14,7 @@ from simdistill.files import replacing
 from simdistill.process import Forecast, Policy
 from simdistill.process.forecast import distribution
 from simdistill.process.whatif import Situation
-from simdistill.teachers.values import Labels, Searched, centred
+from simdistill.teachers.values import Labels, Searched
 
 FEATURES = Features(
     {
@@ -116,7 +116,6 @@ def decision_questions(
         demonstrated: A policy whose own choices are the answers; None for the choices of least cost.
     """
     names = labels.names
-    raw_SC, variance_SC = centred(searched, names)
     questions = []
     for row, item in enumerate(searched):
         situation = item.situation
@@ -138,8 +137,8 @@ def decision_questions(
                 answer=answer,
                 values=costs_C.tolist(),
                 standard_errors=labels.errors_SC[row, columns].tolist(),
-                raw_values=raw_SC[row, columns].tolist(),
-                raw_standard_errors=np.sqrt(variance_SC[row, columns]).tolist(),
+                raw_values=labels.simulated_SC[row, columns].tolist(),
+                raw_standard_errors=labels.simulated_errors_SC[row, columns].tolist(),
                 probabilities=None,
                 params=situation.params.model_dump_json(),
                 state=json.dumps(situation.state),

@@ -44,7 +44,8 @@ def searched(config):
 def questions(config, searched) -> list[Question]:
     costs_SC, variances_SC = centred(searched, ("A", "B"))
     values_SC = costs_SC - costs_SC.min(axis=1, keepdims=True)
-    labels = Labels(("A", "B"), values_SC, np.sqrt(variances_SC))
+    errors_SC = np.sqrt(variances_SC)
+    labels = Labels(("A", "B"), values_SC, errors_SC, costs_SC, errors_SC)
     return decision_questions(
         searched,
         labels,
@@ -72,7 +73,7 @@ def test_a_searched_state_is_asked_about(questions, searched):
 
 
 def test_a_policy_may_demonstrate_instead(config, searched):
-    labels = Labels(("A", "B"), np.zeros((len(searched), 2)), np.zeros((len(searched), 2)))
+    labels = Labels(("A", "B"), *[np.zeros((len(searched), 2))] * 4)
     asked = decision_questions(
         searched,
         labels,
@@ -91,7 +92,8 @@ def test_a_policy_may_demonstrate_instead(config, searched):
 def test_choices_that_are_not_legal_are_left_out(config, searched):
     names = ("B", "C", "A")
     costs_SC = np.array([[2.0, np.nan, 0.0]] * len(searched))
-    labels = Labels(names, costs_SC, np.array([[1.0, np.nan, 0.0]] * len(searched)))
+    errors_SC = np.array([[1.0, np.nan, 0.0]] * len(searched))
+    labels = Labels(names, costs_SC, errors_SC, costs_SC, errors_SC)
     (question, *_) = decision_questions(
         searched,
         labels,

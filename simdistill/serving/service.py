@@ -289,7 +289,7 @@ class Service:
 
     def _fitted(self, asked: Asked) -> dict:
         """Returns the fitted cost of each choice beyond the best one; null where the search tells nothing."""
-        network, unknown = self.teacher.network, dict.fromkeys(asked.choices)
+        network, unknown = self.teacher.regression.network, dict.fromkeys(asked.choices)
         if not network.knows(asked.state):
             return {"costs": unknown, "standard_errors": unknown}
         found = dict(zip(network.labels, network.costs([asked.state])[0].tolist(), strict=True))
@@ -298,9 +298,9 @@ class Service:
             return {"costs": unknown, "standard_errors": unknown}
         best = min(met, key=found.__getitem__)
         costs = {c: found[c] - found[best] if c in found else None for c in asked.choices}
-        if self.teacher.spread is None:
+        if self.teacher.regression.spread is None:
             return {"costs": costs, "standard_errors": unknown}
-        constant, share = self.teacher.spread
+        constant, share = self.teacher.regression.spread
         # As for the labels of training: the sum covers errors that are opposite.
         error = {choice: (constant + share * found[choice] ** 2) ** 0.5 for choice in met}
         errors = {choice: 0.0 if choice == best else error[choice] + error[best] for choice in met}

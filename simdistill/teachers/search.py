@@ -24,8 +24,7 @@ from simdistill.scenarios import begin, draw
 from simdistill.settings import TaskConfig, TeacherConfig
 from simdistill.statistics import Interval
 from simdistill.teachers.comparison import compare
-from simdistill.teachers.fitted import FittedPolicy
-from simdistill.teachers.values import Labels, Searched, Spread, centred, combine, denoise
+from simdistill.teachers.values import Labels, Regression, Searched, denoise
 
 GROUPS = 1_000_000
 """Room for the episodes of one search in the numbers of groups."""
@@ -66,26 +65,18 @@ class SearchTeacher:
 
     Attributes:
         policy: The best policy found, fast enough for rollouts.
-        network: The fit to the last search's values; the policy itself if the last generation stands.
-        spread: The fit's own error variance; None if it mends no values.
+        regression: The fit to the last search's values; its network is the policy itself if the last
+            generation stands.
         generations: What every generation brought.
         failures: Episodes that the process didn't survive.
         demonstrates: Whether its answers are the policy's own and not the best simulated choices.
     """
 
     policy: Policy
-    network: FittedPolicy
-    spread: Spread | None
+    regression: Regression
     generations: tuple[Generation, ...]
     failures: tuple[Failure, ...]
     demonstrates: bool = False
-
-    def label(self, searched: Sequence[Searched]) -> Labels:
-        """Mends the values of states that the fit hasn't seen."""
-        names = self.network.labels
-        costs_SC, variances_SC = centred(searched, names)
-        fitted_SC = self.network.costs([s.situation.state for s in searched])
-        return combine(names, costs_SC, variances_SC, fitted_SC, self.spread)
 
 
 @dataclass(frozen=True)
@@ -133,8 +124,9 @@ def improve(
             failures,
             partial(progress, f"search, generation {number} of {teacher.generations}"),
         )
-        network, labels, spread = denoise(searched, seed, number, teacher.folds, teacher.denoise)
-        network = replace(network, elsewhere=base)
+        regression, labels = denoise(searched, seed, number, teacher.folds, teacher.denoise)
+        regression = _elsewhere(regression, base)
+        network = regression.network
         improvement = compare(task, seed, number, (policy, network), teacher.compared_sets, compute)
         generations.append(
             Generation(
@@ -147,7 +139,7 @@ def improve(
             )
         )
         policy = network if generations[-1].accepted else policy
-    teacher_found = SearchTeacher(policy, network, spread, tuple(generations), tuple(failures))
+    teacher_found = SearchTeacher(policy, regression, tuple(generations), tuple(failures))
     return teacher_found, Lesson(searched, labels)
 
 
@@ -171,10 +163,15 @@ def demonstrate(
     failures: list[Failure] = []
     met = partial(progress, f"demonstrate {teacher.played}")
     searched = search(task, teacher, (seed, TRAIN), 1, teacher.scenarios, policy, compute, failures, met)
-    network, labels, spread = denoise(searched, seed, 1, teacher.folds, teacher.denoise)
-    network = replace(network, elsewhere=policy)
-    found = SearchTeacher(policy, network, spread, (), tuple(failures), demonstrates=True)
+    regression, labels = denoise(searched, seed, 1, teacher.folds, teacher.denoise)
+    regression = _elsewhere(regression, policy)
+    found = SearchTeacher(policy, regression, (), tuple(failures), demonstrates=True)
     return found, Lesson(searched, labels)
+
+
+def _elsewhere(regression: Regression, policy: Policy) -> Regression:
+    """Leaves states of another form to a policy."""
+    return replace(regression, network=replace(regression.network, elsewhere=policy))
 
 
 def search(

@@ -9,6 +9,7 @@ from simdistill.files import read_json, write_json
 from simdistill.statistics import Interval
 from simdistill.teachers.fitted import FittedPolicy
 from simdistill.teachers.search import Failure, Generation, SearchTeacher, base_policy
+from simdistill.teachers.values import Regression
 
 
 def save(teacher: SearchTeacher, path: Path, base: str) -> None:
@@ -19,8 +20,9 @@ def save(teacher: SearchTeacher, path: Path, base: str) -> None:
         {
             "base": base,
             "policy": _plain(policy) if isinstance(policy, FittedPolicy) else None,
-            "network": _plain(teacher.network),
-            "spread": teacher.spread,
+            "network": _plain(teacher.regression.network),
+            "noise": _plain(teacher.regression.noise) if teacher.regression.noise else None,
+            "spread": teacher.regression.spread,
             "demonstrates": teacher.demonstrates,
             "generations": [asdict(generation) for generation in teacher.generations],
             "failures": [asdict(failure) for failure in teacher.failures],
@@ -37,10 +39,14 @@ def load(path: Path, simulator: str) -> SearchTeacher:
         Generation(**{**generation, "improvement": Interval(**generation["improvement"])})
         for generation in plain["generations"]
     ]
+    regression = Regression(
+        replace(_fitted(plain["network"]), elsewhere=base),
+        _fitted(plain["noise"]) if plain["noise"] else None,
+        tuple(plain["spread"]) if plain["spread"] else None,
+    )
     return SearchTeacher(
         policy,
-        replace(_fitted(plain["network"]), elsewhere=base),
-        tuple(plain["spread"]) if plain["spread"] else None,
+        regression,
         tuple(generations),
         tuple(Failure(**failure) for failure in plain["failures"]),
         plain["demonstrates"],

@@ -4,7 +4,7 @@ Axes: S states, C choices, K futures, M networks.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import nnls
@@ -15,6 +15,8 @@ from simdistill.teachers.fitted import FittedPolicy, fit, precision
 
 DECAYS = (1.0, 3.0, 10.0)
 """Weight decays to choose from; strong, as the noise of a few futures exceeds the cost differences."""
+PRIOR_FUTURES = 10
+"""How many further futures a variance that was predicted from the state counts for."""
 
 Spread = tuple[float, float]
 """Error variance of a fit, as (constant, share of cost²)."""
@@ -43,16 +45,44 @@ class Labels:
         names: Labels of the choices, in the order of the columns.
         costs_SC: Cost of each choice minus the least one; NaN where it isn't legal.
         errors_SC: Standard error of each choice's cost difference to the least one.
+        simulated_SC: Simulated cost of each choice relative to the mean over choices.
+        simulated_errors_SC: Standard error of `simulated_SC`.
     """
 
     names: tuple[str, ...]
     costs_SC: np.ndarray
     errors_SC: np.ndarray
+    simulated_SC: np.ndarray
+    simulated_errors_SC: np.ndarray
+
+
+@dataclass(frozen=True)
+class Regression:
+    """What searched values come to on the numbers of the state.
+
+    Attributes:
+        network: The values.
+        noise: Logarithm of the variance of a simulated value; None where one future, which has none, was
+            simulated.
+        spread: The network's own error variance; None if it mends nothing.
+    """
+
+    network: FittedPolicy
+    noise: FittedPolicy | None
+    spread: Spread | None
+
+    def label(self, searched: Sequence[Searched]) -> Labels:
+        """Mends the values of states that the networks haven't seen."""
+        names, states = self.network.labels, [s.situation.state for s in searched]
+        costs_SC, variances_SC = centred(searched, names)
+        if self.noise is not None:
+            variances_SC = moderated(variances_SC, self.noise.costs(states), _futures(searched))
+        return combine(names, costs_SC, variances_SC, self.network.costs(states), self.spread)
 
 
 def denoise(
     searched: Sequence[Searched], seed: int, number: int, folds: int, mend: bool = True
-) -> tuple[FittedPolicy, Labels, Spread | None]:
+) -> tuple[Regression, Labels]:
     """Fits the values on the numbers of the state, and mends each state's own mean with the fit.
 
     The fit for a state comes from networks that haven't seen its scenario, or where there is one scenario
@@ -67,7 +97,7 @@ def denoise(
         mend: Whether the values are mended, or left as they were simulated.
 
     Returns:
-        The fitted policy, the values, and the fit's own error variance, None if the fit mends nothing.
+        The regression and the values.
     """
     labels = tuple(dict.fromkeys(choice for s in searched for choice in s.situation.choices))
     costs_SC, variances_SC = centred(searched, labels)
@@ -79,14 +109,22 @@ def denoise(
     train_MS = np.arange(folds)[:, None] != fold_S[None]
     first = int(generator((seed, TRAIN, PLAN, number)).integers(2**31))
     states = [s.situation.state for s in searched]
+
+    def unseen(network: FittedPolicy) -> np.ndarray:
+        return network.costs_of_each(states)[fold_S, np.arange(len(states))]
+
+    futures = _futures(searched)
+    noise = _noise(states, labels, variances_SC, train_MS, first) if futures > 1 else None
+    if noise is not None:
+        variances_SC = moderated(variances_SC, unseen(noise), futures)
     weights_SC = precision(costs_SC, variances_SC)
     fits = [fit(states, labels, costs_SC, weights_SC, train_MS, first, decay=decay) for decay in DECAYS]
-    unseen = [network.costs_of_each(states)[fold_S, np.arange(len(states))] for network in fits]
-    errors = [np.nansum(weights_SC * (costs_SC - fitted_SC) ** 2) for fitted_SC in unseen]
-    best = int(np.argmin(errors))
-    network, fitted_SC = fits[best], unseen[best]
+    errors = [np.nansum(weights_SC * (costs_SC - unseen(network)) ** 2) for network in fits]
+    network = fits[int(np.argmin(errors))]
+    fitted_SC = unseen(network)
     spread = _fit_error(costs_SC - fitted_SC, fitted_SC, variances_SC) if mend else None
-    return network, combine(labels, costs_SC, variances_SC, fitted_SC, spread), spread
+    labelled = combine(labels, costs_SC, variances_SC, fitted_SC, spread)
+    return Regression(network, noise, spread), labelled
 
 
 def centred(searched: Sequence[Searched], labels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -103,9 +141,23 @@ def centred(searched: Sequence[Searched], labels: Sequence[str]) -> tuple[np.nda
     if np.isnan(variances_SC).all():
         # One future tells no variance. What its costs vary over states bounds it, as signal comes on top.
         return costs_SC, np.where(np.isnan(costs_SC), np.nan, np.nanmean(costs_SC**2, axis=0))
-    # A handful of futures can agree by luck: a small variance is drawn half-way to the typical one.
-    typical = np.nanmedian(variances_SC)
-    return costs_SC, np.fmax(variances_SC, 0.5 * (variances_SC + typical))
+    return costs_SC, variances_SC
+
+
+def moderated(variances_SC: np.ndarray, noise_SC: np.ndarray, futures: int) -> np.ndarray:
+    """Returns the variances of few futures, moderated by what is usual in such states.
+
+    Where what is rare is dear, futures that had none of it show a low cost and a low variance at once:
+    weighed by their own variance alone they would count for more, and make the rare look cheaper than it is.
+    The average is the one of Smyth, Stat. Appl. Genet. Mol. Biol. 3(1), 2004, section 3.
+
+    Args:
+        variances_SC: Sampling variance of each cost, from its own futures.
+        noise_SC: Logarithm of the variance predicted for it, by networks that haven't seen it.
+        futures: Number of futures of each choice.
+    """
+    own = futures - 1
+    return (PRIOR_FUTURES * np.exp(noise_SC) + own * variances_SC) / (PRIOR_FUTURES + own)
 
 
 def combine(
@@ -129,7 +181,34 @@ def combine(
     best_S1 = variance_SC[rows, best_S][:, None]
     errors_SC = np.sqrt(variance_SC + best_S1 + 2 * np.sqrt(variance_SC * best_S1) / others_S1)
     errors_SC[rows, best_S] = 0.0
-    return Labels(tuple(names), mended_SC - mended_SC[rows, best_S][:, None], errors_SC)
+    relative_SC = mended_SC - mended_SC[rows, best_S][:, None]
+    return Labels(tuple(names), relative_SC, errors_SC, costs_SC, np.sqrt(variances_SC))
+
+
+def _futures(searched: Sequence[Searched]) -> int:
+    return searched[0].values.differences_CK.shape[1]
+
+
+def _noise(
+    states: Sequence[dict],
+    labels: Sequence[str],
+    variances_SC: np.ndarray,
+    train_MS: np.ndarray,
+    seed: int,
+) -> FittedPolicy:
+    """Fits the logarithm of the variances on the numbers of the state."""
+    legal_SC = np.isfinite(variances_SC)
+    # Futures that are all alike have no logarithm, and nearly alike a large one.
+    floor = 0.01 * float(np.mean(variances_SC[legal_SC])) or 1e-12
+    raised_SC = np.fmax(variances_SC, floor)
+    logs_SC = np.log(raised_SC)
+    logs_SC = np.where(legal_SC, logs_SC - logs_SC[legal_SC].mean(), np.nan)
+    network = fit(states, labels, logs_SC, legal_SC.astype(float), train_MS, seed)
+    # What logarithms average to is less than the average (Duan: Smearing estimate, JASA 78, 1983).
+    found_SC = np.exp(network.costs(states))
+    level = np.log(raised_SC[legal_SC].sum() / found_SC[legal_SC].sum())
+    *hidden, (weights, biases) = network.layers
+    return replace(network, layers=[*hidden, (weights, biases + level / network.scale)])
 
 
 def _fit_error(residual_SC: np.ndarray, fitted_SC: np.ndarray, variances_SC: np.ndarray) -> Spread:

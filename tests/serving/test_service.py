@@ -49,7 +49,8 @@ def test_costs_that_the_search_cannot_tell_are_null(server, monkeypatch):
     unknown = dict.fromkeys(choices)
     longer = Asked(STATE | {"jobs": [3, 1, 2]}, choices, 0, [])
     assert service._fitted(longer) == {"costs": unknown, "standard_errors": unknown}
-    monkeypatch.setattr(service, "teacher", replace(service.teacher, spread=None))
+    regression = replace(service.teacher.regression, spread=None)
+    monkeypatch.setattr(service, "teacher", replace(service.teacher, regression=regression))
     told = service._fitted(Asked(STATE, choices, 0, []))
     assert min(told["costs"].values()) == 0 and told["standard_errors"] == unknown
 

@@ -24,7 +24,7 @@ from simdistill.teachers.search import (
     search,
     teaching_episode,
 )
-from simdistill.teachers.values import DECAYS, Labels, Searched, centred, combine, denoise
+from simdistill.teachers.values import DECAYS, Labels, Searched, centred, combine, denoise, moderated
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -81,7 +81,7 @@ def test_a_generation_improves_on_its_base(improved):
     assert generation.improvement.high < 0
     # 5.413 for the base, 4.787 for an exact step of improvement.
     assert exact_cost(teacher.policy) < 5.2
-    assert teacher.policy is teacher.network
+    assert teacher.policy is teacher.regression.network
     assert generation.number == 1
     assert generation.states == 45 * 2 * 5
     assert generation.decisions > 450 * 8
@@ -100,9 +100,11 @@ def test_even_a_random_base_is_improved(even):
 
 def test_a_worse_policy_is_refused(small, monkeypatch):
     def perverse(*arguments):
-        network, labels, spread = denoise(*arguments)
+        regression, labels = denoise(*arguments)
+        network = regression.network
         weights, biases = network.layers[-1]
-        return replace(network, layers=[*network.layers[:-1], (-weights, -biases)]), labels, spread
+        reversed_network = replace(network, layers=[*network.layers[:-1], (-weights, -biases)])
+        return replace(regression, network=reversed_network), labels
 
     monkeypatch.setattr(module, "denoise", perverse)
     config = small.teacher.model_copy(update={"scenarios": 15})
@@ -110,7 +112,7 @@ def test_a_worse_policy_is_refused(small, monkeypatch):
     assert not teacher.generations[0].accepted
     assert teacher.generations[0].improvement.low > 0
     assert teacher.policy is join_shortest_queue
-    assert teacher.policy is not teacher.network
+    assert teacher.policy is not teacher.regression.network
 
 
 def test_comparison_is_paired(even):
@@ -279,7 +281,7 @@ def test_mended_values_are_nearer_to_the_truth_and_know_how_near():
         truth_S.append(0.3 * (jobs[1] - jobs[0]))
         differences_K = truth_S[-1] + random.normal(0.0, 4.0, 8)
         items.append(searched([[0.0] * 8, differences_K], group=number // 10, jobs=jobs.tolist()))
-    _, labels, _ = denoise(items, 0, 1, 5)
+    _, labels = denoise(items, 0, 1, 5)
     truth_S = np.array(truth_S)
     raw_S = np.array([item.values.mean_C[1] for item in items])
     mended_S = labels.costs_SC[:, 1] - labels.costs_SC[:, 0]
@@ -288,9 +290,9 @@ def test_mended_values_are_nearer_to_the_truth_and_know_how_near():
     def rms(values):
         return np.sqrt(np.mean(values**2))
 
-    _, left, spread = denoise(items, 0, 1, 5, mend=False)
+    regression, left = denoise(items, 0, 1, 5, mend=False)
     np.testing.assert_allclose(left.costs_SC[:, 1] - left.costs_SC[:, 0], raw_S)
-    assert spread is None
+    assert regression.spread is None
     assert rms(mended_S - truth_S) < 0.6 * rms(raw_S - truth_S)
     assert 0.5 < rms((mended_S - truth_S) / errors_S) < 1.5
 
@@ -320,11 +322,53 @@ def test_one_future_of_each_state_is_mended_too():
     costs_SC, variances_SC = centred(items, ("A", "B"))
     assert (variances_SC == (costs_SC**2).mean(axis=0)).all()
     assert items[0].values.standard_error_C.tolist() == [0.0, np.inf]
-    _, labels, _ = denoise(items, 0, 1, 5)
+    _, labels = denoise(items, 0, 1, 5)
     mended_S = labels.costs_SC[:, 1] - labels.costs_SC[:, 0]
     raw_S = np.array([item.values.mean_C[1] for item in items])
     error, raw_error = (np.sqrt(np.mean((found - truth_S) ** 2)) for found in (mended_S, raw_S))
     assert error < 0.4 * raw_error and (labels.errors_SC.max(axis=1) > 0).all()
+
+
+def test_futures_without_what_is_rare_and_dear_do_not_count_for_more(monkeypatch):
+    """B saves 0.5 seventeen times out of twenty and costs 6 three times, so 0.475 on average."""
+    random = np.random.default_rng(0)
+    items = []
+    for number in range(600):
+        dear_K = random.random(4) < 0.15
+        differences_K = np.where(dear_K, 6.0, -0.5) + random.normal(0.0, 0.5, 4)
+        jobs = random.integers(0, 12, 2).tolist()
+        items.append(searched([[0.0] * 4, differences_K], group=number, jobs=jobs))
+    states = [item.situation.state for item in items]
+
+    def fitted() -> np.ndarray:
+        regression, _ = denoise(items, 0, 1, 5)
+        costs_SC = regression.network.costs(states)
+        return costs_SC[:, 1] - costs_SC[:, 0]
+
+    assert (fitted() > 0).mean() > 0.9
+    monkeypatch.setattr(values, "PRIOR_FUTURES", 0)  # by its own variance alone, every state
+    assert (fitted() < 0).mean() > 0.9
+
+
+def test_a_variance_is_drawn_to_what_is_usual_in_such_states():
+    own_SC, usual_SC = np.array([[0.0, 2.0]]), np.log([[1.0, 1.0]])
+    np.testing.assert_allclose(moderated(own_SC, usual_SC, 11), [[0.5, 1.5]])
+    np.testing.assert_allclose(moderated(own_SC, usual_SC, 10_001), own_SC, atol=2e-3)
+
+
+def test_the_usual_variance_is_that_of_the_futures():
+    random = np.random.default_rng(0)
+    items = []
+    for number in range(800):
+        jobs = random.integers(0, 12, 2)
+        differences_K = random.normal(0.0, 1.0 + jobs[0], 6)
+        items.append(searched([[0.0] * 6, differences_K], group=number, jobs=jobs.tolist()))
+    noise = denoise(items, 0, 1, 5)[0].noise
+    assert noise is not None
+    for longest in (0, 5, 11):
+        true = (1.0 + longest) ** 2 / 4 / 6  # of half the difference, over six futures
+        found = np.exp(noise.costs([{"jobs": [longest, other]} for other in range(12)]))
+        assert found.mean() == pytest.approx(true, rel=0.3)
 
 
 @pytest.mark.parametrize(("noise", "decay"), [(0.1, DECAYS[0]), (60.0, DECAYS[-1])])
@@ -339,7 +383,7 @@ def test_the_noisier_the_values_the_smoother_the_fit(noise, decay):
     with pytest.MonkeyPatch.context() as patch:
         for decays in (DECAYS, (decay,)):
             patch.setattr(values, "DECAYS", decays)
-            found[decays], _, _ = denoise(items, 0, 1, 5)
+            found[decays] = denoise(items, 0, 1, 5)[0].network
     states = [item.situation.state for item in items]
     np.testing.assert_array_equal(found[DECAYS].costs(states), found[decay,].costs(states))
 
@@ -361,8 +405,9 @@ def test_decisions_with_different_choices_are_fitted_together():
         )
         for n in range(24)
     ]
-    network, labels, spread = denoise(items, 0, 1, 3)
-    assert set(network.labels) == set(labels.names) == {"A", "B", "C"}
+    regression, labels = denoise(items, 0, 1, 3)
+    spread = regression.spread
+    assert set(regression.network.labels) == set(labels.names) == {"A", "B", "C"}
     assert (np.isfinite(labels.costs_SC).sum(axis=1) == 2).all()
     assert spread is not None and min(spread) >= 0
 
@@ -370,15 +415,15 @@ def test_decisions_with_different_choices_are_fitted_together():
 def test_one_surviving_episode_is_enough():
     random = np.random.default_rng(0)
     items = [searched([[0.0] * 4, random.normal(2.0, 1.0, 4)], jobs=(n, 1)) for n in range(12)]
-    network, labels, _ = denoise(items, 0, 1, 5)
-    assert np.isfinite(network.costs([{"jobs": [1, 1]}])).all()
+    regression, labels = denoise(items, 0, 1, 5)
+    assert np.isfinite(regression.network.costs([{"jobs": [1, 1]}])).all()
     assert np.isfinite(labels.costs_SC).all()
 
 
 def test_a_teacher_labels_states_it_has_not_seen(small, improved):
     teacher, _ = improved
     items = search(small.task, tiny(small), (0, TUNE), 0, 4, teacher.policy, map, [], silent)
-    labels = teacher.label(items)
+    labels = teacher.regression.label(items)
     assert isinstance(labels, Labels)
     assert labels.costs_SC.shape == (12, 2)
     assert (labels.costs_SC.min(axis=1) == 0).all()

@@ -185,6 +185,10 @@ class TeacherConfig(_Config):
         default=5, ge=2, description="cross-fitting folds of the regression that denoises values"
     )
     denoise: bool = Field(default=True, description="whether that regression mends taught values")
+    moderate: bool = Field(
+        default=True,
+        description="whether the variance of a state's few futures is drawn to what is usual in such states",
+    )
     compared_sets: int = Field(
         default=40,
         ge=2,
@@ -255,6 +259,12 @@ class GrpoConfig(_Config):
     questions: Count = Field(default=480, description="questions answered, each by `samples` answers")
     prompts: Count = Field(default=8, description="questions in a step")
     samples: int = Field(default=8, ge=2, description="answers sampled for a question")
+    answer_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        description="tokens that a sampled answer may have, never fewer than the longest choice needs; null: "
+        "just those. More lets a student reason before 'Answer:'; GRPO's loss is divided by it",
+    )
     vllm: bool = Field(
         default=False,
         description="sample with vLLM beside the trainer, on a graphics card; needs simdistill[vllm]",

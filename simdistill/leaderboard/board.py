@@ -20,6 +20,20 @@ from simdistill.process.streams import generator
 SETTINGS = ("default", "in_distribution", "out_of_distribution")
 COMPARED = SETTINGS[1:]
 THRESHOLDS = [round(0.005 * step, 3) for step in range(101)]
+BY_SETTING = ("heuristic_gap_closed", "over_teacher", "regret_per_decision")
+"""Measures of `metrics.json` that there are in every setting."""
+MEASURES: dict[str, tuple[str, ...]] = {
+    "forecast_skill": ("forecasts", "skill", "mean"),
+    "valid_answers": ("valid_answers",),
+    "questions": ("questions",),
+    "tokens_trained": ("tokens", "trained"),
+    "decisions_per_second": ("decisions_per_second",),
+    "parameters_trained": ("parameters", "trained"),
+    "parameters": ("parameters", "all"),
+}
+"""Of the others those that are a number of `metrics.json`, and where."""
+TOGETHER = ("heuristic_gap_closed", "over_teacher")
+"""Of the former, those that are shares, so that tasks can be averaged."""
 ANCHORS = ("untuned", "random", "heuristic", "teacher", "optimum")
 
 Runs = dict[str, dict[str, dict[int, Result]]]
@@ -38,19 +52,23 @@ def board(protocol: Protocol, results: Sequence[Result], refused: Sequence[Refus
     for result in results:
         runs[result.cell.task][result.cell.method][result.cell.seed] = result
     done = {result.cell for result in results}
-    comparisons = _comparisons(runs, protocol)
     return {
         "protocol": {
             name: getattr(protocol, name) for name in ("version", "description", "questions", "states")
         },
         "cells": [{**cell._asdict(), "run": cell in done} for cell in protocol.cells],
         "tasks": {task: _task(methods) for task, methods in runs.items()},
-        "comparisons": comparisons,
+        "comparisons": [
+            row
+            for first, second in combinations(protocol.methods, 2)
+            for row in compare.family(runs, first, second, COMPARED)
+        ],
         "differences": _differences(runs, protocol),
         "overall": {
             method: {setting: _overall(runs, method, setting) for setting in COMPARED}
             for method in protocol.methods
         },
+        "measures": {method: _measures(runs, method) for method in protocol.methods},
         "profile": {
             "thresholds": THRESHOLDS,
             **{
@@ -76,6 +94,28 @@ def _losses(runs: Runs, method: str, setting: str) -> list[np.ndarray]:
 def _overall(runs: Runs, method: str, setting: str) -> dict | None:
     found = _losses(runs, method, setting)
     return compare.aggregate(found, generator((0,))) if found else None
+
+
+def _measures(runs: Runs, method: str) -> dict[str, Any] | None:
+    """Returns what a method reached and spent besides, over tasks and seeds; None where it wasn't run."""
+    by_task = [[r.metrics for r in methods[method].values()] for methods in runs.values() if methods[method]]
+    if not by_task:
+        return None
+    found: dict[str, Any] = {
+        name: {
+            setting: _together([_values(metrics, name, setting, "mean") for metrics in by_task])
+            for setting in COMPARED
+        }
+        for name in TOGETHER
+    }
+    measured = [_measured(metrics) for metrics in by_task]
+    return found | {name: _together([values[name] for values in measured]) for name in measured[0]}
+
+
+def _together(values_TR: Sequence[Sequence[float]]) -> dict | None:
+    """Returns the mean over tasks; its interval resamples seeds, the other one tasks as well."""
+    known_TR = [np.array(values) for values in values_TR if values]
+    return compare.aggregate(known_TR, generator((0,)))["mean"] if known_TR else None
 
 
 def _task(methods: dict[str, dict[int, Result]]) -> dict:
@@ -107,46 +147,55 @@ def _over(entries: Sequence[Any], setting: str) -> dict | None:
     examined = [entry for entry in entries if entry["cost"][setting] is not None]
     overs = [entry["over_reference"][setting] for entry in examined]
     stable = [over["mean"] for over in overs if over is not None]
-    if not examined:
-        return None
-    return {**(compare.spread(stable) or {"mean": None, "ci95": None}), "unstable": len(overs) - len(stable)}
+    return _with_unstable(stable, len(overs) - len(stable))
 
 
 def _method(metrics: Sequence[Any]) -> dict | None:
     """Returns what a method reached and spent on one task, over seeds; None where it wasn't run."""
     if not metrics:
         return None
-
-    def each(key: str, *inner: str) -> dict | None:
-        values = metrics
-        for name in (key, *inner):
-            values = [value[name] for value in values if value is not None]
-        return compare.spread([float(value) for value in values if value is not None])
-
-    def settings(key: str) -> dict:
-        return {setting: each(key, setting, "mean") for setting in SETTINGS}
-
     students = [run["policies"]["student"] for run in metrics]
+    unstable = {setting: (_over(students, setting) or {"unstable": 0})["unstable"] for setting in SETTINGS}
     return {
         "seeds": sorted(run["seed"] for run in metrics),
         "over_reference": {setting: _over(students, setting) for setting in SETTINGS},
-        "over_teacher": settings("over_teacher"),
-        "heuristic_gap_closed": settings("heuristic_gap_closed"),
-        "regret_per_decision": settings("regret_per_decision"),
-        "forecast_skill": each("forecasts", "skill", "mean"),
-        "valid_answers": each("valid_answers"),
-        "questions": each("questions"),
-        "tokens_trained": each("tokens", "trained"),
-        "simulator_steps": compare.spread(
-            [run["simulator_steps"]["teach"] + run["simulator_steps"]["own_states"] for run in metrics]
-        ),
-        "minutes": compare.spread([sum(run["seconds"].values()) / 60 for run in metrics]),
-        "decisions_per_second": each("decisions_per_second"),
-        "parameters_trained": each("parameters", "trained"),
-        "parameters": each("parameters", "all"),
+        **{
+            name: {
+                setting: _with_unstable(_values(metrics, name, setting, "mean"), unstable[setting])
+                for setting in SETTINGS
+            }
+            for name in BY_SETTING
+        },
+        **{name: compare.spread(values) for name, values in _measured(metrics).items()},
         "learning": _learning(metrics),
         "commits": sorted({str(run["commit"]) for run in metrics}),
     }
+
+
+def _values(metrics: Sequence[Any], *path: str) -> list[float]:
+    """Returns what is at a path in the metrics of every run that has it (R)."""
+    values = metrics
+    for name in path:
+        values = [value[name] for value in values if value is not None]
+    return [float(value) for value in values if value is not None]
+
+
+def _measured(metrics: Sequence[Any]) -> dict[str, list[float]]:
+    """Returns the measures that are the same in every setting, of every run that has them (R)."""
+    steps = [run["simulator_steps"] for run in metrics]
+    return {
+        **{name: _values(metrics, *path) for name, path in MEASURES.items()},
+        "simulator_steps": [step["teach"] + step["own_states"] for step in steps],
+        "minutes": [sum(run["seconds"].values()) / 60 for run in metrics],
+    }
+
+
+def _with_unstable(values: Sequence[float], unstable: int) -> dict | None:
+    """Returns mean and interval of the stable runs, and how many aren't among them."""
+    found = compare.spread(values)
+    if found is None and not unstable:
+        return None
+    return {**(found or {"mean": None, "ci95": None}), "unstable": unstable}
 
 
 def _learning(metrics: Sequence[Any]) -> dict:
@@ -174,23 +223,6 @@ def _learning(metrics: Sequence[Any]) -> dict:
     }
 
 
-def _comparisons(runs: Runs, protocol: Protocol) -> list[dict]:
-    """Compares every two methods on every task; p-values are adjusted within each two methods."""
-    rows = []
-    for first, second in combinations(protocol.methods, 2):
-        family = [
-            {"first": first, "second": second, "task": task, "setting": setting, **found}
-            for task, methods in runs.items()
-            for setting in COMPARED
-            if (found := compare.on_task(methods, first, second, setting))
-        ]
-        adjusted = compare.holm([row["p"] for row in family])
-        rows += [
-            row | {"p_holm": p, "verdict": _verdict(row, p)} for row, p in zip(family, adjusted, strict=True)
-        ]
-    return rows
-
-
 def _differences(runs: Runs, protocol: Protocol) -> list[dict]:
     """Returns how much nearer the first of every two methods is over all tasks on which both were run."""
     rows = []
@@ -204,10 +236,3 @@ def _differences(runs: Runs, protocol: Protocol) -> list[dict]:
             found = compare.aggregate(found_TR, generator((0,)))
             rows.append({"first": first, "second": second, "setting": setting, **found})
     return rows
-
-
-def _verdict(row: dict, p: float | None) -> str:
-    """Returns whether the first method is better, worse, or whether it is a tie."""
-    if p is None:
-        return "unknown"
-    return compare.side(row["ci95"]) if p < compare.LEVEL else "tie"

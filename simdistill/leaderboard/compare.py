@@ -58,6 +58,36 @@ def on_task(runs: Mapping[str, Mapping[int, Result]], first: str, second: str, s
     return paired(first_R, second_R)
 
 
+def family(
+    runs: Mapping[str, Mapping[str, Mapping[int, Result]]], first: str, second: str, settings: Sequence[str]
+) -> list[dict]:
+    """Compares two methods on every task and in every setting that both were run in; see `paired`.
+
+    `p_holm` is adjusted for the number of these comparisons. `verdict` is whether the first method is better
+    or worse, a tie where `p_holm` isn't below `LEVEL`, and unknown for one seed.
+
+    Args:
+        runs: Results by task, method and seed.
+        first: A method.
+        second: Another one.
+        settings: Where they were examined.
+    """
+    rows = [
+        {"first": first, "second": second, "task": task, "setting": setting, **found}
+        for task, methods in runs.items()
+        for setting in settings
+        if (found := on_task(methods, first, second, setting))
+    ]
+    adjusted = holm([row["p"] for row in rows])
+    return [row | {"p_holm": p, "verdict": _verdict(row, p)} for row, p in zip(rows, adjusted, strict=True)]
+
+
+def _verdict(row: Mapping[str, Any], p: float | None) -> str:
+    if p is None:
+        return "unknown"
+    return side(row["ci95"]) if p < LEVEL else "tie"
+
+
 def spread(values: Sequence[float]) -> dict | None:
     """Returns mean and Student's 95% interval over seeds; no interval for one seed, None for none."""
     if not len(values):

@@ -1,6 +1,6 @@
 """A board for readers: a table on the terminal, and one self-contained HTML page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -61,7 +61,7 @@ def write_page(board: Mapping[str, Any], folder: Path) -> Path:
         folder: Where the page goes.
     """
     pages = templates(Path(__file__).parent)
-    pages.filters.update(over=over, plain=plain, share=share)
+    pages.filters.update(over=over, share=share, amount=amount, stable=stable)
     looks = _looks(board)
     path = folder / FILE
     page = pages.get_template("leaderboard.html.j2").render(
@@ -86,7 +86,7 @@ def show(board: Mapping[str, Any], console: Console) -> None:
     for task, entry in board["tasks"].items():
         for method, found in entry["methods"].items():
             cells = [over(found["over_reference"][s]) for s in SETTINGS] if found else ["not run", "", ""]
-            table.add_row(task, method, *cells, plain(found["minutes"]) if found else "")
+            table.add_row(task, method, *cells, amount(found["minutes"]) if found else "")
     console.print(table)
     for one in board["refused"]:
         console.print(f"refused {one['path']}: {one['reason']}", markup=False)
@@ -103,26 +103,35 @@ def show(board: Mapping[str, Any], console: Console) -> None:
 
 def over(entry: Mapping[str, Any] | None) -> str:
     """Cost over the reference with its interval; says how many runs are unstable."""
+    return stable(entry, as_share=True)
+
+
+def stable(entry: Mapping[str, Any] | None, as_share: bool) -> str:
+    """A measure of the stable runs with its interval, and how many runs aren't stable."""
     if entry is None:
         return formats.NOTHING
     unstable = entry.get("unstable") or 0
     if entry["mean"] is None:
         return "unstable"
-    return share(entry) + (f", {unstable} unstable" if unstable else "")
+    return (share(entry) if as_share else amount(entry)) + (f", {unstable} unstable" if unstable else "")
 
 
 def share(entry: Mapping[str, Any] | None) -> str:
     """A fraction as percent, with its interval."""
+    return _told(entry, formats.percent, as_percent=True)
+
+
+def amount(entry: Mapping[str, Any] | None) -> str:
+    """A number with its interval."""
+    return _told(entry, formats.number, as_percent=False)
+
+
+def _told(entry: Mapping[str, Any] | None, form: Callable[[float], str], as_percent: bool) -> str:
     found = estimate(entry)
     if found is None:
         return formats.NOTHING
-    interval = formats.interval(found, as_percent=True)
-    return formats.percent(found.mean) + (f" ({interval})" if interval else "")
-
-
-def plain(entry: Mapping[str, Any] | None) -> str:
-    """A mean without its interval."""
-    return formats.NOTHING if entry is None else formats.number(entry["mean"])
+    interval = formats.interval(found, as_percent)
+    return form(found.mean) + (f" ({interval})" if interval else "")
 
 
 def _looks(board: Mapping[str, Any]) -> dict[str, Look]:

@@ -124,7 +124,7 @@ def improve(
             failures,
             partial(progress, f"search, generation {number} of {teacher.generations}"),
         )
-        regression, labels = denoise(searched, seed, number, teacher.folds, teacher.denoise)
+        regression, labels = denoise(searched, seed, number, teacher.folds, teacher.denoise, teacher.moderate)
         regression = _elsewhere(regression, base)
         network = regression.network
         improvement = compare(task, seed, number, (policy, network), teacher.compared_sets, compute)
@@ -163,7 +163,7 @@ def demonstrate(
     failures: list[Failure] = []
     met = partial(progress, f"demonstrate {teacher.played}")
     searched = search(task, teacher, (seed, TRAIN), 1, teacher.scenarios, policy, compute, failures, met)
-    regression, labels = denoise(searched, seed, 1, teacher.folds, teacher.denoise)
+    regression, labels = denoise(searched, seed, 1, teacher.folds, teacher.denoise, teacher.moderate)
     regression = _elsewhere(regression, policy)
     found = SearchTeacher(policy, regression, (), tuple(failures), demonstrates=True)
     return found, Lesson(searched, labels)

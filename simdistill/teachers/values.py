@@ -62,8 +62,7 @@ class Regression:
 
     Attributes:
         network: The values.
-        noise: Logarithm of the variance of a simulated value; None where one future, which has none, was
-            simulated.
+        noise: Logarithm of the variance of a simulated value; None where variances aren't moderated.
         spread: The network's own error variance; None if it mends nothing.
     """
 
@@ -75,13 +74,18 @@ class Regression:
         """Mends the values of states that the networks haven't seen."""
         names, states = self.network.labels, [s.situation.state for s in searched]
         costs_SC, variances_SC = centred(searched, names)
-        if self.noise is not None:
-            variances_SC = moderated(variances_SC, self.noise.costs(states), _futures(searched))
+        noise_SC = None if self.noise is None else self.noise.costs(states)
+        variances_SC = steadied(variances_SC, noise_SC, _futures(searched))
         return combine(names, costs_SC, variances_SC, self.network.costs(states), self.spread)
 
 
 def denoise(
-    searched: Sequence[Searched], seed: int, number: int, folds: int, mend: bool = True
+    searched: Sequence[Searched],
+    seed: int,
+    number: int,
+    folds: int,
+    mend: bool = True,
+    moderate: bool = True,
 ) -> tuple[Regression, Labels]:
     """Fits the values on the numbers of the state, and mends each state's own mean with the fit.
 
@@ -95,6 +99,7 @@ def denoise(
         number: Distinguishes several fits.
         folds: Of the cross-fitting.
         mend: Whether the values are mended, or left as they were simulated.
+        moderate: Whether variances are moderated by what is usual in such states, if there are any.
 
     Returns:
         The regression and the values.
@@ -114,9 +119,8 @@ def denoise(
         return network.costs_of_each(states)[fold_S, np.arange(len(states))]
 
     futures = _futures(searched)
-    noise = _noise(states, labels, variances_SC, train_MS, first) if futures > 1 else None
-    if noise is not None:
-        variances_SC = moderated(variances_SC, unseen(noise), futures)
+    noise = _noise(states, labels, variances_SC, train_MS, first) if moderate and futures > 1 else None
+    variances_SC = steadied(variances_SC, None if noise is None else unseen(noise), futures)
     weights_SC = precision(costs_SC, variances_SC)
     fits = [fit(states, labels, costs_SC, weights_SC, train_MS, first, decay=decay) for decay in DECAYS]
     errors = [np.nansum(weights_SC * (costs_SC - unseen(network)) ** 2) for network in fits]
@@ -144,18 +148,23 @@ def centred(searched: Sequence[Searched], labels: Sequence[str]) -> tuple[np.nda
     return costs_SC, variances_SC
 
 
-def moderated(variances_SC: np.ndarray, noise_SC: np.ndarray, futures: int) -> np.ndarray:
-    """Returns the variances of few futures, moderated by what is usual in such states.
+def steadied(variances_SC: np.ndarray, noise_SC: np.ndarray | None, futures: int) -> np.ndarray:
+    """Returns variances of a handful of futures, which can agree by luck, as they can be weighed by.
 
     Where what is rare is dear, futures that had none of it show a low cost and a low variance at once:
-    weighed by their own variance alone they would count for more, and make the rare look cheaper than it is.
-    The average is the one of Smyth, Stat. Appl. Genet. Mol. Biol. 3(1), 2004, section 3.
+    weighed by their own variance alone they count for more, and make the rare look cheaper than it is. So
+    they are moderated by what is usual in such states (Smyth, Stat. Appl. Genet. Mol. Biol. 3(1), 2004,
+    section 3). Without that, a small variance is drawn half-way to the typical one.
 
     Args:
         variances_SC: Sampling variance of each cost, from its own futures.
-        noise_SC: Logarithm of the variance predicted for it, by networks that haven't seen it.
+        noise_SC: Logarithm of the variance predicted for it, by networks that haven't seen it, or None.
         futures: Number of futures of each choice.
     """
+    if futures == 1:
+        return variances_SC
+    if noise_SC is None:
+        return np.fmax(variances_SC, 0.5 * (variances_SC + np.nanmedian(variances_SC)))
     own = futures - 1
     return (PRIOR_FUTURES * np.exp(noise_SC) + own * variances_SC) / (PRIOR_FUTURES + own)
 

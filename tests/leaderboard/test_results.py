@@ -162,6 +162,18 @@ def test_every_method_of_our_protocols_spends_the_same_budget(name):
     }
 
 
+@pytest.mark.parametrize("name", ["cpu-v1", "ablations-v1"])
+def test_the_results_that_are_kept_count(name):
+    """Whoever changes a task or a default that the boards rest on has to run them again, or pin what it was."""
+    folder = PROTOCOLS.parent / "results" / name
+    protocol = load_protocol(PROTOCOLS / f"{name}.yaml")
+    assert load_protocol(folder / "protocol.yaml") == protocol
+    results, refused = read_results(folder, protocol)
+    assert not refused and len(results) == len(list(folder.glob("*/metrics.json"))) > 0
+    kept = (folder / "leaderboard.html").read_text(encoding="utf-8")
+    assert f"{len(results)} of {len(protocol.cells)} runs are in" in kept
+
+
 def test_a_method_beyond_the_budget_is_told():
     protocol = load_protocol(PROTOCOLS / "cpu-v1.yaml")
     for noun, update in (("questions", {"questions": 380}), ("states", {"states": 900})):

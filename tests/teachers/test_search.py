@@ -24,7 +24,7 @@ from simdistill.teachers.search import (
     search,
     teaching_episode,
 )
-from simdistill.teachers.values import DECAYS, Labels, Searched, centred, combine, denoise, moderated
+from simdistill.teachers.values import DECAYS, Labels, Searched, centred, combine, denoise, steadied
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -329,7 +329,7 @@ def test_one_future_of_each_state_is_mended_too():
     assert error < 0.4 * raw_error and (labels.errors_SC.max(axis=1) > 0).all()
 
 
-def test_futures_without_what_is_rare_and_dear_do_not_count_for_more(monkeypatch):
+def test_futures_without_what_is_rare_and_dear_do_not_count_for_more():
     """B saves 0.5 seventeen times out of twenty and costs 6 three times, so 0.475 on average."""
     random = np.random.default_rng(0)
     items = []
@@ -340,20 +340,25 @@ def test_futures_without_what_is_rare_and_dear_do_not_count_for_more(monkeypatch
         items.append(searched([[0.0] * 4, differences_K], group=number, jobs=jobs))
     states = [item.situation.state for item in items]
 
-    def fitted() -> np.ndarray:
-        regression, _ = denoise(items, 0, 1, 5)
+    def fitted(moderate: bool) -> np.ndarray:
+        regression, _ = denoise(items, 0, 1, 5, moderate=moderate)
         costs_SC = regression.network.costs(states)
         return costs_SC[:, 1] - costs_SC[:, 0]
 
-    assert (fitted() > 0).mean() > 0.9
-    monkeypatch.setattr(values, "PRIOR_FUTURES", 0)  # by its own variance alone, every state
-    assert (fitted() < 0).mean() > 0.9
+    assert (fitted(moderate=True) > 0).mean() > 0.9
+    assert (fitted(moderate=False) < 0).mean() > 0.9
 
 
 def test_a_variance_is_drawn_to_what_is_usual_in_such_states():
     own_SC, usual_SC = np.array([[0.0, 2.0]]), np.log([[1.0, 1.0]])
-    np.testing.assert_allclose(moderated(own_SC, usual_SC, 11), [[0.5, 1.5]])
-    np.testing.assert_allclose(moderated(own_SC, usual_SC, 10_001), own_SC, atol=2e-3)
+    np.testing.assert_allclose(steadied(own_SC, usual_SC, 11), [[0.5, 1.5]])
+    np.testing.assert_allclose(steadied(own_SC, usual_SC, 10_001), own_SC, atol=2e-3)
+
+
+def test_without_moderation_a_small_variance_is_drawn_to_the_typical_one():
+    own_SC = np.array([[0.0, 2.0, 6.0, np.nan]])
+    np.testing.assert_allclose(steadied(own_SC, None, 11), [[1.0, 2.0, 6.0, np.nan]])
+    np.testing.assert_array_equal(steadied(own_SC, None, 1), own_SC)
 
 
 def test_the_usual_variance_is_that_of_the_futures():

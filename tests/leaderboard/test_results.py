@@ -164,7 +164,7 @@ def test_every_method_of_our_protocols_spends_the_same_budget(name):
 
 @pytest.mark.parametrize("name", ["cpu-v1", "ablations-v1"])
 def test_the_results_that_are_kept_count(name):
-    """Whoever changes a task or a default that the boards rest on has to run them again, or pin what it was."""
+    """Who changes a task or a default that the boards rest on has to run them again, or pin what it was."""
     folder = PROTOCOLS.parent / "results" / name
     protocol = load_protocol(PROTOCOLS / f"{name}.yaml")
     assert load_protocol(folder / "protocol.yaml") == protocol

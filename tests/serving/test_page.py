@@ -1,5 +1,7 @@
 """The page as a person uses it, in a real browser."""
 
+import pytest
+
 SLIDERS = "[...document.querySelectorAll('#state input[type=range]')]"
 ANSWER = "document.querySelector('#choice')?.textContent"
 MOVE = """(() => {{
@@ -30,6 +32,39 @@ def test_the_choice_follows_the_state(browser, server):
         browser.wait_for(f"{ANSWER} === {choice!r}")
     browser.wait_for("document.querySelector('#simulator').textContent.includes('decides afterwards')")
     browser.wait_for("document.querySelector('#forecast').textContent.includes('128 futures')")
+    assert browser.console == []
+
+
+def test_student_teacher_and_simulator_are_side_by_side(browser, server):
+    state = server.ask("/schema")[1]["examples"][0] | {"jobs": [9, 0]}
+    _, told, _ = server.ask("/decide", {"state": state, "what_if": 64})
+    browser.size(1280, 900)
+    browser.open(server.address)
+    browser.wait_for(ANSWER)
+    for place, jobs in enumerate(state["jobs"]):
+        browser.value(MOVE.format(number=3 + place, value=jobs))
+    browser.wait_for(f"document.querySelector('#situation').textContent === {told['situation']!r}")
+    browser.wait_for("document.querySelector('#simulator').textContent.includes('decides afterwards')")
+    rows = browser.value(
+        "[...document.querySelectorAll('#choices tr')].map(row => ({"
+        "marks: [...row.querySelectorAll('.mark')].map(mark => mark.textContent),"
+        "label: row.querySelector('th').firstChild.textContent,"
+        "cells: [...row.querySelectorAll('td')].map(cell => cell.textContent)}))"
+    )
+    costs = told["simulator"]["costs"]
+    best = {
+        "student": told["choice"],
+        "teacher": told["teacher"]["choice"],
+        "simulator": min(costs, key=costs.get),
+    }
+    assert [row["label"] for row in rows] == ["A", "B"]
+    for row in rows:
+        student, teacher, simulator = row["cells"]
+        expected = {who for who, choice in best.items() if choice == row["label"]}
+        assert expected == set(row["marks"]) & set(best)
+        assert student.endswith("%")
+        for cell, found in ((teacher, told["teacher"]["costs"]), (simulator, costs)):
+            assert float(cell.split("±")[0]) == pytest.approx(found[row["label"]], rel=0.01, abs=0.006)
     assert browser.console == []
 
 

@@ -6,8 +6,9 @@ The trainings are those of a leaderboard's results, so methods have the same que
 
 Good is the mean regret on held-out questions: what the choices taken cost above the best ones by the
 simulator's values. The reference takes the best ones, so half of the heuristic's gap to it is closed where
-the regret is half of the heuristic's. The first point of the learning curve that is so good counts. Seconds
-are those of distilling, own rollouts among them, without the teacher's, which all methods share.
+the regret is half of the heuristic's. The first point of the learning curve that is so good counts; how many
+trainings are so good at their end is told beside it, as students fall back. Seconds are those of distilling,
+own rollouts among them, without the teacher's, which all methods share.
 
 Each method's need is compared with that of `simdistill`, seed by seed. A training that ended before counts
 with all that it used, and its row says that the ratio is at least so large.
@@ -84,9 +85,11 @@ def compared(task: str, found: Mapping[str, Mapping[int, Curve]], command: str) 
             method: {seed: curve.until(share) for seed, curve in own.items()} for method, own in found.items()
         }
         for method, own in needs.items():
-            measure = f"{title}: share of seeds that got there, {method}"
-            there = float(np.mean([there for _, there in own.values()]))
-            rows.append(measures.row(measure, (there, None), command))
+            got = float(np.mean([there for _, there in own.values()]))
+            at_end = float(np.mean([curve.ends_within(share) for curve in found[method].values()]))
+            for value, words in ((got, "that got there"), (at_end, "there at the end")):
+                measure = f"{title}: share of seeds {words}, {method}"
+                rows.append(measures.row(measure, (value, None), command))
         rows += [row for unit in UNITS for row in _needed(title, unit, needs, command)]
     return rows
 

@@ -42,6 +42,10 @@ class Curve:
                 return point, True
         return self.points[-1], False
 
+    def ends_within(self, share: float) -> bool:
+        """Returns whether the last point has at most a share of the heuristic's regret."""
+        return self.examined[-1]["tune_regret"] <= share * self.heuristic
+
 
 def rows(folder: Path) -> list[dict]:
     """Returns what was measured in training so far, with the seconds that it took."""

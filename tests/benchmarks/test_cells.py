@@ -106,7 +106,7 @@ def test_what_is_needed_is_compared_seed_by_seed(needs):
 
     curves = {
         "sft": {0: curve(2.0, 2.0, 2.0, 0.9, cost=1.0), 1: curve(0.9, 0.8, cost=4.0)},
-        "simdistill": {0: curve(2.0, 1.0, 0.4, cost=1.0), 1: curve(0.5, 0.3, cost=2.0)},
+        "simdistill": {0: curve(2.0, 1.0, 0.4, cost=1.0), 1: curve(0.5, 0.3, 0.7, cost=2.0)},
         "grpo": {1: curve(3.0, 3.0, 3.0, cost=10.0)},
     }
     rows = {row["measure"]: row for row in needs.compared("queueing", curves, "command")}
@@ -115,6 +115,8 @@ def test_what_is_needed_is_compared_seed_by_seed(needs):
     assert values[f"{good}: seconds, simdistill"] == pytest.approx(2.0)
     assert values[f"{good}: seconds, sft over simdistill"] == pytest.approx((4 / 2 * 4 / 2) ** 0.5)
     assert values[f"{half}: share of seeds that got there, sft"] == 0.0
+    assert values[f"{half}: share of seeds that got there, simdistill"] == 1.0
+    assert values[f"{half}: share of seeds there at the end, simdistill"] == 0.5  # one fell back to 0.7
     missed = " (at least: 2 of 2 never got there)"
     assert values[f"{half}: questions, sft over simdistill{missed}"] == pytest.approx((4 / 3 * 2) ** 0.5)
     once = rows[f"{good}: seconds, grpo over simdistill (at least: 1 of 1 never got there)"]

@@ -11,6 +11,7 @@ are fields of the run, as for `simdistill run`. Prints every method's best rate,
 import argparse
 from collections.abc import Iterator, Sequence
 from itertools import product
+from operator import attrgetter
 from pathlib import Path
 
 import cells
@@ -21,7 +22,7 @@ from rich.progress import track
 from rich.table import Table
 
 from simdistill import learning, registry
-from simdistill.config import compose
+from simdistill.config import FROM_A_MODEL, compose
 from simdistill.files import write_json
 from simdistill.settings import RunConfig
 
@@ -49,8 +50,10 @@ SHORT = (
     "distill.grpo.samples=4",
 )
 """About what `protocols/cpu-v1.yaml` gives a method."""
-FIELDS = {"sft_grpo": "distill.grpo.learning_rate"}
+FIELDS = {"sft_grpo": "distill.grpo.learning_rate", "opd": "distill.opd.learning_rate"}
 """What is swept, where that isn't distill.learning_rate: the second stage, after the same first one."""
+METHODS = [name for name in registry.names("methods") if name not in FROM_A_MODEL]
+"""Methods that need no language model but the student."""
 
 
 def configs(
@@ -63,10 +66,22 @@ def configs(
     """Yields every cell with its lesson, which cells of the same seed share."""
     for seed, method, rate in product(seeds, methods, rates):
         common = [*SHORT, *overrides, f"seed={seed}"]
-        field = FIELDS.get(method, "distill.learning_rate")
-        own = [f"method={method}", f"{field}={rate:g}", f"output='{folder}/{method}/{rate:g}/seed{seed}'"]
+        own = [
+            f"method={method}",
+            f"{_field(method)}={rate:g}",
+            f"output='{folder}/{method}/{rate:g}/seed{seed}'",
+        ]
         lesson = [f"output='{folder}/lessons/seed{seed}'"]
         yield compose([*common, *own])[0], compose([*common, *lesson])[0]
+
+
+def rate_of(config: RunConfig) -> float:
+    """Returns the learning rate of a cell that the sweep has chosen."""
+    return float(attrgetter(_field(config.method))(config))
+
+
+def _field(method: str) -> str:
+    return FIELDS.get(method, "distill.learning_rate")
 
 
 def swept(found: Sequence[tuple[RunConfig, RunConfig]]) -> list[dict]:
@@ -78,9 +93,7 @@ def swept(found: Sequence[tuple[RunConfig, RunConfig]]) -> list[dict]:
         if config.method in FIELDS and not why:
             begun.setdefault((config.method, config.seed), config)
         last = {} if why else learning.curve(config, Path(str(config.output))).examined[-1]
-        grpo = config.method in FIELDS
-        rate = config.distill.grpo.learning_rate if grpo else config.distill.learning_rate
-        together.setdefault((config.method, float(rate or 0)), []).append((config.seed, why, last))
+        together.setdefault((config.method, rate_of(config)), []).append((config.seed, why, last))
     return [_row(method, rate, results) for (method, rate), results in together.items()]
 
 
@@ -108,18 +121,23 @@ def best(rows: Sequence[dict]) -> dict[str, dict]:
     return found
 
 
-def main() -> None:
-    """Trains, prints, writes."""
+def parser() -> argparse.ArgumentParser:
+    """Returns what reads the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("overrides", nargs="+", help="task=NAME, then field=value")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the cells are")
     parser.add_argument("--results", type=Path, default=RESULTS, help="the file that is written")
-    parser.add_argument("--methods", nargs="+", default=registry.names("methods"))
+    parser.add_argument("--methods", nargs="+", default=METHODS, help="hidden and opd need teacher.model")
     parser.add_argument("--rates", nargs="+", type=float, default=RATES)
     parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
-    given = parser.parse_intermixed_args()
+    return parser
+
+
+def main() -> None:
+    """Trains, prints, writes."""
+    given = parser().parse_intermixed_args()
     found = list(configs(given.overrides, given.folder, given.methods, given.rates, given.seeds))
     torch.set_num_threads(found[0][0].threads or torch.get_num_threads())
     rows = swept(found)

@@ -13,7 +13,9 @@ from rich.console import Console
 from simdistill import launched, questions, registry, terminal
 from simdistill import report as reporting
 from simdistill.compute import Map, simulating, training
+from simdistill.config import FROM_A_MODEL
 from simdistill.distill.method import Method
+from simdistill.distill.teacher_model import checksums
 from simdistill.environment.language import Language
 from simdistill.errors import InputError
 from simdistill.examination import Asking, Examination
@@ -146,13 +148,14 @@ class Run:
         self.device = chosen_device(config.device)
 
     def prepare(self) -> None:
-        """Finds out whether workers can have the policies, and the method what it needs, before all else."""
+        """Finds out whether workers have the policies, and training all it needs, before all else."""
         simulator = self.config.task.simulator
         wrong = unsendable(registry.policies(simulator)) if self.config.workers != 1 else []
         if wrong:
             raise InputError(f"simulator {simulator}: {wrong[0]}")
         if not (self.folder / DISTILLED).exists():
             self._method().prepare()
+            self._check_language_model()
 
     def _method(self) -> Method:
         return registry.load("methods", self.config.method)(self.config, self.folder)
@@ -249,21 +252,43 @@ class Run:
         Args:
             begins: Whether nothing was asked yet; later it must be the one that was asked before.
         """
-        settings, path = self.config.teacher, self.training / "language_model.json"
+        settings = self.config.teacher
         if not settings.is_language_model:
             return None
         model = registry.load("teachers", settings.name)(settings, self.config.seed)
         if begins:
             model.check()
-            write_json(path, model.made_by)
-        known = read_json(path)
-        changed = [part for part, made in model.made_by.items() if known.get(part) != made]
+            write_json(self._model_file, model.made_by)
+        self._check_unchanged(model.made_by)
+        return model
+
+    def _check_language_model(self) -> None:
+        """Checks that a run which goes on learns from the language model that it began to learn from.
+
+        Else it would train on answers, or beside hidden states, of two models.
+        """
+        if self.config.teacher.is_language_model:
+            if (self.training / "teacher.json").exists():
+                self._language_model()
+        elif self.config.method in FROM_A_MODEL:
+            made_by = checksums(self.config)
+            if not self._model_file.exists():
+                write_json(self._model_file, made_by)
+            self._check_unchanged(made_by)
+
+    @property
+    def _model_file(self) -> Path:
+        """Checksums of the language model that is learned from."""
+        return self.training / "language_model.json"
+
+    def _check_unchanged(self, made_by: dict[str, str | None]) -> None:
+        known = read_json(self._model_file)
+        changed = [part for part, made in made_by.items() if known.get(part) != made]
         if changed:
             raise InputError(
-                f"{self.folder}: the teacher {settings.model} has changed since it answered this run's "
-                f"questions: {', '.join(changed)}. Begin a new run, or bring back the old one."
+                f"{self.folder}: the teacher {self.config.teacher.model} has changed since this run began to "
+                f"learn from it: {', '.join(changed)}. Begin a new run, or bring back the old one."
             )
-        return model
 
     def _answered(self, model: LanguageTeacher | None, asked: list[Question], phase: str) -> list[Question]:
         """Replaces the answers by those of a language model, if one teaches."""

@@ -4,6 +4,7 @@
 
 They are plain functions of the completions and of a data set's columns, which TRL hands over as lists: a row
 of `questions.parquet` has `choices` and `values`. Rewards are looked up; nothing is simulated meanwhile.
+A reward is None where it says nothing about a question; TRL then leaves the completion out.
 """
 
 from collections.abc import Sequence
@@ -28,16 +29,20 @@ def consistency(
     Args:
         completions: Texts, or conversations that end with the model's message.
         choices: Labels of each question's choices.
-        values: Cost of each choice minus the least one, in cost units.
+        values: Cost of each choice minus the least one, in cost units; empty for a forecast.
         scale: The task's scale, in cost units; 1 if left out.
         columns: Other columns; not used.
 
     Returns:
-        One reward a completion, at most 0; what is no choice gets `PENALTY` less than the worst choice.
+        One reward a completion, at most 0; what is no choice gets `PENALTY` less than the worst choice. None
+        for a forecast, whose outcomes cost nothing.
     """
     scales = [1.0] * len(completions) if scale is None else scale
     rewards: list[float | None] = []
     for completion, labels, costs, unit in zip(completions, choices, values, scales, strict=True):
+        if not costs:
+            rewards.append(None)
+            continue
         chosen = answer(completion)
         cost = costs[labels.index(chosen)] / unit if chosen in labels else max(costs) / unit + PENALTY
         rewards.append(-cost)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -17,7 +18,9 @@ from rich.console import Console
 from safetensors import safe_open
 
 from simdistill import pipeline, questions
+from simdistill.base_models import base_model, load_model
 from simdistill.config import compose
+from simdistill.distill.method import Watch
 from simdistill.distill.methods.simdistill import SimDistill
 from simdistill.errors import InputError
 from simdistill.files import read_json, read_lines
@@ -334,6 +337,25 @@ def test_a_run_stopped_in_training_ends_with_the_same_student(finished, tiny_fol
     pipeline.resume(tmp_path / "run", quiet())
     for name in ("adapter/adapter_model.safetensors", "metrics.jsonl", "rollouts.jsonl", "examination.json"):
         assert (tmp_path / "run" / name).read_bytes() == (finished / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("method", ["hidden", "opd"])
+def test_a_stopped_run_learns_from_no_other_expert(method, tiny_folder, deep_folder, tmp_path, monkeypatch):
+    expert = tmp_path / "expert"
+    shutil.copytree(deep_folder, expert)
+    config = small(tiny_folder, tmp_path / "run", f"method={method}", f"teacher.model={expert}")
+    monkeypatch.setattr(Watch, "on_step_end", lambda *args, **kwargs: (_ for _ in ()).throw(Stop))
+    with pytest.raises(Stop):
+        pipeline.run(config, quiet())
+    model = load_model(base_model(expert))
+    next(model.parameters()).data[5] += 1
+    model.save_pretrained(expert)
+    said = f"the teacher {expert} has changed since this run began to learn from it: weights"
+    with pytest.raises(InputError, match=said):
+        pipeline.resume(tmp_path / "run", quiet())
+    shutil.copytree(deep_folder, expert, dirs_exist_ok=True)
+    with pytest.raises(Stop):  # trains on
+        pipeline.resume(tmp_path / "run", quiet())
 
 
 def test_a_killed_run_ends_with_the_same_student(finished, tiny_folder, tmp_path):

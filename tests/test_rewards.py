@@ -18,6 +18,12 @@ def test_what_is_no_choice_is_worse_than_the_worst():
     assert validity(["C", "10"], CHOICES) == [0.0, 1.0]
 
 
+def test_a_forecast_is_neither_rewarded_nor_refused():
+    """A row of `questions.parquet` that asks for an outcome has no values."""
+    said, choices, values = ["A", "10", "much"], [*CHOICES, CHOICES[0]], [VALUES[0], [], []]
+    assert consistency(said, choices, values, scale=[1.0] * 3) == [0.0, None, None]
+
+
 def test_conversations_and_reasoning_end_with_the_answer():
     said = [{"role": "assistant", "content": "The fast server has room.\nAnswer: A"}]
     assert answer(said) == "A"

@@ -1,5 +1,6 @@
 """A reward that gives up on a model which never answers: it would learn nothing, and not say why."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from simdistill.rewards import answer
 PATIENCE = 20
 """Steps in a row without a legal answer after which training ends."""
 SHOWN = 10
+"""Sampled answers that a diagnosis shows, the last ones."""
 
 
 class Legality:
@@ -21,6 +23,7 @@ class Legality:
 
     def __init__(self, reward: Callable[..., list[float | None]], patience: int = PATIENCE):
         self.reward, self.patience, self.without = reward, patience, 0
+        self._last: deque[tuple[str, Sequence[str]]] = deque(maxlen=SHOWN)
         self.__name__ = reward.__name__
 
     def __call__(
@@ -28,22 +31,24 @@ class Legality:
     ) -> list[float | None]:
         said = [answer(completion) for completion in completions]
         legal = any(label in labels for label, labels in zip(said, choices, strict=True))
-        self.without = 0 if legal else self.without + 1
+        if legal:
+            self.without = 0
+            self._last.clear()
+        else:
+            self.without += 1
+            # Of several steps: one alone may have fewer than are shown.
+            self._last.extend(zip(map(_text, completions), choices, strict=True))
         if self.without == self.patience:
-            raise InputError(_told(completions, choices, self.patience))
+            raise InputError(self._told())
         return self.reward(completions=completions, choices=choices, **columns)
 
-
-def _told(completions: Sequence[Any], choices: Sequence[Sequence[str]], steps: int) -> str:
-    shown = [
-        f"\n  {_text(completion)!r}, of {', '.join(labels)}"
-        for completion, labels in list(zip(completions, choices, strict=True))[:SHOWN]
-    ]
-    return (
-        f"no sampled answer of {steps} steps in a row was one of the choices, so there is nothing to reward. "
-        "Teach the student how to answer first (method=sft_grpo), or say it in task.language.description. "
-        f"It said:{''.join(shown)}"
-    )
+    def _told(self) -> str:
+        shown = [f"\n  {text!r}, of {', '.join(labels)}" for text, labels in self._last]
+        return (
+            f"no sampled answer of {self.patience} steps in a row was one of the choices, so there is "
+            "nothing to reward. Teach the student how to answer first (method=sft_grpo), or say it in "
+            f"task.language.description. The last it said:{''.join(shown)}"
+        )
 
 
 def _text(completion: Any) -> str:

@@ -119,16 +119,16 @@ def token_log_probabilities(logits: torch.Tensor, batch: PackedBatch) -> torch.T
     return logits_KV[batch.factor_row_N, batch.factor_token_N] - normaliser_K[batch.factor_row_N]
 
 
-def squared_gradient(term: torch.Tensor, *log_p: torch.Tensor) -> torch.Tensor:
-    """Squared length of a term's gradient in log-probabilities; it is 0 where the term pulls at nothing.
+def squared_gradient(term: torch.Tensor, *outputs: torch.Tensor) -> torch.Tensor:
+    """Squared length of a term's gradient in what the model says; it is 0 where the term pulls at nothing.
 
     It is measured where the model ends, and so costs a small part of a backward pass, not one a term.
 
     Args:
         term: A scalar; its graph is kept.
-        log_p: What the term is a function of, of any shapes.
+        outputs: What the term is a function of, of any shapes: log-probabilities, hidden states.
     """
-    gradients = torch.autograd.grad(term, log_p, retain_graph=True)
+    gradients = torch.autograd.grad(term, outputs, retain_graph=True)
     return torch.stack([gradient.square().sum() for gradient in gradients]).sum()
 
 

@@ -1,5 +1,6 @@
 """What all methods share: stages, each with its questions, its student and its adapter."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -22,13 +23,18 @@ from simdistill.files import read_json, write_json
 from simdistill.machine import chosen_device, faster_dtype, quiet, release_memory
 from simdistill.pruning import student_base
 from simdistill.questions import Question, load, save
-from simdistill.settings import RunConfig, StudentConfig
+from simdistill.settings import DistillConfig, RunConfig, StudentConfig
 from simdistill.students import Lora, Student
 
 Collect = Callable[[int, Student], list[Question]]
 """Round and student -> questions on states of the student's own rollouts."""
 
 Progress = Callable[[str, int, int], None]
+
+WEIGHTS = ("imitation", "soft", "regret", "validity")
+"""Fields of `distill` that weigh the terms of a loss."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,7 @@ class Method:
 
     Attributes:
         learning_rate: Its peak where `distill.learning_rate` is left open.
+        goes_by: Which of `WEIGHTS` it uses; others that are set are told to be of no use.
 
     Args:
         config: The run.
@@ -82,6 +89,7 @@ class Method:
     """
 
     learning_rate = 1e-3
+    goes_by: Sequence[str] = WEIGHTS
 
     def __init__(self, config: RunConfig, folder: Path):
         self.config, self.folder = config, folder
@@ -98,6 +106,9 @@ class Method:
             self.schedule(number)  # refuses a batch that processes can't share
         if self.config.distill.grpo.vllm:
             _check_vllm(self.device)
+        unused = _unused(self.config.distill, self.goes_by)
+        if unused:
+            log.warning("method=%s doesn't use %s", self.config.method, unused)
 
     @property
     def stages(self) -> list[Stage]:
@@ -278,15 +289,24 @@ def _check_vllm(device: str) -> None:
         raise InputError("distill.grpo.vllm=true: vLLM isn't installed; pip install 'simdistill[vllm]'")
 
 
+def _unused(settings: DistillConfig, goes_by: Sequence[str]) -> str:
+    """Weights that were set and aren't gone by, in words."""
+    fields = DistillConfig.model_fields
+    found = {name: getattr(settings, name) for name in WEIGHTS if name not in goes_by}
+    return ", ".join(f"distill.{n}={value:g}" for n, value in found.items() if value != fields[n].default)
+
+
 def _check(questions: Sequence[Question], path: Path) -> None:
-    if not questions:
+    # A forecast teaches what comes, not what to do.
+    decisions = [question for question in questions if question.kind == "decision"]
+    if not decisions:
         raise InputError(
-            f"{path} has no questions to learn from; raise teacher.scenarios, or distill.round_questions "
+            f"{path} has no decisions to learn from; raise teacher.scenarios, or distill.round_questions "
             "for states of the student's own"
         )
-    if all(len(question.choices) == 1 for question in questions):
+    if all(len(question.choices) == 1 for question in decisions):
         raise InputError(
-            f"{path}: none of the {len(questions)} questions has more than one choice, so there is nothing "
+            f"{path}: none of the {len(decisions)} decisions has more than one choice, so there is nothing "
             "to learn; let the process ask where there is something to choose"
         )
 

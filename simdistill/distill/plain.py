@@ -1,7 +1,8 @@
 """TRL's own trainers on the same questions: what anyone would reach for, with the settings that suit it best.
 
 TRL's defaults handicap a small model on a processor: a learning rate of 2e-5 (1e-6 for GRPO), completions of
-512 tokens, gradient checkpointing. Here completions end where answers do, and rates are those of LoRA.
+512 tokens, gradient checkpointing. Here completions end where answers do, unless
+`distill.grpo.answer_tokens` gives room to reason before, and rates are those of LoRA.
 """
 
 from collections.abc import Callable, Sequence
@@ -132,6 +133,7 @@ def sampling(
         )
     tokenized = [student.tokenize(question.prompt, question.choices) for question in questions]
     longest = max(len(ids) for question in tokenized for ids in question.choice_ids)
+    needed = longest + 2  # the end token, and one that shows that it goes on
     return {
         "reward_funcs": Legality(rewards.consistency),
         "train_dataset": Dataset.from_list(
@@ -150,7 +152,7 @@ def sampling(
             num_generations=settings.samples,
             use_vllm=settings.vllm,
             vllm_mode="colocate",
-            max_completion_length=longest + 2,  # the end token, and one that shows that it goes on
+            max_completion_length=max(needed, settings.answer_tokens or 0),
             shuffle_dataset=False,
             beta=0.0,
             loss_type="dr_grpo",

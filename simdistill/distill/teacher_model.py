@@ -1,10 +1,11 @@
 """The language model that a method learns from, beside the student in memory."""
 
+from simdistill.base_models import base_model, load_tokenizer
 from simdistill.config import check_teacher_model
 from simdistill.errors import InputError
 from simdistill.settings import RunConfig
 from simdistill.students import Student
-from simdistill.teachers.language_model import check_same_words
+from simdistill.teachers.language_model import check_same_words, made_by
 
 
 def teacher_model(config: RunConfig, student: Student) -> Student:
@@ -26,3 +27,13 @@ def teacher_model(config: RunConfig, student: Student) -> Student:
             "learn from it; set teacher.adapter, or teacher.model to a trained model (simdistill export RUN)"
         )
     return teacher
+
+
+def checksums(config: RunConfig) -> dict[str, str | None]:
+    """Returns those of all that makes a run's teacher what it is; its weights aren't loaded.
+
+    Raises:
+        InputError: There is no such model.
+    """
+    base = base_model(str(config.teacher.model))
+    return made_by(base, load_tokenizer(base), config.teacher.adapter)

@@ -54,12 +54,14 @@ class TrainingQuestion:
         hard: Index of the teacher's choice.
         soft_C: The teacher's probabilities.
         regret_C: Regret of each choice divided by the task's scale.
+        forecast: Whether an outcome is asked for, not a choice.
     """
 
     question: TokenizedQuestion
     hard: int
     soft_C: tuple[float, ...]
     regret_C: tuple[float, ...]
+    forecast: bool = False
 
     def row(self) -> dict:
         """The row of the trainer's dataset."""
@@ -70,6 +72,7 @@ class TrainingQuestion:
             "hard": self.hard,
             "soft": list(self.soft_C),
             "regret": list(self.regret_C),
+            "forecast": self.forecast,
         }
 
 
@@ -99,13 +102,14 @@ def training_questions(
                 hard=question.choices.index(question.answer),
                 soft_C=tuple(soft_C.tolist()),
                 regret_C=tuple((values_C / scale).tolist()),
+                forecast=question.probabilities is not None,
             )
         )
     return rows
 
 
 def collate(rows: Sequence[dict]) -> dict[str, torch.Tensor]:
-    """Packs dataset rows: the tensors of a `PackedBatch` and of `Targets` in one dictionary."""
+    """Packs dataset rows: the tensors of a `PackedBatch` and of `Targets`, and which are forecasts."""
     batch = pack(
         [
             TokenizedQuestion(
@@ -120,6 +124,7 @@ def collate(rows: Sequence[dict]) -> dict[str, torch.Tensor]:
         "hard_Q": torch.tensor([row["hard"] for row in rows]),
         "soft_QC": _padded([row["soft"] for row in rows], width),
         "regret_QC": _padded([row["regret"] for row in rows], width),
+        "forecast_Q": torch.tensor([float(row["forecast"]) for row in rows]),
     }
 
 
@@ -142,8 +147,9 @@ class SimulatorTrainer(WithoutCard, SFTTrainer):
 
     Metrics in the log are means over questions of the unweighted terms, and `agreement`, the share of
     questions on which the student's best choice is the teacher's. `imitation_gradient` and so on are the
-    lengths of these means' gradients in the log-probabilities of all questions' choices. All processes'
-    questions count.
+    lengths of these means' gradients in the log-probabilities of all questions' choices. `decision_regret`,
+    `forecast_soft` and so on are means over decisions or forecasts alone, left out where there are none, and
+    `forecasts` is the forecasts' share of the questions. All processes' questions count.
 
     Args:
         weights: Weights of the loss's terms.
@@ -177,7 +183,7 @@ class SimulatorTrainer(WithoutCard, SFTTrainer):
         questions = len(targets.hard_Q) if num_items_in_batch is None else num_items_in_batch
         # Processes average their gradients, where the loss wants their sum.
         loss = found.loss_Q(self.weights).sum() / questions * self.accelerator.num_processes
-        self._count(found, log_p_QC)
+        self._count(found, log_p_QC, inputs["forecast_Q"])
         return (loss, outputs) if return_outputs else loss
 
     def outputs(self, model, batch: PackedBatch):
@@ -192,10 +198,11 @@ class SimulatorTrainer(WithoutCard, SFTTrainer):
             totals = torch.as_tensor(self.accelerator.reduce(torch.stack([count, *found]), "sum")).tolist()
             questions, totals = totals[0], totals[1:]
             names = [*self._sums, *(f"{name}_gradient" for name in self._squares)]
-            logs |= {
+            means = {
                 name: (math.sqrt(total) if name.endswith("_gradient") else total) / questions
                 for name, total in zip(names, totals, strict=True)
             }
+            logs |= _by_kind(means)
         self._forget()
         super().log(logs, start_time)
 
@@ -205,7 +212,7 @@ class SimulatorTrainer(WithoutCard, SFTTrainer):
         self._squares: dict[str, torch.Tensor] = {}
         self._questions = 0
 
-    def _count(self, found: Terms, log_p_QC: torch.Tensor) -> None:
+    def _count(self, found: Terms, log_p_QC: torch.Tensor, forecast_Q: torch.Tensor) -> None:
         means = {
             "imitation": (1 - self.weights.soft) * found.hard_Q + self.weights.soft * found.soft_Q,
             "hard": found.hard_Q,
@@ -215,11 +222,30 @@ class SimulatorTrainer(WithoutCard, SFTTrainer):
             "agreement": found.agreement_Q,
         }
         for name, value_Q in means.items():
-            self._sums[name] = self._sums.get(name, 0.0) + value_Q.detach().sum()
-            if name in TERMS and log_p_QC.requires_grad:
-                square = squared_gradient(value_Q.sum(), log_p_QC)
-                self._squares[name] = self._squares.get(name, 0.0) + square
+            self._add(name, value_Q.sum(), *([log_p_QC] if name in TERMS else []))
+        self._add("forecasts", forecast_Q.sum())
+        for name in APART:
+            # Not as products of vectors, which autocast would round to bfloat16.
+            self._add(f"decision_{name}", (means[name] * (1 - forecast_Q)).sum())
+            self._add(f"forecast_{name}", (means[name] * forecast_Q).sum())
         self._questions += len(found.hard_Q)
+
+    def _add(self, name: str, total: torch.Tensor, *inputs: torch.Tensor) -> None:
+        """Counts a sum over questions and, if `inputs` are given, its gradient in them."""
+        self._sums[name] = self._sums.get(name, 0.0) + total.detach()
+        if inputs and total.requires_grad:
+            self._squares[name] = self._squares.get(name, 0.0) + squared_gradient(total, *inputs)
+
+
+def _by_kind(means: dict[str, float]) -> dict[str, float]:
+    """Makes means over all questions of what is of one kind, and so 0 for others, means over that kind."""
+    shares = {"decision": 1 - means["forecasts"], "forecast": means["forecasts"]}
+    found = {}
+    for name, mean in means.items():
+        share = shares.get(name.partition("_")[0], 1.0)
+        if share:
+            found[name] = mean / share
+    return found
 
 
 class MetricsWriter(TrainerCallback):
@@ -274,20 +300,30 @@ class MetricsWriter(TrainerCallback):
 
 
 TERMS = ("imitation", "regret", "validity")
+APART = ("imitation", "soft", "regret", "agreement")
+"""What is also told of decisions and forecasts apart."""
 MEASURES = (
     "loss",
     *TERMS,
     "policy",
-    *(f"{name}_gradient" for name in (*TERMS, "policy")),
+    "hidden",
+    *(f"{name}_gradient" for name in (*TERMS, "policy", "hidden")),
     "hard",
     "soft",
     "agreement",
-    "hidden",
+    "forecasts",
+    *(f"decision_{name}" for name in APART),
+    *(f"forecast_{name}" for name in APART if name != "regret"),  # no outcome is regretted
     "reward",
+    "frac_reward_zero_std",
     "learning_rate",
     "grad_norm",
 )
-"""What of a trainer's log is kept. `policy` is GRPO's own loss, `reward` the mean reward of its samples."""
+"""What of a trainer's log is kept.
+
+`policy` is GRPO's own loss, `reward` the mean reward of its samples, and `frac_reward_zero_std` the share of
+samples whose group was rewarded alike: at 1, the rewards of a step gave no gradient.
+"""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,15 @@ from simdistill.process import PLAN, TRAIN
 from simdistill.process.streams import Streams
 from simdistill.settings import TeacherConfig
 from simdistill.students import Asked
-from simdistill.teachers.language_model import AT_ONCE, LanguageTeacher, Said, remembered_answers
+from simdistill.teachers.language_model import (
+    AT_ONCE,
+    ROOM,
+    LanguageTeacher,
+    Said,
+    beginning,
+    chosen,
+    remembered_answers,
+)
 from simdistill.teachers.remembered import Remembered
 
 KEYS = ("SIMDISTILL_API_KEY", "OPENAI_API_KEY")
@@ -43,8 +51,6 @@ TOP = 20
 """Tokens whose probabilities are asked for, the most that OpenAI gives."""
 ENOUGH = 0.9
 """Probability of all choices together from which on a server's probabilities are used."""
-SHOWN = 10
-"""Answers that a diagnosis shows."""
 
 
 class Unavailable(Exception):
@@ -174,7 +180,7 @@ class Endpoint:
         status, text, retry_after = self._post(body)
         if status == 200:
             return _read(text)
-        said = f"HTTP {status}, {_beginning(text)}"
+        said = f"HTTP {status}, {beginning(text)}"
         if status in (408, 409, 425, 429) or status >= 500:
             raise Unavailable(said, retry_after)
         if status in (400, 422) and "logprob" in text and "logprobs" in body:
@@ -224,9 +230,9 @@ class EndpointTeacher(LanguageTeacher):
         super().__init__()
         self.model = settings.model or ""
         self.endpoint = Endpoint(settings.base_url or "", seed)
+        self.name = f"{self.model} at {self.endpoint.url}"
         self.made_by = {"url": self.endpoint.url, "model": self.model}
-        self.illegal: list[str] = []
-        self._legal = False
+        self.illegal: list[Asked] = []
 
     def check(self) -> None:
         self.endpoint.complete(
@@ -239,49 +245,34 @@ class EndpointTeacher(LanguageTeacher):
         found: list[Said] = []
         for begin in range(0, len(questions), AT_ONCE):
             part = questions[begin : begin + AT_ONCE]
-            replies = self.endpoint.complete([self._body(q.prompt, q.choices) for q in part])
-            for question, reply in zip(part, replies, strict=True):
+            for question, reply in zip(part, self._replies(part), strict=True):
                 choice = chosen(reply["text"], question.choices)
                 if choice is None:
-                    self.illegal.append(reply["text"])
-                self._legal |= choice is not None
+                    self.illegal.append(question)
+                self.legal |= choice is not None
                 told = probabilities(reply["top"], question.choices)
                 found.append(Said(choice, told, choice is not None))
-            if not self._legal and len(self.illegal) >= AT_ONCE:
-                raise InputError(self.diagnosis())
+            if not self.legal and len(self.illegal) >= AT_ONCE:
+                self.check_sense(self.illegal)
             progress(len(found), len(questions))
         return found
 
-    def diagnosis(self) -> str:
-        shown = "\n  ".join(repr(_beginning(text)) for text in self.illegal[:SHOWN])
-        return (
-            f"{self.model} at {self.endpoint.url} said none of the choices in {len(self.illegal)} answers; "
-            f"the first of them:\n  {shown}\n"
-            "Say in task.language.description how to answer, or take another model."
-        )
+    def texts(self, questions: Sequence[Asked]) -> list[str]:
+        return [reply["text"] for reply in self._replies(questions)]
+
+    def _replies(self, questions: Sequence[Asked]) -> list[dict]:
+        return self.endpoint.complete([self._body(q.prompt, q.choices) for q in questions])
 
     def _body(self, prompt: Sequence[dict], choices: Sequence[str]) -> dict:
         return {
             "model": self.model,
             "messages": list(prompt),
             "temperature": 0,
-            # A token has at least one character; a few more show an answer that goes on.
-            "max_tokens": max(map(len, choices)) + 8,
+            # A token has at least one character.
+            "max_tokens": max(map(len, choices)) + ROOM,
             "logprobs": True,
             "top_logprobs": TOP,
         }
-
-
-def chosen(text: str, choices: Sequence[str]) -> int | None:
-    """Returns the index of the choice that a text is, None if it is none.
-
-    White space, quotation marks and a full stop around it, and if need be upper and lower case, don't count.
-    """
-    bare = text.strip().strip("\"'`*").rstrip(".").strip("\"'`*")
-    for given, labels in ((bare, list(choices)), (bare.casefold(), [c.casefold() for c in choices])):
-        if labels.count(given) == 1:
-            return labels.index(given)
-    return None
 
 
 def probabilities(top: Sequence[Sequence] | None, choices: Sequence[str]) -> list[float] | None:
@@ -314,9 +305,9 @@ def _read(text: str) -> dict:
         tokens = (choice.get("logprobs") or {}).get("content") or [{}]
         top = [[str(t["token"]), float(t["logprob"])] for t in tokens[0].get("top_logprobs") or []]
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
-        raise Unavailable(f"it isn't a chat completion: {_beginning(text)}") from None
+        raise Unavailable(f"it isn't a chat completion: {beginning(text)}") from None
     if not isinstance(answer, str):
-        raise Unavailable(f"its content isn't text: {_beginning(text)}")
+        raise Unavailable(f"its content isn't text: {beginning(text)}")
     return {"text": answer, "top": top or None}
 
 
@@ -332,9 +323,3 @@ def _seconds(retry_after: str | None) -> float:
         return max(parsedate_to_datetime(retry_after).timestamp() - time.time(), 0.0)
     except ValueError:
         return 0.0
-
-
-def _beginning(text: str, most: int = 200) -> str:
-    """Returns a text on one line, cut."""
-    line = " ".join(text.split())
-    return line if len(line) <= most else f"{line[:most]}…"

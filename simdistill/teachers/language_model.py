@@ -10,13 +10,15 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
-from transformers import PreTrainedTokenizerBase
+from transformers import GenerationConfig, PreTrainedTokenizerBase
 
-from simdistill.base_models import cache_folder, sha256
+from simdistill.base_models import BaseModel, cache_folder, sha256
 from simdistill.environment.language import Language
 from simdistill.errors import InputError
+from simdistill.machine import quiet
 from simdistill.questions import Question
 from simdistill.settings import TeacherConfig
 from simdistill.students import Asked, Posed, Student
@@ -26,6 +28,10 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 64
 """Questions that are asked, and remembered, together."""
+SHOWN = 10
+"""Answers that a diagnosis shows."""
+ROOM = 8
+"""Tokens beyond the longest choice that an answer may have: they show one that goes on."""
 
 
 @dataclass(frozen=True)
@@ -49,25 +55,33 @@ def remembered_answers() -> Path:
 
 
 class LanguageTeacher:
-    """A language model that teaches. A subclass says `said` and `made_by`.
+    """A language model that teaches. A subclass says `said`, `texts`, `name` and `made_by`.
 
     Attributes:
+        name: What messages call it.
         made_by: All that decides its answers, as JSON values. Remembered answers belong to it.
         everywhere: Whether it is examined like the student; else with the default parameters only.
+        legal: Whether any of its answers was a choice and nothing else.
         asked: Decisions that it was asked for as a policy.
         valid: Of them, those that it answered by a choice and nothing else.
     """
 
+    name: str
     made_by: dict[str, str | None]
     everywhere = True
 
     def __init__(self):
+        self.legal = False
         self.asked, self.valid = 0, 0
 
     def said(
         self, questions: Sequence[Asked], progress: Callable[[int, int], None] = lambda done, total: None
     ) -> list[Said]:
         """Answers questions; `progress` is called with how many are answered and how many there are."""
+        raise NotImplementedError
+
+    def texts(self, questions: Sequence[Asked]) -> list[str]:
+        """Returns what it says to questions, without being held to the choices."""
         raise NotImplementedError
 
     @property
@@ -90,10 +104,15 @@ class LanguageTeacher:
         Those to which it says something that is none of the choices are left out; forecasts stay as they are.
 
         Raises:
-            InputError: None of its answers is one of the choices.
+            InputError: None of its answers can be used, or it has never said a choice.
         """
         decisions = [question for question in questions if question.kind == "decision"]
-        said = iter(self.said(decisions, progress))
+        answers = self.said(decisions, progress)
+        self.legal |= any(found.valid for found in answers)
+        usable = any(found.choice is not None for found in answers)
+        if decisions and not (self.legal and usable):
+            self.check_sense(decisions)
+        said = iter(answers)
         labelled, left_out = [], 0
         for question in questions:
             if question.kind != "decision":
@@ -105,15 +124,28 @@ class LanguageTeacher:
                 continue
             answer = question.choices[found.choice]
             labelled.append(replace(question, answer=answer, teacher_probabilities=found.probabilities_C))
-        if decisions and left_out == len(decisions):
-            raise InputError(self.diagnosis())
         if left_out:
             log.warning("%d of the teacher's %d answers are none of the choices", left_out, len(decisions))
         return labelled
 
-    def diagnosis(self) -> str:
-        """Says why no answer can be used."""
-        return "none of the teacher's answers is one of the choices"
+    def check_sense(self, questions: Sequence[Asked]) -> None:
+        """Checks that what it says means a choice, though it is never one and nothing else.
+
+        Held to the choices, any model prefers one of them, even one that talks about something else.
+
+        Args:
+            questions: What it was asked; only the first are looked at.
+
+        Raises:
+            InputError: It says none of the choices.
+        """
+        texts = self.texts(questions[:SHOWN])
+        if all(chosen(text, asked.choices) is None for text, asked in zip(texts, questions, strict=False)):
+            shown = "".join(f"\n  {beginning(text)!r}" for text in texts)
+            raise InputError(
+                f"{self.name} said none of the choices in {len(questions)} answers; the first of them:"
+                f"{shown}\nSay in task.language.description how to answer, or take another model."
+            )
 
     def decide(
         self, language: Language, states: Sequence[dict], choices: Sequence[Sequence[str]]
@@ -142,12 +174,9 @@ class LocalTeacher(LanguageTeacher):
     def __init__(self, settings: TeacherConfig, seed: int):
         super().__init__()
         self.student = Student.load(settings.model or "", settings.adapter)
-        self.made_by = {
-            "weights": self.student.base.sha256,
-            "adapter": None if settings.adapter is None else _adapter_sha256(Path(settings.adapter)),
-            "tokenizer": _digest(_rules(self.student.tokenizer)),
-            "template": _digest(str(self.student.tokenizer.chat_template)),
-        }
+        self.made_by = made_by(self.student.base, self.student.tokenizer, settings.adapter)
+        with_adapter = "" if settings.adapter is None else f" with the adapter {settings.adapter}"
+        self.name = f"{settings.model}{with_adapter}"
 
     def said(
         self, questions: Sequence[Asked], progress: Callable[[int, int], None] = lambda done, total: None
@@ -171,6 +200,56 @@ class LocalTeacher(LanguageTeacher):
             Said(answer.choice, answer.probabilities_C.tolist(), answer.greedy is not None)
             for answer in self.student.score(questions)
         ]
+
+    def texts(self, questions: Sequence[Asked]) -> list[str]:
+        return [self._text(question) for question in questions]
+
+    def _text(self, question: Asked) -> str:
+        """Decodes an answer greedily; tokens that aren't text are shown, but for the end."""
+        model: Any = self.student.model
+        tokenized = self.student.tokenize(question.prompt, question.choices)
+        prompt = torch.tensor([tokenized.prompt_ids], device=model.device)
+        greedy = GenerationConfig(
+            do_sample=False,
+            repetition_penalty=1.0,
+            max_new_tokens=max(map(len, tokenized.choice_ids)) + ROOM,
+            eos_token_id=tokenized.end_id,
+            pad_token_id=tokenized.end_id,
+        )
+        with quiet(), torch.inference_mode():
+            found = model.generate(prompt, attention_mask=torch.ones_like(prompt), generation_config=greedy)
+        text = self.student.tokenizer.decode(found[0, prompt.shape[1] :])
+        return str(text).removesuffix(str(self.student.tokenizer.eos_token))
+
+
+def made_by(
+    base: BaseModel, tokenizer: PreTrainedTokenizerBase, adapter: Path | None
+) -> dict[str, str | None]:
+    """Returns checksums of all that decides what a model on this machine says."""
+    return {
+        "weights": base.sha256,
+        "adapter": None if adapter is None else _adapter_sha256(Path(adapter)),
+        "tokenizer": _digest(_rules(tokenizer)),
+        "template": _digest(str(tokenizer.chat_template)),
+    }
+
+
+def chosen(text: str, choices: Sequence[str]) -> int | None:
+    """Returns the index of the choice that a text is, None if it is none.
+
+    White space, quotation marks and a full stop around it, and if need be upper and lower case, don't count.
+    """
+    bare = text.strip().strip("\"'`*").rstrip(".").strip("\"'`*")
+    for given, labels in ((bare, list(choices)), (bare.casefold(), [c.casefold() for c in choices])):
+        if labels.count(given) == 1:
+            return labels.index(given)
+    return None
+
+
+def beginning(text: str, most: int = 200) -> str:
+    """Returns a text on one line, cut."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[:most]}…"
 
 
 def check_same_words(teacher: Student, student: Student) -> None:

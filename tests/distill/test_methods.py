@@ -383,10 +383,49 @@ def test_answers_after_reasoning_are_rewarded_in_training(tiny_folder, tmp_path,
     assert max(float(gradient.abs().max()) for gradient in gradients.values()) > 0
 
 
+@pytest.mark.parametrize("name", ["simdistill_sampled", "chord", "grpo", "sft_grpo"])
+def test_a_student_that_samples_has_the_room_to_reason_that_it_is_given(
+    name, tiny_folder, tmp_path, monkeypatch
+):
+    lengths = []
+
+    def heard(completions, completion_ids, **columns):
+        lengths.extend(map(len, completion_ids))
+        return letters(completions)
+
+    monkeypatch.setattr(rewards, "consistency", heard)
+    distilled(name, configured(tiny_folder, "distill.grpo.answer_tokens=12"), tmp_path)
+    assert max(lengths) == 12
+
+
+def test_an_answer_always_has_room_for_a_choice(tiny_folder, tmp_path):
+    student = Student.for_training(tiny_folder, Lora(2), 0, dtype=torch.float32)
+    schedule = Schedule(1e-3, 0.0, 0, 16, tmp_path, 0, 0, bf16=False)
+    for tokens, room in ((None, 3), (1, 3), (12, 12)):
+        settings = GrpoConfig(samples=4, answer_tokens=tokens)
+        with quiet():
+            arguments = plain.sampling(student, questions(4), 1.0, settings, schedule)["args"]
+        assert arguments.max_completion_length == room
+
+
+@pytest.mark.parametrize(
+    ("reward", "share"), [(lambda said, **columns: [-1.0] * len(said), 1.0), (letters, 0.0)]
+)
+def test_the_log_tells_what_share_of_samples_was_rewarded_alike(
+    reward, share, tiny_folder, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(rewards, "consistency", lambda completions, **columns: reward(completions))
+    writer = MetricsWriter(tmp_path / "metrics.jsonl", 2)
+    grpo(tiny_folder, tmp_path, questions(2), [writer])
+    (line,) = read_lines(tmp_path / "metrics.jsonl")
+    assert line["frac_reward_zero_std"] == share
+    assert (line["grad_norm"] == 0.0) == (share == 1.0)
+
+
 def test_a_model_that_never_answers_is_told_with_what_it_says(tiny_folder, tmp_path):
     with pytest.raises(InputError, match="no sampled answer of 20 steps in a row") as error:
         grpo(tiny_folder, tmp_path, questions(25), batch_size=4)
-    assert str(error.value).count(", of A, B") == 4
+    assert str(error.value).count(", of A, B") == 10
 
     legality = Legality(rewards.consistency, patience=2)
     babble = {"completions": ["babble"] * 16, "choices": [["A", "B"]] * 16, "values": [[0.0, 1.0]] * 16}
@@ -397,14 +436,40 @@ def test_a_model_that_never_answers_is_told_with_what_it_says(tiny_folder, tmp_p
     assert str(error.value).count("'babble', of A, B") == 10
 
 
+def test_the_last_answers_of_a_model_that_never_answers_are_told():
+    legality = Legality(rewards.consistency, patience=4)
+    columns = {"choices": [["A", "B"]] * 4, "values": [[0.0, 1.0]] * 4}
+    for step in range(-1, 3):
+        legality(completions=["A" if step < 0 else f"babble {step}{n}" for n in range(4)], **columns)
+    with pytest.raises(InputError) as error:
+        legality(completions=[f"babble 3{n}" for n in range(4)], **columns)
+    last = [f"  'babble {step}{n}', of A, B" for step in (1, 2, 3) for n in range(4)][2:]
+    assert str(error.value).splitlines()[1:] == last
+
+
+def forced(count: int) -> list[Question]:
+    """Decisions with nothing to choose."""
+    return [replace(question, choices=["A"], answer="A", values=[0.0]) for question in questions(count)]
+
+
+def forecasts(count: int) -> list[Question]:
+    """Questions for an outcome, which have no values."""
+    return [
+        replace(question, kind="forecast", values=[], standard_errors=[], probabilities=[0.25, 0.75])
+        for question in questions(count)
+    ]
+
+
 @pytest.mark.parametrize("name", registry.names("methods"))
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ([], r"questions-0\.parquet has no questions to learn from; raise teacher\.scenarios"),
+        ([], r"questions-0\.parquet has no decisions to learn from; raise teacher\.scenarios"),
+        (forecasts(4), r"questions-0\.parquet has no decisions to learn from; raise teacher\.scenarios"),
+        (forced(4), r"questions-0\.parquet: none of the 4 decisions has more than one choice"),
         (
-            [replace(question, choices=["A"], answer="A", values=[0.0]) for question in questions(4)],
-            r"questions-0\.parquet: none of the 4 questions has more than one choice",
+            [*forced(4), *forecasts(4)],
+            r"questions-0\.parquet: none of the 4 decisions has more than one choice",
         ),
     ],
 )
@@ -435,6 +500,43 @@ def test_a_method_has_its_own_learning_rate_unless_one_is_set(tiny_folder, tmp_p
     assert rates("sft_grpo", tiny_folder, tmp_path) == [supervised, own]
     assert rates("sft_grpo", tiny_folder, tmp_path, "distill.learning_rate=3e-3") == [3e-3, own]
     assert rates("sft_grpo", tiny_folder, tmp_path, "distill.grpo.learning_rate=2e-3") == [supervised, 2e-3]
+
+
+WEIGHED = ["distill.imitation=2", "distill.soft=0.5", "distill.regret=0", "distill.validity=0.5"]
+
+
+@pytest.mark.parametrize(
+    ("name", "unused"),
+    [
+        ("simdistill", ""),
+        ("simdistill_sampled", "distill.validity=0.5"),
+        *(
+            (name, "distill.imitation=2, distill.soft=0.5, distill.regret=0, distill.validity=0.5")
+            for name in ("chord", "dagger", "grpo", "kd", "sft", "sft_filtered", "sft_grpo")
+        ),
+    ],
+)
+def test_weights_that_change_nothing_are_told(name, unused, tiny_folder, tmp_path, caplog):
+    method = registry.load("methods", name)
+    method(configured(tiny_folder, f"method={name}"), tmp_path).prepare()
+    assert not caplog.messages
+    method(configured(tiny_folder, f"method={name}", *WEIGHED), tmp_path).prepare()
+    told = [f"method={name} doesn't use {unused}"] if unused else []
+    assert caplog.messages == told
+
+
+@pytest.mark.parametrize("name", registry.names("methods"))
+def test_a_method_goes_by_the_weights_it_says(name, tiny_folder, tmp_path):
+    """What is made of the settings changes with them, or is said not to."""
+    method = registry.load("methods", name)
+
+    def made(*overrides: str) -> list:
+        found = method(configured(tiny_folder, *overrides), tmp_path)
+        return [getattr(found, part, None) for part in ("weights", "mix", "soft")]
+
+    for override in WEIGHED:
+        field = override.removeprefix("distill.").partition("=")[0]
+        assert (made(override) != made()) == (field in method.goes_by)
 
 
 def test_only_certain_answers_stay():

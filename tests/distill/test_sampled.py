@@ -268,6 +268,7 @@ def test_the_log_has_both_terms_unweighted_with_their_gradients(tiny_folder, tmp
     assert line["policy_gradient"] == pytest.approx(np.sqrt(squares) / (32 * 4), rel=1e-4)
     assert line["loss"] == pytest.approx(2 * line["policy"] + 0.25 * line["imitation"], rel=1e-4)
     assert line["tokens"] > shown.batch.input_ids.numel()
+    assert line["frac_reward_zero_std"] == (scored["advantages_B"].reshape(-1, 4) == 0).all(-1).mean() < 1
 
 
 def test_an_evaluation_shows_no_demonstrations(tiny_folder, tmp_path):
@@ -298,15 +299,14 @@ def test_answers_may_follow_free_text(tiny_folder, tmp_path):
         return consistency(completions=completions, **columns)
 
     with quiet():
-        given = sampling(learner, rows, 1.0, GrpoConfig(samples=2), plan) | {"reward_funcs": reward}
-        given["args"].max_completion_length = length
+        given = sampling(learner, rows, 1.0, GrpoConfig(samples=2, answer_tokens=length), plan)
         made = SimDistillTrainer(
             demonstrations=[Demonstration(question, (1.0,)) for question in asked_for],
             mix=Mix(policy=1.0, imitation=1.0, per_step=8),
             model=learner.model,
             processing_class=learner.tokenizer,
             callbacks=[MetricsWriter(tmp_path / "metrics.jsonl", 8)],
-            **given,
+            **given | {"reward_funcs": reward},
         )
     plan.train(made)
     losses = [row["imitation"] for row in read_lines(tmp_path / "metrics.jsonl")]

@@ -188,6 +188,34 @@ def test_the_weight_makes_both_gradients_equally_long(tiny_folder, deep_folder, 
     assert weight * lengths[1] == pytest.approx(SHARE * lengths[0], rel=1e-4)
 
 
+@pytest.mark.parametrize("folder", ["deep_folder", "wide_folder"])
+def test_the_log_has_the_gradient_in_the_hidden_states(folder, tiny_folder, tmp_path, request):
+    """Against states that are leaves, of the mean over the questions of a step in two parts."""
+    student, teacher = learner(tiny_folder), Student.load(request.getfixturevalue(folder))
+    lengths = []
+    for part in (rows(student, 12)[:6], rows(student, 12)[6:]):
+        batch = collate([row.row() for row in part])
+        ours = [state.detach().requires_grad_() for state in states(student, batch)]
+        theirs = [state.detach() for state in states(teacher, batch)]
+        distance = Matching(student.model, teacher.model)([ours[0], *ours], [theirs[0], *theirs])
+        gradients = torch.autograd.grad(distance / 2, ours)
+        lengths.append(torch.cat([gradient.flatten() for gradient in gradients]).norm().item())
+    train(student, teacher, 12, tmp_path, batch_size=6, accumulation=2)
+    (line,) = read_lines(tmp_path / "metrics.jsonl")
+    assert line["hidden_gradient"] == pytest.approx(np.hypot(*lengths), rel=1e-4) and min(lengths) > 0
+
+
+def test_the_gradient_in_the_hidden_states_costs_no_pass_through_the_model(
+    tiny_folder, deep_folder, tmp_path
+):
+    """A step goes back through the last layer once, after the two terms' gradients for the weight."""
+    student, passes = learner(tiny_folder), []
+    model: Any = student.model
+    model.get_base_model().model.layers[-1].mlp.register_full_backward_hook(lambda *_: passes.append(1))
+    train(student, Student.load(deep_folder), 8, tmp_path)
+    assert len(passes) == 2 + 1
+
+
 def test_hidden_resumed_equals_uninterrupted(tiny_folder, wide_folder, tmp_path):
     teacher = Student.load(wide_folder)
     whole, broken, resumed = learner(tiny_folder), learner(tiny_folder), learner(tiny_folder, seed=5)

@@ -12,9 +12,16 @@ from transformers import TrainerCallback
 from simdistill.distill.losses import Targets, Weights, choice_log_probabilities, terms
 from simdistill.distill.packing import PackedBatch
 from simdistill.distill.schedule import Schedule, last_checkpoint
-from simdistill.distill.trainers import MetricsWriter, TrainingQuestion, collate, train_round
+from simdistill.distill.trainers import (
+    MetricsWriter,
+    TrainingQuestion,
+    collate,
+    train_round,
+    training_questions,
+)
 from simdistill.errors import InputError
 from simdistill.machine import quiet
+from simdistill.questions import Question
 from simdistill.students import Lora, Student
 
 SFT = Weights(imitation=1.0, soft=0.0, regret=0.0, validity=1.0)
@@ -250,13 +257,67 @@ def test_the_log_has_every_terms_gradient(tiny_folder, tmp_path):
     )
 
 
+def test_the_log_tells_decisions_and_forecasts_apart(tiny_folder, tmp_path):
+    """Three forecasts of eight questions, in two parts: each kind has the means of a training of its own."""
+    learner = student(tiny_folder)
+    rows = questions(learner, 8)
+    rows = [replace(row, forecast=True, regret_C=(0.0,) * 4) for row in rows[:3]] + rows[3:]
+
+    def logged(name, rows, **changes):
+        path = tmp_path / f"{name}.jsonl"
+        train(student(tiny_folder), rows, tmp_path, callbacks=[MetricsWriter(path, 8)], **changes)
+        return json.loads(path.read_text())
+
+    both = logged("both", rows, batch_size=4, accumulation=2)
+    alone = {"forecast": logged("forecasts", rows[:3]), "decision": logged("decisions", rows[3:])}
+    assert [line["forecasts"] for line in (both, *alone.values())] == [3 / 8, 1, 0]
+    for kind, line in alone.items():
+        other = "decision" if kind == "forecast" else "forecast"
+        assert not any(name.startswith(f"{other}_") for name in line)
+        names = [name for name in both if name.startswith(f"{kind}_")]
+        assert len(names) == (3 if kind == "forecast" else 4)
+        for name in names:
+            assert both[name] == pytest.approx(line[name], rel=1e-4)
+            assert line[name] == pytest.approx(line[name.removeprefix(f"{kind}_")])
+    assert both["regret"] == pytest.approx(5 / 8 * both["decision_regret"])
+
+
+def test_targets_of_forecasts_are_marked(tiny_folder):
+    learner = student(tiny_folder)
+    decision = Question(
+        kind="decision",
+        task="queueing",
+        simulator="queueing",
+        split="train",
+        round=0,
+        group=0,
+        prompt=prompts(1)[0],
+        choices=["A", "B"],
+        answer="A",
+        values=[0.0, 1.0],
+        standard_errors=[0.1, 0.1],
+        raw_values=[0.0, 0.0],
+        raw_standard_errors=[0.0, 0.0],
+        probabilities=None,
+        params="{}",
+        state="{}",
+        seed_path=[0],
+        actions=[],
+        time=0.0,
+    )
+    forecast = replace(decision, kind="forecast", values=[], standard_errors=[], probabilities=[0.25, 0.75])
+    rows = training_questions(learner, [decision, forecast], 1.0, 0.1)
+    assert collate([row.row() for row in rows])["forecast_Q"].tolist() == [0, 1]
+
+
 def test_bfloat16_learns_too(tiny_folder, tmp_path):
     learner = Student.for_training(tiny_folder, Lora(r=4), seed=0, dtype=torch.bfloat16)
     path = tmp_path / "metrics.jsonl"
     rows = questions(learner, 8) * 6
     train(learner, rows, tmp_path, weights=SFT, bf16=True, callbacks=[MetricsWriter(path, 8)])
-    losses = [json.loads(line)["loss"] for line in path.read_text().splitlines()]
-    assert losses[-1] < losses[0] - 1
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert lines[-1]["loss"] < lines[0]["loss"] - 1
+    assert all(line["decision_imitation"] == pytest.approx(line["imitation"], rel=1e-6) for line in lines)
     assert {weight.dtype for weight in adapter(learner).values()} == {torch.float32}
 
 

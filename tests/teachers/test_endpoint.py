@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 from rich.console import Console
@@ -24,6 +25,8 @@ from simdistill.teachers.endpoint import Endpoint, EndpointTeacher, chosen, prob
 from simdistill.teachers.language_model import remembered_answers
 
 KEY = "sk-never-to-be-seen-again"
+PATIENCE = 5.0
+"""Seconds that a disturbed client waits; the real model may have to share its processor."""
 SURE = [["A", -0.02], ["B", -4.0], ["The", -6.0]]
 
 
@@ -442,8 +445,8 @@ def real_server() -> Iterator[str]:
     del served
 
 
-@pytest.mark.slow
-def test_a_real_model_answers_by_a_choice_with_probabilities(real_server):
+def letters(told: str) -> list[Posed]:
+    """Questions that tell their answer, after examples."""
     examples = [
         message
         for letter in "ABBABA"
@@ -452,10 +455,16 @@ def test_a_real_model_answers_by_a_choice_with_probabilities(real_server):
             {"role": "assistant", "content": letter},
         )
     ]
-    posed = [
-        Posed([*examples, {"role": "user", "content": f"The letter is {letter}."}], ["A", "B"])
-        for letter in "AB"
+    choices = sorted({"A", "B", *told})
+    return [
+        Posed([*examples, {"role": "user", "content": f"The letter is {letter}."}], choices)
+        for letter in told
     ]
+
+
+@pytest.mark.slow
+def test_a_real_model_answers_by_a_choice_with_probabilities(real_server):
+    posed = letters("AB")
     real = EndpointTeacher(TeacherConfig(name="endpoint", model="smollm2", base_url=real_server), 0)
     for place, said in enumerate(real.said(posed)):
         assert said.choice == place
@@ -467,4 +476,44 @@ def test_a_real_model_that_chatters_is_diagnosed(real_server):
     real = EndpointTeacher(TeacherConfig(name="endpoint", model="smollm2", base_url=real_server), 0)
     said = real.said(asked(4, "left", "right"))
     assert [found.choice for found in said] == [None] * 4 and len(real.illegal) == 4
-    assert repr(real.illegal[0][:5])[1:-1] in real.diagnosis()
+    with pytest.raises(InputError, match=r"smollm2 at .* said none of the choices in 4 answers") as caught:
+        real.check_sense(real.illegal)
+    assert repr(real.texts(real.illegal)[0][:5])[1:-1] in str(caught.value)
+
+
+def disturbing(real: str) -> Callable:
+    """Answers as a proxy of a real server that fails in every way before it hands requests on."""
+    failures: list[Callable] = [
+        lambda: (429, {"Retry-After": "0"}, "slow down"),
+        lambda: (500, {}, "internal"),
+        lambda: None,
+        lambda: (200, {"Content-Length": "5000"}, completion("B", SURE)[:60]),
+        lambda: (200, {}, "\x00\ufffd garbage {"),
+        lambda: time.sleep(PATIENCE + 1) or completion("B", SURE),
+    ]
+
+    def answer(number: int, body: dict):
+        if number < len(failures):
+            return failures[number]()
+        headers = {"Content-Type": "application/json"}
+        request = Request(f"{real}/chat/completions", json.dumps(body).encode(), headers)
+        with urlopen(request, timeout=60.0) as reply:
+            return reply.read().decode()
+
+    return answer
+
+
+@pytest.mark.slow
+def test_a_disturbed_server_says_what_it_says_undisturbed(real_server, server):
+    server.answer = disturbing(real_server)
+    disturbed = teacher(server)
+    disturbed.endpoint = client(server, tries=9, timeout=PATIENCE)
+    posed = letters("ABCDEF")
+    said = disturbed.said(posed)
+    direct = EndpointTeacher(TeacherConfig(name="endpoint", model="small", base_url=real_server), 0)
+    for found, expected in zip(said, direct.said(posed), strict=True):
+        assert (found.choice, found.valid) == (expected.choice, expected.valid)
+        # The server computes several requests together, and sums are then rounded otherwise.
+        assert found.probabilities_C == pytest.approx(expected.probabilities_C, abs=1e-3)
+    assert all(found.valid for found in said)
+    assert disturbed.endpoint.requests >= 6 + len(posed)

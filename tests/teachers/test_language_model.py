@@ -1,6 +1,7 @@
 """Language models as teachers: a tiny one on this machine, and runs with one from start to report."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +10,17 @@ import torch
 from rich.console import Console
 
 from simdistill import pipeline, questions
+from simdistill.base_models import base_model, load_model, load_tokenizer
 from simdistill.config import compose
+from simdistill.distill.method import Watch
+from simdistill.distill.methods.kd import KD
 from simdistill.environment.language import Language
 from simdistill.errors import InputError
 from simdistill.files import read_json
 from simdistill.settings import TeacherConfig
 from simdistill.students import Lora, Posed, Student
 from simdistill.teachers import language_model as module
-from simdistill.teachers.language_model import LocalTeacher, check_apart, check_same_words
+from simdistill.teachers.language_model import LocalTeacher, check_apart, check_same_words, chosen
 
 SMALL = [
     "task=queueing",
@@ -49,16 +53,48 @@ def own_cache(tiny_folder, tmp_path, monkeypatch):
     monkeypatch.setenv("SIMDISTILL_CACHE", str(tmp_path / "cache"))
 
 
-@pytest.fixture(scope="session")
-def adapter(tiny_folder, tmp_path_factory) -> Path:
-    """An adapter of the tiny model that changes what it says."""
+class Stop(Exception):
+    """Something kills the run."""
 
-    student = Student.for_training(tiny_folder, Lora(2), 0, dtype=torch.float32)
+
+@pytest.fixture(scope="session")
+def letters_folder(tiny_folder, tmp_path_factory) -> Path:
+    """The tiny model with another head: mostly it says A or B, and then nothing else."""
+    base = base_model(tiny_folder)
+    model, tokenizer = load_model(base), load_tokenizer(base)
+    model.lm_head.weight = torch.nn.Parameter(0.1 * model.lm_head.weight.detach())
+    model.config.tie_word_embeddings = False
+    for layer in model.model.layers:  # what is said depends but little on what was asked
+        layer.self_attn.o_proj.weight.data *= 0.1
+
+    def state(answer: str) -> torch.Tensor:
+        """What is usual where an answer has got so far."""
+        prompts = [
+            tokenizer.apply_chat_template(q.prompt, tokenize=False, add_generation_prompt=True)
+            for q in posed(20)
+        ]
+        ids = [tokenizer(f"{prompt}{answer}", return_tensors="pt")["input_ids"] for prompt in prompts]
+        return torch.stack([model.base_model(prompt)[0][0, -1] for prompt in ids]).mean(0)
+
+    with torch.no_grad():
+        for token, answers in (("A", [""]), ("B", [""]), (str(tokenizer.eos_token), ["A", "B"])):
+            row = model.lm_head.weight[tokenizer.convert_tokens_to_ids(token)]
+            row += sum(state(answer) for answer in answers)
+    folder = tmp_path_factory.mktemp("students") / "letters"
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def adapter(letters_folder, tmp_path_factory) -> Path:
+    """An adapter of that model that changes what it says."""
+    student = Student.for_training(letters_folder, Lora(2), 0, dtype=torch.float32)
     torch.manual_seed(1)
     with torch.no_grad():
         for name, weights in student.model.named_parameters():
             if "lora_B" in name:
-                weights.normal_(std=0.3)
+                weights.normal_(std=0.02)
     folder = tmp_path_factory.mktemp("adapters") / "teacher"
     student.save_adapter(folder, "# Card")
     return folder
@@ -75,8 +111,8 @@ def posed(count: int) -> list[Posed]:
     ]
 
 
-def small(tiny_folder: Path, output: Path, *overrides: str):
-    fields = [f"student={tiny_folder}", f"teacher.model={tiny_folder}", f"output={output}"]
+def small(tiny_folder: Path, teacher: Path, output: Path, *overrides: str):
+    fields = [f"student={tiny_folder}", f"teacher.model={teacher}", f"output={output}"]
     return compose([*SMALL, *fields, *overrides])[0]
 
 
@@ -89,8 +125,8 @@ def test_it_is_asked_as_the_student_is(tiny_folder):
         assert np.allclose(said.probabilities_C or (), answer.probabilities_C, atol=1e-6)
 
 
-def test_an_adapter_changes_what_it_says(tiny_folder, adapter):
-    plain, adapted = local(tiny_folder).said(posed(8)), local(tiny_folder, adapter).said(posed(8))
+def test_an_adapter_changes_what_it_says(letters_folder, adapter):
+    plain, adapted = local(letters_folder).said(posed(8)), local(letters_folder, adapter).said(posed(8))
     assert [said.probabilities_C for said in plain] != [said.probabilities_C for said in adapted]
 
 
@@ -101,9 +137,7 @@ def test_remembered_answers_are_the_same_to_the_last_bit(tiny_folder, monkeypatc
 
 
 def changed(name: str, folder: Path, adapter: Path, copy: Path) -> LocalTeacher:
-    """The tiny teacher with one part of it changed."""
-    from simdistill.base_models import base_model, load_model, load_tokenizer
-
+    """A teacher with one part of it changed."""
     if name == "adapter":
         return local(folder, adapter)
     base = base_model(folder)
@@ -120,10 +154,10 @@ def changed(name: str, folder: Path, adapter: Path, copy: Path) -> LocalTeacher:
 
 
 @pytest.mark.parametrize("part", ["weights", "adapter", "template", "tokenizer"])
-def test_answers_of_a_changed_teacher_are_made_anew(part, tiny_folder, adapter, tmp_path):
-    before = local(tiny_folder)
+def test_answers_of_a_changed_teacher_are_made_anew(part, letters_folder, adapter, tmp_path):
+    before = local(letters_folder)
     before.said(posed(4))
-    after = changed(part, tiny_folder, adapter, tmp_path / "copy")
+    after = changed(part, letters_folder, adapter, tmp_path / "copy")
     assert [name for name in before.made_by if before.made_by[name] != after.made_by[name]] == [part]
     scored = after.student.work.questions
     after.said(posed(4))
@@ -137,18 +171,18 @@ def test_a_file_that_holds_no_answers_is_told(tiny_folder):
         local(tiny_folder).said(posed(1))
 
 
-def test_a_teacher_on_the_students_own_weights_is_refused(tiny_folder, adapter):
-    student = Student.for_training(tiny_folder, Lora(2), 0)
+def test_a_teacher_on_the_students_own_weights_is_refused(letters_folder, adapter):
+    student = Student.for_training(letters_folder, Lora(2), 0)
     student.model.load_adapter(str(adapter), adapter_name="teacher")
     teacher = Student(student.base, student.model, student.tokenizer)
     with pytest.raises(InputError, match="shares its weights with the student"):
         check_apart(student.model, teacher.model)
-    check_apart(student.model, Student.load(tiny_folder, adapter).model)
+    check_apart(student.model, Student.load(letters_folder, adapter).model)
 
 
-def test_the_words_of_teacher_and_student_are_compared(tiny_folder, adapter, tmp_path):
+def test_the_words_of_teacher_and_student_are_compared(tiny_folder, letters_folder, adapter, tmp_path):
     student = Student.load(tiny_folder)
-    check_same_words(Student.load(tiny_folder, adapter), student)
+    check_same_words(Student.load(letters_folder, adapter), student)
     template = changed("template", tiny_folder, adapter, tmp_path / "template").student
     with pytest.raises(InputError, match=r"the chat templates are .*System.* and .*system.* at character"):
         check_same_words(template, student)
@@ -162,50 +196,111 @@ def test_the_words_of_teacher_and_student_are_compared(tiny_folder, adapter, tmp
 
 
 @pytest.fixture(scope="module")
-def finished(tiny_folder, adapter, tmp_path_factory) -> Path:
+def finished(tiny_folder, letters_folder, adapter, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SIMDISTILL_CACHE", str(folder / "cache"))
-        config = small(tiny_folder, folder / "run", f"teacher.adapter={adapter}", "distill.rounds=1")
+        what = [f"teacher.adapter={adapter}", "distill.rounds=1"]
+        config = small(tiny_folder, letters_folder, folder / "run", *what)
         config = config.model_copy(update={"method": "dagger"})
         return pipeline.run(config, Console(quiet=True))
 
 
-def test_its_answers_are_the_questions_answers(finished, tiny_folder, adapter):
+def test_its_answers_are_the_questions_answers(finished, letters_folder, adapter):
     asked = [row for row in questions.load(finished / "questions.parquet") if row.kind == "decision"]
     assert {question.round for question in asked} == {0, 1}
-    for question, answer in zip(asked, Student.load(tiny_folder, adapter).score(asked), strict=True):
+    for question, answer in zip(asked, Student.load(letters_folder, adapter).score(asked), strict=True):
         assert question.answer == question.choices[answer.choice]
         assert np.allclose(question.teacher_probabilities or [], answer.probabilities_C, atol=1e-6)
 
 
-def test_it_is_examined_as_a_policy(finished, tiny_folder, adapter):
+def test_it_is_examined_as_a_policy(finished, letters_folder, adapter):
     metrics = read_json(finished / "metrics.json")
     cost = metrics["policies"]["teacher"]["cost"]
     assert all(cost[setting] is not None for setting in ("default", "in_distribution", "out_of_distribution"))
-    assert 0 <= metrics["teacher_valid_answers"] <= 1
+    assert 0 < metrics["teacher_valid_answers"] <= 1
     assert (finished / "report.html").is_file()
     shown = read_json(finished / "examination.json")["decision_map"]
     language = Language(pipeline.Record.of(finished).config.task.language)
     places = list(np.ndindex(*shown["size"]))[:40]
     states = [{**shown["parameters"], "jobs": list(place)} for place in places]
-    said = local(tiny_folder, adapter).decide(language, states, [["A", "B"]] * len(states))
+    said = local(letters_folder, adapter).decide(language, states, [["A", "B"]] * len(states))
     assert said == [shown["policies"]["teacher"][a][b] for a, b in places]
 
 
-def test_a_run_refuses_a_teacher_that_has_changed(finished, tiny_folder, tmp_path):
+def test_a_run_refuses_a_teacher_that_has_changed(finished):
     made_by = read_json(finished / "training" / "language_model.json")
     (finished / "training" / "language_model.json").write_text(json.dumps(made_by | {"adapter": "other"}))
     try:
-        with pytest.raises(InputError, match="has changed since it answered this run's questions: adapter"):
+        with pytest.raises(InputError, match="has changed since this run began to learn from it: adapter"):
             pipeline.evaluate(finished, Console(quiet=True))
     finally:
         (finished / "training" / "language_model.json").write_text(json.dumps(made_by))
 
 
-def test_a_process_without_a_solution_is_compared_with_the_heuristic(tiny_folder, tmp_path):
+@pytest.fixture(scope="module")
+def stopped(tiny_folder, letters_folder, tmp_path_factory) -> Path:
+    """A run that was stopped in training; `teacher` beside it is its teacher."""
+    folder = tmp_path_factory.mktemp("runs")
+    shutil.copytree(letters_folder, folder / "teacher")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SIMDISTILL_CACHE", str(folder / "cache"))
+        patch.setattr(Watch, "on_step_end", lambda *args, **kwargs: (_ for _ in ()).throw(Stop))
+        with pytest.raises(Stop):
+            pipeline.run(small(tiny_folder, folder / "teacher", folder / "run"), Console(quiet=True))
+    return folder / "run"
+
+
+@pytest.mark.parametrize("part", ["weights", "template", "tokenizer"])
+def test_a_stopped_run_trains_no_further_when_its_teacher_has_changed(
+    part, stopped, letters_folder, adapter, monkeypatch
+):
+    monkeypatch.setattr(KD, "train", lambda *args: pytest.fail("trained"))
+    teacher = stopped.with_name("teacher")
+    changed(part, letters_folder, adapter, teacher)
+    with pytest.raises(
+        InputError, match=f"teacher has changed since .* learn from it: {part}\\. Begin a new"
+    ):
+        pipeline.resume(stopped, Console(quiet=True))
+    shutil.rmtree(teacher)
+    shutil.copytree(letters_folder, teacher)
+    with pytest.raises(BaseException, match="trained"):
+        pipeline.resume(stopped, Console(quiet=True))
+
+
+def test_a_teacher_that_never_says_a_choice_is_diagnosed_before_training(tiny_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(KD, "train", lambda *args: pytest.fail("trained"))
+    with pytest.raises(InputError) as caught:
+        pipeline.run(small(tiny_folder, tiny_folder, tmp_path / "run"), Console(quiet=True))
+    first, *shown, last = str(caught.value).splitlines()
+    assert first == f"{tiny_folder} said none of the choices in 16 answers; the first of them:"
+    assert len(shown) == 10 and all(len(line.strip()) > 8 for line in shown)
+    assert last == "Say in task.language.description how to answer, or take another model."
+
+
+def test_what_it_says_is_what_its_scores_say(tiny_folder, letters_folder):
+    """Texts are decoded token by token, choices are scored together."""
+    asked, valid = posed(10), set()
+    for teacher in (local(letters_folder), local(tiny_folder)):
+        for question, text, said in zip(asked, teacher.texts(asked), teacher.said(asked), strict=True):
+            valid.add(said.valid)
+            assert (said.choice if said.valid else None) == chosen(text, question.choices)
+    assert valid == {True, False}
+
+
+def test_a_choice_within_marks_is_a_choice(letters_folder, monkeypatch):
+    teacher = local(letters_folder)
+    asked = posed(4)
+    monkeypatch.setattr(teacher, "texts", lambda questions: ["perhaps"] * 3 + ["**b**."])
+    teacher.check_sense(asked)
+    monkeypatch.setattr(teacher, "texts", lambda questions: ["perhaps"] * 4)
+    with pytest.raises(InputError, match="said none of the choices in 4 answers"):
+        teacher.check_sense(asked)
+
+
+def test_a_process_without_a_solution_is_compared_with_the_heuristic(tiny_folder, letters_folder, tmp_path):
     what = ["task=call_center", "task.horizon=20", "task.warm_up=0", "teacher.base=random"]
-    config = small(tiny_folder, tmp_path / "run", *what, "evaluation.questions_shown=1")
+    config = small(tiny_folder, letters_folder, tmp_path / "run", *what, "evaluation.questions_shown=1")
     metrics = read_json(pipeline.run(config, Console(quiet=True)) / "metrics.json")
     assert metrics["reference"] == config.task.heuristic
     assert metrics["policies"]["teacher"]["cost"]["out_of_distribution"]["replications"] == 2

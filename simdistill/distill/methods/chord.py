@@ -17,6 +17,7 @@ class Chord(SampledSimDistill):
     """GRPO plus token-weighted imitation of the teacher's answers, in one loss."""
 
     learning_rate = 1e-4
+    goes_by = ()
 
     @property
     def mix(self) -> Mix:

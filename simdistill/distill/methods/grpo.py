@@ -22,6 +22,7 @@ class GRPO(Method):
     """Simulator-consistency reward on sampled answers, with TRL's own trainer."""
 
     learning_rate = 1e-4
+    goes_by = ()
 
     @property
     def stages(self) -> list[Stage]:

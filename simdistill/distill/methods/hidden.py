@@ -109,6 +109,10 @@ class Matching(torch.nn.Module):
 class HiddenTrainer(SimulatorTrainer):
     """The exact loss plus the distance between hidden states; the log has it as `hidden`, unweighted.
 
+    `hidden_gradient` is the length of the mean distance's gradient in the student's hidden states: those of
+    all mapped layers and positions, each as if it could move alone, though a layer's states follow from those
+    below it. States are compared by direction, so the longer they are, the shorter it is.
+
     Args:
         teacher: With the student's tokenizer, `sdpa` attention, and weights of its own.
         kwargs: As for `SimulatorTrainer`.
@@ -138,9 +142,11 @@ class HiddenTrainer(SimulatorTrainer):
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         """The exact loss plus the weighted distance, both as means over the optimizer step's questions."""
         loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
-        distance = self._distance(inputs, outputs)
+        # As views, states have gradients of their own, which end there and don't go back through the model.
+        states = [state.float().view_as(state) for state in outputs.hidden_states]
+        distance = self._distance(inputs, states)
         questions = len(inputs["hard_Q"])
-        self._sums["hidden"] = self._sums.get("hidden", 0.0) + distance.detach() * questions
+        self._add("hidden", distance * questions, *states[1:])
         share = 1.0 if num_items_in_batch is None else questions / num_items_in_batch
         loss = loss + self.matching.weight * distance * share * self.accelerator.num_processes
         return (loss, outputs) if return_outputs else loss
@@ -176,7 +182,7 @@ class HiddenTrainer(SimulatorTrainer):
         for weight in weights:
             weight.grad = torch.as_tensor(self.accelerator.reduce(weight.grad, "mean"))
 
-    def _distance(self, inputs: dict, outputs) -> torch.Tensor:
+    def _distance(self, inputs: dict, states: Sequence[torch.Tensor]) -> torch.Tensor:
         with torch.no_grad():
             taught = self.teacher.base_model(
                 input_ids=inputs["input_ids"],
@@ -185,7 +191,7 @@ class HiddenTrainer(SimulatorTrainer):
                 output_hidden_states=True,
                 use_cache=False,
             )
-        return self.matching(outputs.hidden_states, taught.hidden_states)
+        return self.matching(states, taught.hidden_states)
 
     def _calibrate(self) -> None:
         """Sets the weight from gradients on the first batches."""
@@ -201,7 +207,7 @@ class HiddenTrainer(SimulatorTrainer):
             inputs = {name: tensor.to(self.args.device) for name, tensor in batch.items()}
             with self.compute_loss_context_manager():
                 loss, outputs = super().compute_loss(model, inputs, True)
-                distance = self._distance(inputs, outputs)
+                distance = self._distance(inputs, outputs.hidden_states)
             exact += _length(loss, trained) / processes
             hidden += _length(distance, trained)
         self._forget()

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 class KD(SimDistill):
     """Forward KL to soft targets: a language model's, else a softmax of simulated values."""
 
+    goes_by = ()
+
     @property
     def stages(self) -> list[Stage]:
         settings = self.config.distill

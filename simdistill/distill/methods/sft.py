@@ -22,6 +22,8 @@ LIKELIHOOD = Weights(imitation=1.0, soft=0.0, regret=0.0, validity=1.0)
 class SFT(Method):
     """Cross-entropy on the teacher's answers, with TRL's own trainer unless `distill.packed` is set."""
 
+    goes_by = ()
+
     @property
     def stages(self) -> list[Stage]:
         settings = self.config.distill

@@ -1,7 +1,9 @@
 """Ours for students that sample: soft imitation and the simulator's consistency reward in one step of GRPO.
 
 What `simdistill` takes as an expectation over all choices is estimated from samples here. So it is noisier,
-and needs neither a list of choices nor an answer that begins at once.
+and a sampled answer needn't begin at once: with `distill.grpo.answer_tokens` there is room to reason before
+"Answer:". Demonstrated are the choices' labels alone, without reasons, and the examination scores the choices
+as they are, so a student that reasons is examined without its reasons.
 """
 
 from collections.abc import Sequence
@@ -24,6 +26,7 @@ class SampledSimDistill(GRPO):
     """Imitation of soft targets plus reward for sampled answers, in one step."""
 
     learning_rate = 1e-3
+    goes_by = ("imitation", "soft", "regret")
 
     @property
     def stages(self) -> list[Stage]:

@@ -1,0 +1,37 @@
+"""The sweep of learning rates: which cells there are; nothing is trained."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from simdistill import registry
+from simdistill.config import FROM_A_MODEL
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def sweep(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module("sweep")
+
+
+def test_without_more_than_a_task_all_methods_are_swept_that_need_no_language_model(sweep, tmp_path):
+    given = sweep.parser().parse_intermixed_args(["task=queueing"])
+    cells = sweep.configs(given.overrides, tmp_path, given.methods, [1e-3], [1000])
+    methods = [config.method for config, _ in cells]
+    assert methods == [name for name in registry.names("methods") if name not in FROM_A_MODEL]
+
+
+@pytest.mark.parametrize(
+    ("method", "second"), [("sft", None), ("hidden", None), ("sft_grpo", "grpo"), ("opd", "opd")]
+)
+def test_a_second_stage_has_the_rate_that_is_swept(method, second, sweep, tmp_path):
+    overrides = ["task=queueing", "teacher.model=teacher/model"]
+    (config, lesson), (other, _) = sweep.configs(overrides, tmp_path, [method], [2e-3, 3e-3], [1000])
+    distil = config.distill
+    rate = getattr(distil, second).learning_rate if second else distil.learning_rate
+    assert rate == sweep.rate_of(config) == 2e-3 and sweep.rate_of(other) == 3e-3
+    assert (distil.learning_rate is None) == (second is not None)
+    assert config.output != other.output != lesson.output

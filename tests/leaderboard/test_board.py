@@ -204,6 +204,8 @@ def test_the_page_shows_what_the_board_says(protocol, results, metrics_of, tmp_p
     assert "1 unstable" in page and "no &lt;method&gt; of that name" in page
     assert page.count("<svg") == 3 + len(protocol.tasks) and "http-equiv" in page
     assert "different tasks" not in page
+    without = [r for r in some if r.cell.method != "sft"]
+    assert "different tasks" not in write_page(board(protocol, without), tmp_path).read_text()
     fewer = [r for r in some if (r.cell.task, r.cell.method) != ("queueing", "sft")]
     assert "different tasks" in write_page(board(protocol, fewer), tmp_path).read_text()
     console = Console(record=True, width=150, quiet=False)

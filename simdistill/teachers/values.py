@@ -123,9 +123,10 @@ def denoise(
     variances_SC = steadied(variances_SC, None if noise is None else unseen(noise), futures)
     weights_SC = precision(costs_SC, variances_SC)
     fits = [fit(states, labels, costs_SC, weights_SC, train_MS, first, decay=decay) for decay in DECAYS]
-    errors = [np.nansum(weights_SC * (costs_SC - unseen(network)) ** 2) for network in fits]
-    network = fits[int(np.argmin(errors))]
-    fitted_SC = unseen(network)
+    fitted = [unseen(network) for network in fits]
+    errors = [np.nansum(weights_SC * (costs_SC - fitted_SC) ** 2) for fitted_SC in fitted]
+    best = int(np.argmin(errors))
+    network, fitted_SC = fits[best], fitted[best]
     spread = _fit_error(costs_SC - fitted_SC, fitted_SC, variances_SC) if mend else None
     labelled = combine(labels, costs_SC, variances_SC, fitted_SC, spread)
     return Regression(network, noise, spread), labelled

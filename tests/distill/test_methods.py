@@ -12,12 +12,11 @@ from transformers import TrainerCallback
 from simdistill import registry, rewards
 from simdistill.config import FROM_A_MODEL, compose
 from simdistill.distill import plain
-from simdistill.distill.legality import Legality
 from simdistill.distill.methods.sft import LIKELIHOOD
 from simdistill.distill.methods.sft_filtered import certain
 from simdistill.distill.plain import grpo_round, sft_round
 from simdistill.distill.schedule import Schedule
-from simdistill.distill.trainers import MetricsWriter, RoundResult, train_round, training_questions
+from simdistill.distill.trainers import MetricsWriter, RoundResult, collate, train_round, training_questions
 from simdistill.errors import InputError
 from simdistill.files import read_json, read_lines
 from simdistill.machine import quiet
@@ -427,25 +426,6 @@ def test_a_model_that_never_answers_is_told_with_what_it_says(tiny_folder, tmp_p
         grpo(tiny_folder, tmp_path, questions(25), batch_size=4)
     assert str(error.value).count(", of A, B") == 10
 
-    legality = Legality(rewards.consistency, patience=2)
-    babble = {"completions": ["babble"] * 16, "choices": [["A", "B"]] * 16, "values": [[0.0, 1.0]] * 16}
-    legal = babble | {"completions": ["babble"] * 15 + ["B"]}
-    assert legality(**babble)[0] == -2 and legality(**legal)[-1] == -1 and legality(**babble)[0] == -2
-    with pytest.raises(InputError, match="method=sft_grpo") as error:
-        legality(**babble)
-    assert str(error.value).count("'babble', of A, B") == 10
-
-
-def test_the_last_answers_of_a_model_that_never_answers_are_told():
-    legality = Legality(rewards.consistency, patience=4)
-    columns = {"choices": [["A", "B"]] * 4, "values": [[0.0, 1.0]] * 4}
-    for step in range(-1, 3):
-        legality(completions=["A" if step < 0 else f"babble {step}{n}" for n in range(4)], **columns)
-    with pytest.raises(InputError) as error:
-        legality(completions=[f"babble 3{n}" for n in range(4)], **columns)
-    last = [f"  'babble {step}{n}', of A, B" for step in (1, 2, 3) for n in range(4)][2:]
-    assert str(error.value).splitlines()[1:] == last
-
 
 def forced(count: int) -> list[Question]:
     """Decisions with nothing to choose."""
@@ -458,6 +438,12 @@ def forecasts(count: int) -> list[Question]:
         replace(question, kind="forecast", values=[], standard_errors=[], probabilities=[0.25, 0.75])
         for question in questions(count)
     ]
+
+
+def test_targets_of_forecasts_are_marked(tiny_folder):
+    learner = Student.load(str(tiny_folder))
+    rows = training_questions(learner, [*questions(1), *forecasts(1)], 1.0, 0.1)
+    assert collate([row.row() for row in rows])["forecast_Q"].tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("name", registry.names("methods"))

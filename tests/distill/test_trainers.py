@@ -12,16 +12,9 @@ from transformers import TrainerCallback
 from simdistill.distill.losses import Targets, Weights, choice_log_probabilities, terms
 from simdistill.distill.packing import PackedBatch
 from simdistill.distill.schedule import Schedule, last_checkpoint
-from simdistill.distill.trainers import (
-    MetricsWriter,
-    TrainingQuestion,
-    collate,
-    train_round,
-    training_questions,
-)
+from simdistill.distill.trainers import MetricsWriter, TrainingQuestion, collate, train_round
 from simdistill.errors import InputError
 from simdistill.machine import quiet
-from simdistill.questions import Question
 from simdistill.students import Lora, Student
 
 SFT = Weights(imitation=1.0, soft=0.0, regret=0.0, validity=1.0)
@@ -280,34 +273,6 @@ def test_the_log_tells_decisions_and_forecasts_apart(tiny_folder, tmp_path):
             assert both[name] == pytest.approx(line[name], rel=1e-4)
             assert line[name] == pytest.approx(line[name.removeprefix(f"{kind}_")])
     assert both["regret"] == pytest.approx(5 / 8 * both["decision_regret"])
-
-
-def test_targets_of_forecasts_are_marked(tiny_folder):
-    learner = student(tiny_folder)
-    decision = Question(
-        kind="decision",
-        task="queueing",
-        simulator="queueing",
-        split="train",
-        round=0,
-        group=0,
-        prompt=prompts(1)[0],
-        choices=["A", "B"],
-        answer="A",
-        values=[0.0, 1.0],
-        standard_errors=[0.1, 0.1],
-        raw_values=[0.0, 0.0],
-        raw_standard_errors=[0.0, 0.0],
-        probabilities=None,
-        params="{}",
-        state="{}",
-        seed_path=[0],
-        actions=[],
-        time=0.0,
-    )
-    forecast = replace(decision, kind="forecast", values=[], standard_errors=[], probabilities=[0.25, 0.75])
-    rows = training_questions(learner, [decision, forecast], 1.0, 0.1)
-    assert collate([row.row() for row in rows])["forecast_Q"].tolist() == [0, 1]
 
 
 def test_bfloat16_learns_too(tiny_folder, tmp_path):

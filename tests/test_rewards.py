@@ -1,6 +1,11 @@
 """Rewards: what the simulator says about an answer, looked up."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
+from datasets import Dataset
 
 from simdistill.rewards import PENALTY, answer, consistency, validity
 
@@ -52,3 +57,38 @@ def test_what_can_not_be_read_gets_the_declared_penalty():
 def test_columns_of_unequal_length_are_refused():
     with pytest.raises(ValueError, match="zip"):
         consistency(["A"], CHOICES, VALUES)
+
+
+@pytest.mark.slow
+def test_trl_takes_a_reward_by_its_name(tiny_folder, tmp_path):
+    """TRL's own command, and of a run only its questions and the reward."""
+    rows = [
+        {
+            "prompt": [{"role": "user", "content": f"Jobs A {number}, B 3."}],
+            "choices": ["A", "B"],
+            "values": [0.0, 1.0] if number else [],
+        }
+        for number in range(4)
+    ]
+    Dataset.from_list(rows).to_parquet(tmp_path / "questions.parquet")
+    options = {
+        "model_name_or_path": tiny_folder,
+        "dataset_name": tmp_path,
+        "reward_funcs": "simdistill.rewards.consistency",
+        "output_dir": tmp_path / "out",
+        "use_cpu": True,
+        "bf16": False,
+        "gradient_checkpointing": False,
+        "max_steps": 2,
+        "per_device_train_batch_size": 4,
+        "num_generations": 4,
+        "max_completion_length": 4,
+        "logging_steps": 1,
+        "report_to": "none",
+    }
+    given = [f"--{name}={value}" for name, value in options.items()]
+    command = [str(Path(sys.executable).with_name("trl")), "grpo", *given]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "rewards/consistency/mean" in done.stdout + done.stderr
+    assert (tmp_path / "out" / "model.safetensors").exists()

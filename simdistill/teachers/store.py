@@ -41,7 +41,7 @@ def load(path: Path, simulator: str) -> SearchTeacher:
     ]
     regression = Regression(
         replace(_fitted(plain["network"]), elsewhere=base),
-        _fitted(plain["noise"]) if plain["noise"] else None,
+        _fitted(plain["noise"]) if plain.get("noise") else None,
         tuple(plain["spread"]) if plain["spread"] else None,
     )
     return SearchTeacher(

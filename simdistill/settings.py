@@ -317,6 +317,10 @@ class DistillConfig(_Config):
     )
     warmup_steps: int = Field(default=5, ge=0, description="steps until the peak")
     batch_size: Count = Field(default=32, description="questions in a step")
+    balanced: bool = Field(
+        default=True,
+        description="whether questions are put in an order in which each step has about the usual answers",
+    )
     packed: bool = Field(
         default=False,
         description="imitate answers in packed batches, with the same loss as TRL's own trainer and several "

@@ -1,13 +1,11 @@
 """What all methods share: stages, each with its questions, its student and its adapter."""
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from itertools import accumulate
-from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +13,7 @@ import torch
 from transformers import TrainerCallback
 
 from simdistill import launched
+from simdistill.distill.batches import apart, balanced, mixed
 from simdistill.distill.clock import Clock
 from simdistill.distill.schedule import Schedule
 from simdistill.distill.trainers import MetricsWriter, RoundResult
@@ -254,29 +253,13 @@ class Method:
             path = self._own(number)
             asked = mixed(apart(load(path)), asked)
         _check(asked, path)
-        return asked
+        return balanced(asked, stage.batch_size) if self.config.distill.balanced else asked
 
 
 def _placed(questions: Sequence[Question]) -> Iterator[tuple[int, Question]]:
     """Yields questions with their place among the decisions; a forecast has that of the decision before."""
     decisions = accumulate(question.kind == "decision" for question in questions)
     return zip((number - 1 for number in decisions), questions, strict=True)
-
-
-def apart(questions: Sequence[Question]) -> list[Question]:
-    """Returns questions in turns of one from each scenario, so that a batch has different ones."""
-    met: Counter[int] = Counter()
-    turns = []
-    for question in questions:
-        turns.append(met[question.group])
-        met[question.group] += 1
-    return [questions[place] for place in sorted(range(len(questions)), key=turns.__getitem__)]
-
-
-def mixed(first: Sequence[Question], second: Sequence[Question]) -> list[Question]:
-    """Returns two lists as one in which each is spread evenly, in its own order."""
-    places = [((place + 0.5) / len(part), q) for part in (first, second) for place, q in enumerate(part)]
-    return [question for _, question in sorted(places, key=itemgetter(0))]
 
 
 def _check_vllm(device: str) -> None:

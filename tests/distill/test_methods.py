@@ -99,6 +99,20 @@ def distilled(name: str, config: RunConfig, folder: Path):
     return method, done
 
 
+def test_questions_come_in_balanced_batches_unless_told_otherwise(tiny_folder, tmp_path):
+    asked = {}
+    for wanted in (True, False):
+        config = configured(tiny_folder, "method=sft", f"distill.balanced={str(wanted).lower()}")
+        method = registry.load("methods", "sft")(config, tmp_path / str(wanted))
+        method.training.mkdir(parents=True)
+        save(questions(16), method.training / "questions-0.parquet")
+        answers = [question.answer for question in method._questions(0)]
+        asked[wanted] = [answers[:8].count("A"), answers[8:].count("A")]
+    answers = [question.answer for question in questions(16)]
+    assert asked[False] == [answers[:8].count("A"), answers[8:].count("A")]
+    assert max(asked[True]) - min(asked[True]) <= sum(asked[True]) % 2 < max(asked[False]) - min(asked[False])
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_trains_in_its_stages(name, tiny_folder, tmp_path):
     method, done = distilled(name, configured(tiny_folder), tmp_path)

@@ -1,0 +1,106 @@
+"""Batches: which questions come together."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from simdistill.distill.batches import WINDOW, apart, balanced, mixed
+from simdistill.questions import Question
+
+
+def question(number: int, choices: str, answer: str, probabilities: list[float] | None = None) -> Question:
+    return Question(
+        kind="forecast" if probabilities else "decision",
+        task="queueing",
+        simulator="queueing",
+        split="train",
+        round=0,
+        group=number,
+        prompt=[{"role": "user", "content": str(number)}],
+        choices=list(choices),
+        answer=answer,
+        values=[] if probabilities else [0.0] * len(choices),
+        standard_errors=[],
+        raw_values=[],
+        raw_standard_errors=[],
+        probabilities=probabilities,
+        params="{}",
+        state="{}",
+        seed_path=[],
+        actions=[],
+        time=0.0,
+    )
+
+
+@pytest.fixture
+def drawn() -> list[Question]:
+    """400 questions whose answer is A three times in four, in random order."""
+    rng = np.random.default_rng(0)
+    return [question(number, "AB", "AB"[int(rng.random() < 0.25)]) for number in range(400)]
+
+
+def counts(questions: list[Question], size: int, answer: str) -> list[int]:
+    answers = [q.answer for q in questions]
+    return [answers[begin : begin + size].count(answer) for begin in range(0, len(answers), size)]
+
+
+def test_every_question_is_asked_once(drawn):
+    for size in (1, 4, 7, 500):
+        assert sorted(q.group for q in balanced(drawn, size)) == list(range(400))
+    assert balanced([], 4) == []
+
+
+def test_batches_have_the_usual_answers(drawn):
+    before, after = counts(drawn, 4, "B"), counts(balanced(drawn, 4), 4, "B")
+    assert np.var(before) > 0.5
+    # The last ones have what is left.
+    assert set(after[:90]) == {1} and np.var(after) < 0.1
+
+
+def test_the_order_is_kept_as_far_as_the_balance_allows(drawn):
+    order = [q.group for q in balanced(drawn, 4)]
+    assert all(first == min(order[4 * batch :]) for batch, first in enumerate(order[::4]))
+    # Equal answers are asked in their order.
+    for answer in "AB":
+        same = [q.group for q in balanced(drawn, 4) if q.answer == answer]
+        assert max(abs(place - number) for place, number in zip(same, sorted(same), strict=True)) == 0
+
+
+def test_no_question_is_asked_long_before_its_turn():
+    late = [question(number, "AB", "A" if number < 2 * WINDOW else "B") for number in range(3 * WINDOW)]
+    order = [q.group for q in balanced(late, 4)]
+    assert order[:WINDOW] == list(range(WINDOW))
+
+
+def test_what_is_usual_depends_on_the_choices():
+    # Who has only B and C to choose from can't be expected to say A.
+    wide = [question(number, "ABC", "AAB"[number % 3]) for number in range(30)]
+    narrow = [question(number, "BC", "BC"[number % 2]) for number in range(30, 60)]
+    order = balanced(wide + narrow, 60)
+    assert {q.group for q in order} == set(range(60))
+    by_two = balanced(narrow, 2)
+    assert all({a.answer, b.answer} == {"B", "C"} for a, b in zip(by_two[::2], by_two[1::2], strict=True))
+
+
+def test_forecasts_are_balanced_by_their_distributions():
+    low, high = [0.9, 0.1], [0.1, 0.9]
+    asked = [question(n, "LH", "L", low if n < 8 else high) for n in range(16)]
+    order = balanced(asked, 2)
+    pairs = zip(order[::2], order[1::2], strict=True)
+    assert all(sorted([a.probabilities, b.probabilities]) == [high, low] for a, b in pairs)
+
+
+def test_the_same_questions_come_in_the_same_order(drawn):
+    assert balanced(drawn, 8) == balanced(list(drawn), 8)
+
+
+def test_states_of_one_scenario_are_kept_apart(drawn):
+    scenarios = [replace(q, group=q.group // 4) for q in drawn[:16]]
+    assert [q.group for q in apart(scenarios)] == [0, 1, 2, 3] * 4
+
+
+def test_two_lists_are_spread_over_each_other(drawn):
+    order = mixed(drawn[:8], drawn[8:12])
+    assert len(order) == 12 and [q.group for q in order if q.group < 8] == list(range(8))
+    assert all(sum(q.group >= 8 for q in order[begin : begin + 3]) == 1 for begin in range(0, 12, 3))

@@ -38,7 +38,7 @@ def balanced(questions: Sequence[Question], size: int) -> list[Question]:
     that differs by chance pull at this constant, much harder than at anything that depends on the state.
 
     Every batch begins with the first question that is left, and goes on with the one of the next `WINDOW`
-    that brings the batch's answers nearest to what is usual: herding over targets, in place of the gradients
+    that brings all answers so far nearest to what is usual: herding over targets, in place of the gradients
     of Lu, Guo and De Sa, "GraB: Finding Provably Better Data Permutations than Random Reshuffling", NeurIPS
     2022.
 
@@ -48,13 +48,14 @@ def balanced(questions: Sequence[Question], size: int) -> list[Question]:
     """
     surprise_QL = _surprises(questions)
     left, order = list(range(len(questions))), []
+    sum_L = np.zeros(surprise_QL.shape[1])
     while left:
-        batch = [left.pop(0)]
-        while len(batch) < size and left:
+        nearest = 0
+        if len(order) % size:
             window = left[:WINDOW]
-            sums_QL = surprise_QL[batch].sum(0) + surprise_QL[window]
-            batch.append(left.pop(int(np.argmin(np.square(sums_QL).sum(1)))))
-        order += batch
+            nearest = int(np.argmin(np.square(sum_L + surprise_QL[window]).sum(1)))
+        order.append(left.pop(nearest))
+        sum_L += surprise_QL[order[-1]]
     return [questions[place] for place in order]
 
 

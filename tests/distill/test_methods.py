@@ -148,7 +148,7 @@ def test_a_later_round_mixes_its_own_states_with_new_ones_of_the_teacher(tiny_fo
     taught = [part for pair in zip(questions(24), forecasts, strict=True) for part in pair]
     (tmp_path / "training").mkdir()
     save(taught, tmp_path / "training" / "questions-0.parquet")
-    config = configured(tiny_folder, "distill.round_teacher_questions=4")
+    config = configured(tiny_folder, "distill.round_teacher_questions=4", "distill.balanced=false")
     method = registry.load("methods", "simdistill")(config, tmp_path)
     own = [replace(q, group=100 + q.seed_path[3] // 4, round=1) for q in questions(8)]
     method([], lambda number, student: own, "# Card", lambda *shown: None)

@@ -38,29 +38,31 @@ def balanced(questions: Sequence[Question], size: int) -> list[Question]:
     that differs by chance pull at this constant, much harder than at anything that depends on the state.
 
     Every batch begins with the first question that is left, and goes on with the one of the next `WINDOW`
-    that brings all answers so far nearest to what is usual: herding over targets, in place of the gradients
-    of Lu, Guo and De Sa, "GraB: Finding Provably Better Data Permutations than Random Reshuffling", NeurIPS
-    2022.
+    that brings all answers and choices so far nearest to what is usual: herding over targets, in place of
+    the gradients of Lu, Guo and De Sa, "GraB: Finding Provably Better Data Permutations than Random
+    Reshuffling", NeurIPS 2022.
 
     Args:
         questions: In any order; it is kept as far as the balance allows.
         size: Questions of a batch.
     """
-    surprise_QL = _surprises(questions)
+    deviation_QL = _deviations(questions)
     left, order = list(range(len(questions))), []
-    sum_L = np.zeros(surprise_QL.shape[1])
+    sum_L = np.zeros(deviation_QL.shape[1])
     while left:
         nearest = 0
         if len(order) % size:
             window = left[:WINDOW]
-            nearest = int(np.argmin(np.square(sum_L + surprise_QL[window]).sum(1)))
+            distance_Q = np.square(sum_L + deviation_QL[window]).sum(1)
+            # Equally good ones shouldn't be told apart by how a processor rounds.
+            nearest = int(np.argmin(distance_Q.round(9)))
         order.append(left.pop(nearest))
-        sum_L += surprise_QL[order[-1]]
+        sum_L += deviation_QL[order[-1]]
     return [questions[place] for place in order]
 
 
-def _surprises(questions: Sequence[Question]) -> np.ndarray:
-    """(Q, L): targets less what is usual where those are the choices; it doesn't sum to zero exactly."""
+def _deviations(questions: Sequence[Question]) -> np.ndarray:
+    """(Q, 2L): targets, and which labels are a choice at all, less their means over questions."""
     labels = list(dict.fromkeys(label for question in questions for label in question.choices))
     places = {label: place for place, label in enumerate(labels)}
     target_QL = np.zeros((len(questions), len(labels)))
@@ -69,5 +71,5 @@ def _surprises(questions: Sequence[Question]) -> np.ndarray:
         columns = [places[label] for label in question.choices]
         legal_QL[row, columns] = 1.0
         target_QL[row, columns] = question.probabilities or [c == question.answer for c in question.choices]
-    usual_QL = legal_QL * (target_QL.sum(0) / legal_QL.sum(0))
-    return target_QL - usual_QL / usual_QL.sum(1, keepdims=True)
+    told = np.hstack([target_QL, legal_QL])
+    return told - told.mean(0) if len(told) else told

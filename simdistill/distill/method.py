@@ -253,7 +253,12 @@ class Method:
             path = self._own(number)
             asked = mixed(apart(load(path)), asked)
         _check(asked, path)
+        asked = self.wanted(asked)
         return balanced(asked, stage.batch_size) if self.config.distill.balanced else asked
+
+    def wanted(self, questions: list[Question]) -> list[Question]:
+        """Returns those of a stage's questions that the method learns from, by default all."""
+        return questions
 
 
 def _placed(questions: Sequence[Question]) -> Iterator[tuple[int, Question]]:

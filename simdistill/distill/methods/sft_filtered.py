@@ -4,17 +4,12 @@ Rejection sampling by a verifier, as in STaR (Zelikman et al., arXiv 2203.14465)
 2304.06767): an answer stays if what it gives away is certainly small against the spread between choices.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
-
-from transformers import TrainerCallback
 
 from simdistill.distill.method import Stage
 from simdistill.distill.methods.sft import SFT
-from simdistill.distill.trainers import RoundResult
 from simdistill.errors import InputError
 from simdistill.questions import Question
-from simdistill.students import Student
 
 
 class FilteredSFT(SFT):
@@ -24,16 +19,14 @@ class FilteredSFT(SFT):
     def stages(self) -> list[Stage]:
         return [replace(stage, forecasts=False) for stage in super().stages]
 
-    def train(
-        self, number: int, student: Student, questions: Sequence[Question], callbacks: list[TrainerCallback]
-    ) -> RoundResult:
+    def wanted(self, questions: list[Question]) -> list[Question]:
         kept = [question for question in questions if certain(question)]
         if not kept:
             raise InputError(
                 f"the simulator is sure of none of {len(questions)} answers; raise teacher.futures, or use "
                 "method=sft"
             )
-        return super().train(number, student, kept, callbacks)
+        return kept
 
 
 def certain(question: Question) -> bool:

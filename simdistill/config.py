@@ -46,9 +46,22 @@ def compose(overrides: list[str], check: bool = True) -> list[RunConfig]:
     return configs
 
 
+class _Dumper(yaml.SafeDumper):
+    """Text with a next-line character between double quotes, which escape it; else it is read as a space."""
+
+
+_Dumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar(
+        "tag:yaml.org,2002:str", text, style='"' if "\x85" in text else None
+    ),
+)
+
+
 def save(config: RunConfig, path: Path | str) -> None:
     """Writes a run's resolved configuration as YAML."""
-    write_text(path, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
+    values = config.model_dump(mode="json")
+    write_text(path, yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
 
 
 def load_config(path: Path | str) -> RunConfig:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
@@ -248,6 +248,7 @@ def test_what_a_wrong_task_file_gets(user_folder):
     layers=st.none() | st.integers(1, 99),
     text=st.text(),
 )
+@example(seed=0, rate=1.0, layers=None, text="a\x85b")
 def test_yaml_round_trip(tmp_path_factory, seed, rate, layers, text):
     values = a_run().model_dump()
     values["seed"], values["distill"]["learning_rate"], values["student"]["lora"]["layers"] = (

@@ -546,4 +546,4 @@ def test_only_certain_answers_stay():
 def test_no_certain_answer_is_told(tiny_folder, tmp_path):
     method = registry.load("methods", "sft_filtered")(configured(tiny_folder), tmp_path)
     with pytest.raises(InputError, match=r"sure of none of 1 answers; raise teacher\.futures"):
-        method.train(0, None, questions(1), [])  # type: ignore[arg-type]
+        method.wanted(questions(1))

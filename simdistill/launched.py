@@ -1,6 +1,8 @@
 """One run in several processes, begun by `accelerate launch`: the first one runs, the others train along."""
 
 import atexit
+import gc
+import importlib
 import os
 from datetime import timedelta
 from functools import cache
@@ -55,7 +57,15 @@ def agreed(folder: Path | None, device: str) -> Path:
 
 @cache
 def _state(device: str) -> PartialState:
+    # Imported once the group exists, as wrapping a model does, it keeps it as the default of its arguments.
+    importlib.import_module("torch.distributed.nn.functional")
     state = PartialState(cpu=device == "cpu", timeout=PATIENCE)
-    # A process group that outlives the interpreter's shutdown can abort the process.
-    atexit.register(state.destroy_process_group)
+    atexit.register(_leave, state)
     return state
+
+
+def _leave(state: PartialState) -> None:
+    # A group whose threads outlive the interpreter's shutdown can abort the process. A model that was wrapped
+    # for training keeps it too, and is part of cycles, which only a collection frees.
+    state.destroy_process_group()
+    gc.collect()

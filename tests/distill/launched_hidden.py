@@ -15,6 +15,7 @@ from simdistill.distill.schedule import Schedule
 from simdistill.distill.trainers import train_round
 from simdistill.students import Student
 
+launched.meet("cpu")
 tiny, wide, folder = map(Path, sys.argv[1:])
 student, teacher = learner(tiny), Student.load(wide).model
 made: list[HiddenTrainer] = []
@@ -29,4 +30,4 @@ def kind(**kwargs) -> HiddenTrainer:
 schedule = Schedule(1e-2, 0.0, 0, 8, folder / "checkpoints", 0, 0, bf16=False)
 train_round(student.model, student.tokenizer, rows(student, 16), schedule, WEIGHTS, kind=kind)
 torch.save(made[0].matching.state_dict(), folder / f"{'first' if launched.is_first() else 'second'}.pt")
-made[0].accelerator.end_training()
+made.clear()

@@ -9,6 +9,7 @@ are fields of the run, as for `simdistill run`. Prints every method's best rate,
 """
 
 import argparse
+import sys
 from collections.abc import Iterator, Sequence
 from itertools import product
 from operator import attrgetter
@@ -23,6 +24,7 @@ from rich.table import Table
 
 from simdistill import learning, registry
 from simdistill.config import FROM_A_MODEL, compose
+from simdistill.errors import InputError
 from simdistill.files import write_json
 from simdistill.settings import RunConfig
 
@@ -138,9 +140,13 @@ def parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Trains, prints, writes."""
     given = parser().parse_intermixed_args()
-    found = list(configs(given.overrides, given.folder, given.methods, given.rates, given.seeds))
-    torch.set_num_threads(found[0][0].threads or torch.get_num_threads())
-    rows = swept(found)
+    try:
+        found = list(configs(given.overrides, given.folder, given.methods, given.rates, given.seeds))
+        torch.set_num_threads(found[0][0].threads or torch.get_num_threads())
+        rows = swept(found)
+    except InputError as error:
+        print(f"sweep: {error}", file=sys.stderr)
+        sys.exit(2)
     chosen = best(rows)
     table = Table("method", "best learning rate", "tune regret", "seconds")
     for method in given.methods:

@@ -35,3 +35,11 @@ def test_a_second_stage_has_the_rate_that_is_swept(method, second, sweep, tmp_pa
     assert rate == sweep.rate_of(config) == 2e-3 and sweep.rate_of(other) == 3e-3
     assert (distil.learning_rate is None) == (second is not None)
     assert config.output != other.output != lesson.output
+
+
+def test_a_wrong_field_is_told_without_a_traceback(sweep, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["sweep.py", "task=queueing", "distill.questions=0"])
+    with pytest.raises(SystemExit) as stopped:
+        sweep.main()
+    assert stopped.value.code == 2
+    assert "sweep: task=queueing: distill.questions: 0 should be" in capsys.readouterr().err

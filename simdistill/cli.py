@@ -100,8 +100,10 @@ def run(overrides: Overrides = None) -> None:
 def evaluate(run: Run) -> None:
     """Examine a finished run's student again and write its metrics.json."""
     folder = _run_folder(run)
-    from simdistill import pipeline
+    from simdistill import launched, pipeline
 
+    if launched.processes() > 1:
+        raise InputError("accelerate launch is for training; evaluate works without it, in one process")
     pipeline.evaluate(folder, Console())
 
 

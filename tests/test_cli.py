@@ -98,6 +98,12 @@ def test_several_runs_are_not_launched_as_one(pipeline, monkeypatch):
     assert result.exit_code == 2 and "accelerate launch takes one run, not 3" in result.stderr
 
 
+def test_a_student_is_not_examined_by_several_processes(pipeline, run_folder, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    result = call("evaluate", "outputs/queueing/one")
+    assert result.exit_code == 2 and "evaluate works without it, in one process" in result.stderr
+
+
 @pytest.mark.parametrize(
     "arguments",
     [("run", "resume=outputs/queueing/one"), ("evaluate", "outputs/queueing/one"), ("report", ".")],

@@ -150,7 +150,7 @@ def test_variants_of_a_method_are_told_apart_by_their_fields(metrics_of, tmp_pat
     assert "Variants." in page and "patient" in page and "The claim" not in page
 
 
-@pytest.mark.parametrize("name", ["cpu-v1", "gpu-v1", "ablations-v1", "batches-v1"])
+@pytest.mark.parametrize("name", ["cpu-v1", "cpu-v2", "gpu-v1", "ablations-v1", "batches-v1"])
 def test_every_method_of_our_protocols_spends_the_same_budget(name):
     protocol = load_protocol(PROTOCOLS / f"{name}.yaml")
     protocol.check()
@@ -162,7 +162,7 @@ def test_every_method_of_our_protocols_spends_the_same_budget(name):
     }
 
 
-@pytest.mark.parametrize("name", ["cpu-v1", "ablations-v1", "batches-v1"])
+@pytest.mark.parametrize("name", ["cpu-v1", "cpu-v2", "ablations-v1", "batches-v1"])
 def test_the_results_that_are_kept_count(name):
     """Who changes a task or a default that the boards rest on has to run them again, or pin what it was."""
     folder = PROTOCOLS.parent / "results" / name

@@ -30,4 +30,4 @@ def kind(**kwargs) -> HiddenTrainer:
 schedule = Schedule(1e-2, 0.0, 0, 8, folder / "checkpoints", 0, 0, bf16=False)
 train_round(student.model, student.tokenizer, rows(student, 16), schedule, WEIGHTS, kind=kind)
 torch.save(made[0].matching.state_dict(), folder / f"{'first' if launched.is_first() else 'second'}.pt")
-made.clear()
+made.clear()  # it would keep the process group beyond its end

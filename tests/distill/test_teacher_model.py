@@ -17,9 +17,10 @@ from transformers import TrainerCallback
 
 from simdistill import registry
 from simdistill.config import compose
-from simdistill.distill.losses import Weights
-from simdistill.distill.methods.hidden import SHARE, HiddenTrainer, Matching
+from simdistill.distill.losses import Targets, Weights, choice_log_probabilities, terms
+from simdistill.distill.methods.hidden import SHARE, HiddenTrainer, Matching, shares
 from simdistill.distill.methods.opd import opd_round
+from simdistill.distill.packing import PackedBatch
 from simdistill.distill.schedule import Schedule
 from simdistill.distill.teacher_model import teacher_model
 from simdistill.distill.trainers import MetricsWriter, TrainingQuestion, collate, train_round
@@ -112,6 +113,16 @@ def states(student: Student, batch: dict) -> list[torch.Tensor]:
     return list(student.model(**inputs, output_hidden_states=True, use_cache=False).hidden_states[1:])
 
 
+def packed(batch: dict) -> PackedBatch:
+    return PackedBatch(**{name: batch[name] for name in PackedBatch.names()})
+
+
+def distance(matching: Matching, student: Student, teacher: Student, batch: dict) -> torch.Tensor:
+    """Between hidden states, summed over questions."""
+    ours, theirs = states(student, batch), [state.detach() for state in states(teacher, batch)]
+    return matching([ours[0], *ours], [theirs[0], *theirs], shares(packed(batch)))
+
+
 class Stop(TrainerCallback):
     """Stops after a step, as a kill would."""
 
@@ -121,33 +132,36 @@ class Stop(TrainerCallback):
 
 
 class Gradients(TrainerCallback):
-    """Keeps names of the weights that have gradients at the first step."""
+    """Keeps the gradients of the last step."""
 
     def __init__(self):
-        self.names: set[str] = set()
+        self.found: dict[str, torch.Tensor] = {}
 
     def on_pre_optimizer_step(self, args, state, control, model=None, **kwargs):
         assert model is not None
-        self.names |= {name for name, weight in model.named_parameters() if weight.grad is not None}
+        named = model.named_parameters()
+        self.found = {name: weight.grad.clone() for name, weight in named if weight.grad is not None}
 
 
 @pytest.mark.parametrize("folder", ["deep_folder", "wide_folder"])
 def test_the_distance_is_that_of_a_direct_computation(folder, tiny_folder, request):
     student, teacher = learner(tiny_folder), Student.load(request.getfixturevalue(folder))
-    batch = collate([row.row() for row in rows(student, 3)])
-    ours, theirs = states(student, batch), states(teacher, batch)
+    asked = [row.row() for row in rows(student, 3)]
     matching = Matching(student.model, teacher.model)
-    with torch.no_grad():
-        found = float(matching([ours[0], *ours], [theirs[0], *theirs]))
+    found = float(distance(matching, student, teacher, collate(asked)).detach())
     layers = [0, 5] if folder == "deep_folder" else [0, 2]
-    distances = []
-    for state, layer in zip(ours, layers, strict=True):
-        for one, other in zip(state[0].detach().numpy(), theirs[layer][0].detach().numpy(), strict=True):
-            if folder == "wide_folder":
-                assert matching.projection is not None
-                one = matching.projection.weight.detach().numpy() @ one
-            distances.append(2 - 2 * one @ other / np.linalg.norm(one) / np.linalg.norm(other))
-    assert found == pytest.approx(np.mean(distances), rel=1e-5)
+    alone = []
+    for one_asked in asked:
+        batch, distances = collate([one_asked]), []
+        ours, theirs = states(student, batch), states(teacher, batch)
+        for state, layer in zip(ours, layers, strict=True):
+            for one, other in zip(state[0].detach().numpy(), theirs[layer][0].detach().numpy(), strict=True):
+                if folder == "wide_folder":
+                    assert matching.projection is not None
+                    one = matching.projection.weight.detach().numpy() @ one
+                distances.append(2 - 2 * one @ other / np.linalg.norm(one) / np.linalg.norm(other))
+        alone.append(np.mean(distances))
+    assert found == pytest.approx(np.sum(alone), rel=1e-5)
 
 
 def test_the_loss_is_the_exact_one_plus_the_weighted_distance(tiny_folder, deep_folder, tmp_path):
@@ -161,31 +175,39 @@ def test_the_loss_is_the_exact_one_plus_the_weighted_distance(tiny_folder, deep_
     for line in lines:
         total = line["imitation"] + line["validity"] + weight * line["hidden"]
         assert line["loss"] == pytest.approx(total, rel=1e-5)
-    assert gradients.names and all("lora_" in name for name in gradients.names)
+    assert gradients.found and all("lora_" in name for name in gradients.found)
     for name, weight in teacher.model.named_parameters():
         assert weight.grad is None and torch.equal(weight, before[name])
 
 
 def test_the_weight_makes_both_gradients_equally_long(tiny_folder, deep_folder, tmp_path):
-    from simdistill.distill.losses import Targets, choice_log_probabilities, terms
-    from simdistill.distill.packing import PackedBatch
-
     student, teacher = learner(tiny_folder), Student.load(deep_folder)
     batch = collate([row.row() for row in rows(student, 8)])
-    packed = PackedBatch(**{name: batch[name] for name in PackedBatch.names()})
     trained = [weight for weight in student.model.parameters() if weight.requires_grad]
-    outputs = student.model(**packed.model_inputs(), output_hidden_states=True)
+    outputs = student.model(**packed(batch).model_inputs())
     targets = Targets(batch["hard_Q"], batch["soft_QC"], batch["regret_QC"])
-    exact = terms(choice_log_probabilities(outputs.logits, packed), targets).loss_Q(WEIGHTS).mean()
-    theirs = [state.detach() for state in states(teacher, batch)]
-    distance = Matching(student.model, teacher.model)(outputs.hidden_states, [theirs[0], *theirs])
+    exact = terms(choice_log_probabilities(outputs.logits, packed(batch)), targets).loss_Q(WEIGHTS).mean()
+    hidden = distance(Matching(student.model, teacher.model), student, teacher, batch) / 8
     lengths = []
-    for loss in (exact, distance):
+    for loss in (exact, hidden):
         gradients = torch.autograd.grad(loss, trained, retain_graph=True)
         lengths.append(torch.cat([gradient.flatten() for gradient in gradients]).norm().item())
     train(learner(tiny_folder), teacher, 8, tmp_path)
     weight = float(load_file(tmp_path / "checkpoints/checkpoint-1/matching.safetensors")["weight"])
     assert weight * lengths[1] == pytest.approx(SHARE * lengths[0], rel=1e-4)
+
+
+def test_hidden_in_parts_has_the_gradient_of_one_batch(tiny_folder, wide_folder, tmp_path):
+    found = []
+    for size, parts in ((8, 1), (2, 4)):
+        gradients, folder = Gradients(), tmp_path / str(size)
+        teacher = Student.load(wide_folder)
+        train(learner(tiny_folder), teacher, 16, folder, [gradients], batch_size=size, accumulation=parts)
+        kept = load_file(folder / "checkpoints/checkpoint-2/matching.safetensors")
+        found.append(gradients.found | kept)
+    assert max(float(gradient.abs().max()) for gradient in found[0].values()) > 1e-3
+    for name, gradient in found[0].items():
+        torch.testing.assert_close(found[1][name], gradient, rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize("folder", ["deep_folder", "wide_folder"])
@@ -197,8 +219,9 @@ def test_the_log_has_the_gradient_in_the_hidden_states(folder, tiny_folder, tmp_
         batch = collate([row.row() for row in part])
         ours = [state.detach().requires_grad_() for state in states(student, batch)]
         theirs = [state.detach() for state in states(teacher, batch)]
-        distance = Matching(student.model, teacher.model)([ours[0], *ours], [theirs[0], *theirs])
-        gradients = torch.autograd.grad(distance / 2, ours)
+        matching = Matching(student.model, teacher.model)
+        found = matching([ours[0], *ours], [theirs[0], *theirs], shares(packed(batch)))
+        gradients = torch.autograd.grad(found / 12, ours)
         lengths.append(torch.cat([gradient.flatten() for gradient in gradients]).norm().item())
     train(student, teacher, 12, tmp_path, batch_size=6, accumulation=2)
     (line,) = read_lines(tmp_path / "metrics.jsonl")
@@ -245,6 +268,7 @@ def test_launched_processes_learn_one_projection(tiny_folder, wide_folder, tmp_p
     assert done.returncode == 0, done.stderr
     first, second = (torch.load(tmp_path / f"{name}.pt") for name in ("first", "second"))
     assert torch.equal(first["projection.weight"], second["projection.weight"])
+    torch.testing.assert_close(first["projection.weight"], alone["projection.weight"], rtol=1e-4, atol=1e-6)
     assert not torch.equal(first["projection.weight"], torch.eye(96, 64))
     assert first["weight"] == second["weight"] == pytest.approx(float(alone["weight"]), rel=1e-5)
 
@@ -272,7 +296,7 @@ def test_opd_learns_from_another_model(divergence, tiny_folder, deep_folder, tmp
     losses = [row["loss"] for row in read_lines(tmp_path / "metrics.jsonl")]
     assert result.steps == len(losses) == 6 and result.tokens > 0
     assert min(losses) > 0.01 and np.isfinite(losses).all()
-    assert gradients.names and all("lora_" in name for name in gradients.names)
+    assert gradients.found and all("lora_" in name for name in gradients.found)
 
 
 def test_opd_resumed_equals_uninterrupted(tiny_folder, deep_folder, tmp_path):

@@ -7,11 +7,13 @@ states hundreds of times as long as the others, and a plain squared error would 
 With h the student's state after a layer, t the teacher's after the layer it is mapped to, and P a projection
 that is learned where their widths differ,
 
-    distance = || P h / |P h| - t / |t| ||^2, averaged over layers and over all positions of the packed batch.
+    distance = || P h / |P h| - t / |t| ||^2, averaged over layers and over all positions of a question,
+
+and then over questions, so that it is the same however they are packed or divided.
 
 The loss is the exact one of `simdistill.distill.losses` plus `weight * distance`. The weight is found before
-the first step: on the first batches, with the student as it begins, it makes the gradient of the second term,
-in the trained parameters, `SHARE` times as long as that of the first.
+training: on the first steps' questions, with the student as it begins, it makes the gradient of the second
+term, in the trained parameters, `SHARE` times as long as that of the first.
 """
 
 from collections.abc import Sequence
@@ -43,7 +45,7 @@ from simdistill.teachers.language_model import check_apart
 
 SHARE = 1.0
 """Length of the gradient of the hidden states' term over that of the exact loss, at the beginning."""
-CALIBRATION_BATCHES = 4
+CALIBRATION_STEPS = 4
 MATCHING_FILE = "matching.safetensors"
 
 
@@ -91,18 +93,21 @@ class Matching(torch.nn.Module):
         self.weight: torch.Tensor
         self.register_buffer("weight", torch.tensor(torch.nan))
 
-    def forward(self, ours: Sequence[torch.Tensor], theirs: Sequence[torch.Tensor]) -> torch.Tensor:
-        """The mean distance over layers and positions.
+    def forward(
+        self, ours: Sequence[torch.Tensor], theirs: Sequence[torch.Tensor], share_T: torch.Tensor
+    ) -> torch.Tensor:
+        """The distance, a mean over layers and a sum over positions.
 
         Args:
             ours: The student's hidden states (1, T, width), of the embeddings and then of each layer.
             theirs: The teacher's, likewise.
+            share_T: How much each position counts.
         """
         distances = []
         for state, layer in zip(ours[1:], self.teacher_layers, strict=True):
             state = state.float() if self.projection is None else self.projection(state.float())
             difference = normalize(state, dim=-1) - normalize(theirs[layer + 1].float(), dim=-1)
-            distances.append(difference.square().sum(-1).mean())
+            distances.append((difference.square().sum(-1) * share_T).sum())
         return torch.stack(distances).mean()
 
 
@@ -145,10 +150,9 @@ class HiddenTrainer(SimulatorTrainer):
         # As views, states have gradients of their own, which end there and don't go back through the model.
         states = [state.float().view_as(state) for state in outputs.hidden_states]
         distance = self._distance(inputs, states)
-        questions = len(inputs["hard_Q"])
-        self._add("hidden", distance * questions, *states[1:])
-        share = 1.0 if num_items_in_batch is None else questions / num_items_in_batch
-        loss = loss + self.matching.weight * distance * share * self.accelerator.num_processes
+        self._add("hidden", distance, *states[1:])
+        questions = len(inputs["hard_Q"]) if num_items_in_batch is None else num_items_in_batch
+        loss = loss + self.matching.weight * distance / questions * self.accelerator.num_processes
         return (loss, outputs) if return_outputs else loss
 
     def create_optimizer(self, model=None):
@@ -183,6 +187,8 @@ class HiddenTrainer(SimulatorTrainer):
             weight.grad = torch.as_tensor(self.accelerator.reduce(weight.grad, "mean"))
 
     def _distance(self, inputs: dict, states: Sequence[torch.Tensor]) -> torch.Tensor:
+        """The distance, summed over questions."""
+        batch = PackedBatch(**{name: inputs[name] for name in PackedBatch.names()})
         with torch.no_grad():
             taught = self.teacher.base_model(
                 input_ids=inputs["input_ids"],
@@ -191,25 +197,20 @@ class HiddenTrainer(SimulatorTrainer):
                 output_hidden_states=True,
                 use_cache=False,
             )
-        return self.matching(states, taught.hidden_states)
+        return self.matching(states, taught.hidden_states, shares(batch))
 
     def _calibrate(self) -> None:
-        """Sets the weight from gradients on the first batches."""
-        processes = self.accelerator.num_processes
-        size = self.args.per_device_train_batch_size * processes
-        model: Any = self.model
-        trained = [weight for weight in model.parameters() if weight.requires_grad]
-        rows: list[dict] = self.train_dataset.to_list()[: CALIBRATION_BATCHES * size]  # type: ignore[union-attr]
+        """Sets the weight from the gradients of the first steps, as one process would take them."""
+        part, model = self.args.per_device_train_batch_size, self.model
+        step = part * self.args.gradient_accumulation_steps * self.accelerator.num_processes
+        rows: list[dict] = self.train_dataset.to_list()[: CALIBRATION_STEPS * step]  # type: ignore[union-attr]
         exact, hidden = 0.0, 0.0
-        model.train()
-        for begin in range(0, len(rows), size):
-            batch = collate(rows[begin : begin + size])
-            inputs = {name: tensor.to(self.args.device) for name, tensor in batch.items()}
-            with self.compute_loss_context_manager():
-                loss, outputs = super().compute_loss(model, inputs, True)
-                distance = self._distance(inputs, outputs.hidden_states)
-            exact += _length(loss, trained) / processes
-            hidden += _length(distance, trained)
+        model.train()  # type: ignore[union-attr]
+        for begin in range(0, len(rows), step):
+            asked = rows[begin : begin + step]
+            parts = [collate(asked[first : first + part]) for first in range(0, len(asked), part)]
+            lengths = self._gradient_lengths(parts, len(asked))
+            exact, hidden = exact + lengths[0], hidden + lengths[1]
         self._forget()
         if hidden == 0.0:
             raise InputError(
@@ -217,8 +218,41 @@ class HiddenTrainer(SimulatorTrainer):
             )
         self.matching.weight.fill_(SHARE * exact / hidden)
 
+    def _gradient_lengths(self, parts: Sequence[dict], questions: int) -> tuple[float, float]:
+        """The lengths of a step's mean gradients of the exact loss and of the distance."""
+        model: Any = self.model
+        trained = [weight for weight in model.parameters() if weight.requires_grad]
+        exact = [torch.zeros_like(weight) for weight in trained]
+        hidden = [torch.zeros_like(weight) for weight in trained]
+        for part in parts:
+            inputs = {name: tensor.to(self.args.device) for name, tensor in part.items()}
+            with self.compute_loss_context_manager():
+                loss, outputs = super().compute_loss(model, inputs, True, questions)
+                distance = self._distance(inputs, outputs.hidden_states) / questions
+            _add_gradient(exact, loss / self.accelerator.num_processes, trained)
+            _add_gradient(hidden, distance, trained)
+        return _length(exact), _length(hidden)
 
-def _length(loss: torch.Tensor, weights: list[torch.nn.Parameter]) -> float:
-    """The Euclidean length of a loss's gradient."""
-    gradients = torch.autograd.grad(loss, weights, retain_graph=True, allow_unused=True)
-    return float(torch.stack([g.float().square().sum() for g in gradients if g is not None]).sum().sqrt())
+
+def shares(batch: PackedBatch) -> torch.Tensor:
+    """How much each packed position counts (T,): a question counts 1 and each of its positions alike."""
+    questions, choices = batch.choice_mask_QC.shape
+    # A question's positions are those that its factors' kept positions attend to.
+    attended_NT = batch.attention_mask[0, 0, batch.keep_K[batch.factor_row_N]].float()
+    uses_QT = attended_NT.new_zeros(questions, attended_NT.shape[1])
+    uses_QT = uses_QT.index_add(0, batch.factor_slot_N // choices, attended_NT).clamp(max=1.0)
+    return (uses_QT / uses_QT.sum(1, keepdim=True)).sum(0)
+
+
+def _add_gradient(totals: list[torch.Tensor], loss: torch.Tensor, weights: list[torch.nn.Parameter]) -> None:
+    """Adds a loss's gradient in the weights; the way back stays open for another loss."""
+    for total, gradient in zip(
+        totals, torch.autograd.grad(loss, weights, retain_graph=True, allow_unused=True), strict=True
+    ):
+        if gradient is not None:
+            total += gradient
+
+
+def _length(gradients: Sequence[torch.Tensor]) -> float:
+    """The Euclidean length of a gradient in all weights."""
+    return float(torch.stack([gradient.float().square().sum() for gradient in gradients]).sum().sqrt())

@@ -259,6 +259,12 @@ class GrpoConfig(_Config):
     questions: Count = Field(default=480, description="questions answered, each by `samples` answers")
     prompts: Count = Field(default=8, description="questions in a step")
     samples: int = Field(default=8, ge=2, description="answers sampled for a question")
+    temperature: float = Field(
+        default=1.0,
+        gt=0,
+        le=100,
+        description="of the sampling; above 1 a student that is sure of an answer tries others as well",
+    )
     answer_tokens: int | None = Field(
         default=None,
         ge=1,

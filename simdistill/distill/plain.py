@@ -150,6 +150,7 @@ def sampling(
         "args": GRPOConfig(
             **schedule.arguments(),
             num_generations=settings.samples,
+            temperature=settings.temperature,
             use_vllm=settings.vllm,
             vllm_mode="colocate",
             max_completion_length=max(needed, settings.answer_tokens or 0),

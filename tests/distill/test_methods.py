@@ -421,6 +421,17 @@ def test_an_answer_always_has_room_for_a_choice(tiny_folder, tmp_path):
         assert arguments.max_completion_length == room
 
 
+@pytest.mark.parametrize("temperature", [1.0, 3.0])
+def test_answers_are_sampled_at_the_temperature_that_is_set(temperature, tiny_folder, tmp_path):
+    student = Student.for_training(tiny_folder, Lora(2), 0, dtype=torch.float32)
+    schedule = Schedule(1e-3, 0.0, 0, 8, tmp_path, 0, 0, bf16=False)
+    settings = GrpoConfig(samples=4, temperature=temperature)
+    with quiet():
+        arguments = plain.sampling(student, questions(4), 1.0, settings, schedule)
+        trainer = plain.PlainGRPOTrainer(student.model, processing_class=student.tokenizer, **arguments)
+    assert trainer.generation_config.temperature == trainer.temperature == temperature
+
+
 @pytest.mark.parametrize(
     ("reward", "share"), [(lambda said, **columns: [-1.0] * len(said), 1.0), (letters, 0.0)]
 )

@@ -3,11 +3,12 @@
     python benchmarks/retention.py --folder outputs/retention
     python benchmarks/retention.py seed=1 --method kd --layers 15 10 --results outputs/kd.json
 
-The expert is the whole student, trained as usual and merged; smaller ones learn from it with `--method`, or
-without it with `kd`. Every run has a folder of its own; finished ones aren't done again, stopped ones go on.
-What is kept is the share of the practitioner's excess cost that the student saves over the expert's share; it
-describes one student each, so it has no interval. Speeds are those of each run's own examination: leave the
-machine alone. Writes `benchmarks/results/retention.json` in the layout of `benchmarks/measures.py`.
+The expert is the whole student, trained as usual and merged; smaller ones learn from it with `--method`: `kd`
+and `opd` its probabilities, `hidden` its hidden states beside the simulator's soft targets. Every run has a
+folder of its own; finished ones aren't done again, stopped ones go on. What is kept is the share of the
+practitioner's excess cost that the student saves over the expert's share; it describes one student each, so it
+has no interval. Speeds are those of each run's own examination: leave the machine alone. Writes
+`benchmarks/results/retention.json` in the layout of `benchmarks/measures.py`.
 """
 
 import argparse
@@ -22,6 +23,8 @@ from simdistill.files import read_json
 
 RESULTS = Path(__file__).parent / "results" / "retention.json"
 LAYERS = (30, 20, 15, 10)
+TAUGHT = {"kd": ["teacher=hf"], "opd": ["teacher=hf"]}
+"""Methods for which the expert answers the questions."""
 STUDENT = ["student.lora.layers=null", "student.lora.r=256", "student.lora.alpha=512"]
 
 
@@ -82,10 +85,10 @@ def main() -> None:
     arguments = parser.parse_args()
     common, folder = ["task=queueing", *arguments.overrides], arguments.folder
     expert = finished(folder / "expert", common)
-    teacher = f"teacher.model={exported(folder / 'expert')}"
+    teacher = [*TAUGHT.get(arguments.method, []), f"teacher.model={exported(folder / 'expert')}"]
     gathered = rows("expert", expert, expert, f"simdistill run {' '.join(common)}")
     for layers in arguments.layers:
-        what = [*common, *STUDENT, f"method={arguments.method}", f"student.layers={layers}", teacher]
+        what = [*common, *STUDENT, f"method={arguments.method}", f"student.layers={layers}", *teacher]
         metrics = finished(folder / f"{arguments.method}-{layers}", what)
         gathered += rows(f"{layers} layers", metrics, expert, f"simdistill run {' '.join(what)}")
         show(gathered, arguments.results)

@@ -6,8 +6,8 @@
 The expert is the whole student, trained as usual and merged; smaller ones learn from it with `--method`: `kd`
 and `opd` its probabilities, `hidden` its hidden states beside the simulator's soft targets. Every run has a
 folder of its own; finished ones aren't done again, stopped ones go on. What is kept is the share of the
-practitioner's excess cost that the student saves over the expert's share; it describes one student each, so it
-has no interval. Speeds are those of each run's own examination: leave the machine alone. Writes
+practitioner's excess cost that the student saves over the expert's share; it describes one student each, so
+it has no interval. Speeds are those of each run's own examination: leave the machine alone. Writes
 `benchmarks/results/retention.json` in the layout of `benchmarks/measures.py`.
 """
 

@@ -23,6 +23,14 @@ from simdistill.files import write_text
 from simdistill.settings import EACH, ONE, Range, RunConfig
 
 
+FORMER = {
+    ("teacher", "moderate"): False,
+    ("distill", "balanced"): False,
+    ("distill", "grpo", "again"): True,
+}
+"""What runs did before there was a field to say so, where its default is something else."""
+
+
 def compose(overrides: list[str], check: bool = True) -> list[RunConfig]:
     """Composes one run, or several where an override sweeps (`seed=0,1,2`), in the sweep's order.
 
@@ -65,12 +73,19 @@ def save(config: RunConfig, path: Path | str) -> None:
 
 
 def load_config(path: Path | str) -> RunConfig:
-    """Reads what `save` wrote.
+    """Reads what `save` wrote; a field that it lacks is newer than the run, and has what the run did.
 
     Raises:
         InputError: When the file is missing, isn't YAML, or doesn't describe a run.
     """
-    return _validated(read_yaml(Path(path)), str(path))
+    values = read_yaml(Path(path))
+    for (*sections, field), value in FORMER.items():
+        section: Any = values
+        for name in sections:
+            section = section.get(name) if isinstance(section, dict) else None
+        if isinstance(section, dict):
+            section.setdefault(field, value)
+    return _validated(values, str(path))
 
 
 def tasks() -> dict[str, Path]:

@@ -212,6 +212,11 @@ class TeacherConfig(_Config):
         return self
 
     @property
+    def states(self) -> int:
+        """States searched in a generation; each becomes a question."""
+        return self.scenarios * self.episodes_per_scenario * self.states_per_episode
+
+    @property
     def is_language_model(self) -> bool:
         """Whether a language model is asked for the answers."""
         return self.name in LANGUAGE_MODELS
@@ -257,6 +262,10 @@ class GrpoConfig(_Config):
     """Reinforcement learning on sampled answers; only methods that sample use it."""
 
     questions: Count = Field(default=480, description="questions answered, each by `samples` answers")
+    again: bool = Field(
+        default=False,
+        description="after another stage, ask its first questions again; else new ones as far as there are",
+    )
     prompts: Count = Field(default=8, description="questions in a step")
     samples: int = Field(default=8, ge=2, description="answers sampled for a question")
     temperature: float = Field(

@@ -307,3 +307,16 @@ def test_names_of_a_registered_simulator_are_checked(tmp_path, monkeypatch):
     registry.register("clinic", "one_policy:Clinic")
     lacking = ["task.simulator=clinic", "task.policies=[first]", "teacher.base=random"]
     assert "available: random, first" in message("task=queueing", *lacking)
+
+
+def test_a_run_from_before_there_was_a_field_keeps_what_it_did(tmp_path):
+    path = tmp_path / "config.yaml"
+    config.save(compose(["task=queueing"])[0], path)
+    now = config.load_config(path)
+    assert now.distill.balanced and not now.distill.grpo.again
+    values = config.read_yaml(path)
+    del values["distill"]["balanced"], values["distill"]["grpo"]["again"], values["distill"]["validity"]
+    path.write_text(yaml.safe_dump(values))
+    then = config.load_config(path)
+    assert not then.distill.balanced and then.distill.grpo.again and then.teacher.moderate
+    assert then.distill.validity == DistillConfig.model_fields["validity"].default

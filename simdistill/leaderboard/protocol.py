@@ -129,16 +129,15 @@ def spent(config: RunConfig) -> tuple[int, int]:
     """Returns how many questions a run trains on and how many states are searched for it, at most."""
     stages = registry.load("methods", config.method)(config, Path()).stages
     teacher, distill = config.teacher, config.distill
-    per_scenario = teacher.episodes_per_scenario * teacher.states_per_episode
     asked = sum(stage.size for stage in stages)
-    if max(stage.taught.stop for stage in stages) > teacher.scenarios * per_scenario:
+    if max(stage.taught.stop for stage in stages) > teacher.states:
         raise InputError(
-            f"{config.method} on {config.task.name}: {teacher.scenarios} scenarios of {per_scenario} states "
-            f"are too few for its questions; raise teacher.scenarios"
+            f"{config.method} on {config.task.name}: {teacher.states} searched states are too few for its "
+            "questions; raise teacher.scenarios"
         )
     per_round = distill.round_states_per_episode * teacher.episodes_per_scenario
     own = sum(-(-stage.own_states // per_round) * per_round for stage in stages)
-    return asked, teacher.generations * teacher.scenarios * per_scenario + own
+    return asked, teacher.generations * teacher.states + own
 
 
 def load_protocol(path: Path) -> Protocol:

@@ -103,6 +103,22 @@ def test_a_method_trains_in_its_stages(name, tiny_folder, tmp_path, distilled):
     assert moved > 0 or name == "grpo"
 
 
+@pytest.mark.parametrize(("again", "questions", "first"), [(False, 16, 8), (False, 6, 6), (True, 6, 0)])
+def test_grpo_after_sft_asks_new_questions_as_far_as_there_are(
+    again, questions, first, tiny_folder, tmp_path
+):
+    config = configured(
+        tiny_folder,
+        f"distill.grpo.again={str(again).lower()}",
+        f"distill.questions={questions}",
+        "teacher.scenarios=12",
+        "teacher.episodes_per_scenario=1",
+        "teacher.states_per_episode=1",
+    )
+    stages = registry.load("methods", "sft_grpo")(config, tmp_path).stages
+    assert [stage.taught for stage in stages] == [range(questions), range(first, first + 4)]
+
+
 def test_a_later_round_mixes_its_own_states_with_new_ones_of_the_teacher(
     tiny_folder, tmp_path, monkeypatch, shorter_queue
 ):

@@ -20,11 +20,16 @@ from simdistill.students import Student
 
 
 class SFTThenGRPO(SFT):
-    """SFT, then GRPO on the same questions."""
+    """SFT, then GRPO on further questions: of those that it has learned the student is sure already."""
 
     @property
     def stages(self) -> list[Stage]:
-        return [*super().stages, sampled(self.config.distill)]
+        settings = self.config.distill
+        stage = sampled(settings)
+        if settings.grpo.again:
+            return [*super().stages, stage]
+        left = self.config.teacher.states - stage.size
+        return [*super().stages, replace(stage, first=max(0, min(settings.questions, left)))]
 
     def train(
         self, number: int, student: Student, questions: Sequence[Question], callbacks: list[TrainerCallback]

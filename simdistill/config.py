@@ -22,7 +22,6 @@ from simdistill.errors import InputError
 from simdistill.files import write_text
 from simdistill.settings import EACH, ONE, Range, RunConfig
 
-
 FORMER = {
     ("teacher", "moderate"): False,
     ("distill", "balanced"): False,

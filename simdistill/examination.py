@@ -13,7 +13,7 @@ from simdistill import evaluation, forecasting, learning, registry, summaries
 from simdistill.compute import Map
 from simdistill.environment.language import Language
 from simdistill.evaluation import SETTINGS, Case
-from simdistill.files import read_json, write_json, write_lines
+from simdistill.files import read_json, read_lines, write_json, write_lines
 from simdistill.forecasting import Examined
 from simdistill.perplexity import perplexity
 from simdistill.process import (
@@ -322,6 +322,7 @@ class Examination:
             + sum(found["states"] for found in own_states),
             "learning": learning.told(self.config, folder),
             "updates": [read_json(path)["steps"] for path in sorted(training.glob("round-*.json"))],
+            "updates_by_reward": _by_reward(folder / "metrics.jsonl"),
             "parameters": _parameters(student, folder / "adapter"),
             "generations": [
                 {
@@ -464,6 +465,12 @@ class Examination:
             "stationary": case.stationary_S["student"][rows_S].reshape(shape).tolist(),
             "stationary_policy": "student",
         }
+
+
+def _by_reward(path: Path) -> dict | None:
+    """Returns how many updates rewarded samples, and in how many of them rewards differed within a group."""
+    alike = [row["frac_reward_zero_std"] for row in read_lines(path) if "frac_reward_zero_std" in row]
+    return {"all": len(alike), "with_gradient": sum(share < 1.0 for share in alike)} if alike else None
 
 
 def _parameters(student: Student, adapter: Path) -> dict:

@@ -19,7 +19,7 @@ from simdistill.process.streams import generator
 
 SETTINGS = ("default", "in_distribution", "out_of_distribution")
 COMPARED = SETTINGS[1:]
-THRESHOLDS = [round(0.005 * step, 3) for step in range(101)]
+THRESHOLDS = [round(0.0025 * step, 4) for step in range(121)]
 BY_SETTING = ("heuristic_gap_closed", "over_teacher", "regret_per_decision")
 """Measures of `metrics.json` that there are in every setting."""
 MEASURES: dict[str, tuple[str, ...]] = {
@@ -30,10 +30,12 @@ MEASURES: dict[str, tuple[str, ...]] = {
     "decisions_per_second": ("decisions_per_second",),
     "parameters_trained": ("parameters", "trained"),
     "parameters": ("parameters", "all"),
+    "updates_by_reward": ("updates_by_reward", "all"),
+    "of_them_with_gradient": ("updates_by_reward", "with_gradient"),
 }
 """Of the others those that are a number of `metrics.json`, and where."""
 TOGETHER = ("heuristic_gap_closed", "over_teacher")
-"""Of the former, those that are shares, so that tasks can be averaged."""
+"""Of the former, those that are shares, so that tasks can be put together."""
 ANCHORS = ("untuned", "random", "heuristic", "teacher", "optimum")
 
 Runs = dict[str, dict[str, dict[int, Result]]]
@@ -73,7 +75,7 @@ def board(protocol: Protocol, results: Sequence[Result], refused: Sequence[Refus
             "thresholds": THRESHOLDS,
             **{
                 setting: {
-                    method: compare.profile(found, THRESHOLDS)
+                    method: compare.profile(found, THRESHOLDS, generator((0,)))
                     for method in protocol.methods
                     if (found := _losses(runs, method, setting))
                 }
@@ -103,7 +105,7 @@ def _measures(runs: Runs, method: str) -> dict[str, Any] | None:
         return None
     found: dict[str, Any] = {
         name: {
-            setting: _together([_values(metrics, name, setting, "mean") for metrics in by_task])
+            setting: _middle([_values(metrics, name, setting, "mean") for metrics in by_task])
             for setting in COMPARED
         }
         for name in TOGETHER
@@ -113,9 +115,15 @@ def _measures(runs: Runs, method: str) -> dict[str, Any] | None:
 
 
 def _together(values_TR: Sequence[Sequence[float]]) -> dict | None:
-    """Returns the mean over tasks; its interval resamples seeds, the other one tasks as well."""
+    """Returns the mean over tasks with its intervals; see `compare.aggregate`."""
     known_TR = [np.array(values) for values in values_TR if values]
     return compare.aggregate(known_TR, generator((0,)))["mean"] if known_TR else None
+
+
+def _middle(values_TR: Sequence[Sequence[float]]) -> dict | None:
+    """Returns the median over tasks, as shares of a small gap can be of any size, and of how many tasks."""
+    known_TR = [np.array(values) for values in values_TR if values]
+    return compare.median(known_TR, generator((0,))) | {"tasks": len(known_TR)} if known_TR else None
 
 
 def _task(methods: dict[str, dict[int, Result]]) -> dict:
@@ -129,11 +137,13 @@ def _task(methods: dict[str, dict[int, Result]]) -> dict:
 
 
 def _anchor(name: str, metrics: Sequence[Any]) -> dict | None:
-    """Returns what a policy costs that no method trains; the teacher's is a mean over the task's runs."""
+    """Returns what a policy costs that no method trains; the teacher's is a mean over different ones."""
     entries = [
         run["policies"].get(run["heuristic"] if name == "heuristic" else name)
         for run in (metrics if name == "teacher" else metrics[:1])
     ]
+    # Methods that search the same states have the same teacher, and it counts once.
+    entries = [entry for place, entry in enumerate(entries) if entry not in entries[:place]]
     if not entries or entries[0] is None:
         return None
     return {
@@ -176,7 +186,7 @@ def _values(metrics: Sequence[Any], *path: str) -> list[float]:
     """Returns what is at a path in the metrics of every run that has it (R)."""
     values = metrics
     for name in path:
-        values = [value[name] for value in values if value is not None]
+        values = [value.get(name) for value in values if value is not None]
     return [float(value) for value in values if value is not None]
 
 
@@ -199,12 +209,15 @@ def _with_unstable(values: Sequence[float], unstable: int) -> dict | None:
 
 
 def _learning(metrics: Sequence[Any]) -> dict:
-    """Returns regret on held-out questions over the heuristic's, point by point, and when it was as good."""
+    """Returns regret on held-out questions over the heuristic's, point by point, and when it was as good.
+
+    Who never was counts with its whole training, so that the mean is then what it takes at least.
+    """
     curves = [Curve(**run["learning"]) for run in metrics]
     curves = [curve for curve in curves if curve.heuristic > 0 and curve.points]
     together = zip(*(curve.points for curve in curves), strict=False)
     heuristic_R = np.array([curve.heuristic for curve in curves])
-    reached = [point for point, there in (curve.until(1.0) for curve in curves) if there]
+    until = [curve.until(1.0) for curve in curves]
     return {
         "points": [
             {
@@ -215,12 +228,21 @@ def _learning(metrics: Sequence[Any]) -> dict:
             for points in together
         ],
         "as_good": {
-            "runs": len(reached),
+            "runs": sum(there for _, there in until),
             "of": len(curves),
-            "questions": compare.spread([float(point["questions"]) for point in reached]),
-            "minutes": compare.spread([point["seconds"] / 60 for point in reached]),
+            "questions": _geometric([point["questions"] for point, _ in until]),
+            "minutes": _geometric([point["seconds"] / 60 for point, _ in until]),
         },
     }
+
+
+def _geometric(values: Sequence[float]) -> dict | None:
+    """Returns the geometric mean and Student's interval of the logarithms, of positive values."""
+    found = compare.spread(np.log(values).tolist())
+    if found is None:
+        return None
+    interval = found["ci95"] and np.exp(found["ci95"]).tolist()
+    return found | {"mean": float(np.exp(found["mean"])), "ci95": interval}
 
 
 def _differences(runs: Runs, protocol: Protocol) -> list[dict]:

@@ -125,8 +125,9 @@ def _useful(tasks: Mapping[str, Methods], planned: int) -> dict:
         student_R = compare.losses_by_seed(methods[SUBJECT], setting)
         heuristic_R = compare.losses_by_seed(methods[SUBJECT], setting, _heuristic)
         rows.append({"task": task, **(compare.paired(student_R, heuristic_R) or NOTHING)})
-    sides = [compare.side(row["ci95"]) for row in rows]
-    better, open_ = sides.count("better"), planned - sides.count("worse")
+    rows = compare.adjusted(rows)
+    verdicts = [row["verdict"] for row in rows]
+    better, open_ = verdicts.count("better"), planned - verdicts.count("worse")
     return {
         "condition": f"better than the heuristic on at least {LEAST_BETTER} tasks, in distribution",
         "met": True if better >= LEAST_BETTER else False if open_ < LEAST_BETTER else None,

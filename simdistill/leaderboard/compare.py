@@ -15,7 +15,10 @@ from simdistill.statistics import mean_interval
 LIMIT = 1.0
 """The largest loss: that of a student under which queues grow or that costs more than twice the reference."""
 LEVEL = 0.05
-DRAWS = 2000
+DRAWS = 20_000
+BAND_DRAWS = 2000
+LEAST_TASKS = 3
+"""For an interval over tasks."""
 
 
 def loss(over: Mapping[str, Any] | None) -> float:
@@ -78,8 +81,13 @@ def family(
         for setting in settings
         if (found := on_task(methods, first, second, setting))
     ]
-    adjusted = holm([row["p"] for row in rows])
-    return [row | {"p_holm": p, "verdict": _verdict(row, p)} for row, p in zip(rows, adjusted, strict=True)]
+    return adjusted(rows)
+
+
+def adjusted(rows: Sequence[Mapping[str, Any]]) -> list[dict]:
+    """Returns comparisons with `p_holm`, adjusted for their number, and the `verdict` that follows."""
+    found = holm([row["p"] for row in rows])
+    return [{**row, "p_holm": p, "verdict": _verdict(row, p)} for row, p in zip(rows, found, strict=True)]
 
 
 def _verdict(row: Mapping[str, Any], p: float | None) -> str:
@@ -140,12 +148,12 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     Those that are None stay so and don't count.
     """
     order = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
-    adjusted: list[float | None] = [None] * len(p_values)
+    found: list[float | None] = [None] * len(p_values)
     largest = 0.0
     for rank, (p, place) in enumerate(order):
         largest = max(largest, min(1.0, (len(order) - rank) * p))
-        adjusted[place] = largest
-    return adjusted
+        found[place] = largest
+    return found
 
 
 def side(interval: Sequence[float] | None) -> str:
@@ -156,46 +164,92 @@ def side(interval: Sequence[float] | None) -> str:
 
 
 def aggregate(losses_TR: Sequence[np.ndarray], random: np.random.Generator) -> dict:
-    """Returns mean and interquartile mean over tasks and seeds (Agarwal et al., arXiv 2108.13264, rliable).
+    """Returns mean and interquartile mean over tasks and seeds, of losses or of methods' paired differences.
 
-    Of losses, or of two methods' paired differences.
-
-    `ci95` comes from a bootstrap stratified by task: it resamples seeds within each task, and is about these
-    tasks. `ci95_tasks` resamples tasks, then seeds: it is about tasks like these. With one seed on some task
-    the former would claim too much and is None, as is the latter for a single task.
+    `ci95` is about these tasks: only seeds are drawn. Of the mean it is Student's with Satterthwaite's
+    degrees of freedom, of the interquartile mean a bootstrap stratified by task (Agarwal et al., arXiv
+    2108.13264, rliable). `ci95_tasks` is about tasks like these: of the mean it is Student's over the tasks'
+    means, of the interquartile mean a bootstrap that resamples tasks, then seeds. `bootstrap` and
+    `bootstrap_tasks` are those of the mean, for comparison: with a few seeds and tasks they are too narrow.
+    With one seed on some task an interval about these tasks would claim too much and is None, as is one about
+    tasks like these for fewer than three.
 
     Args:
         losses_TR: The runs' losses, an array for each task.
-        random: Source of the resampling.
+        random: Source of the draws.
     """
     loss_TR = _padded(losses_TR)
     seeds_DTR, tasks_DTR = (_resampled(loss_TR, random, tasks) for tasks in (False, True))
-    several_seeds, several_tasks = min(map(len, losses_TR)) > 1, len(losses_TR) > 1
-    return {
+    several_seeds, several_tasks = min(map(len, losses_TR)) > 1, len(losses_TR) >= LEAST_TASKS
+    boots = {
         name: {
             "mean": float(statistic(loss_TR[None])[0]),
             "ci95": _quantiles(statistic(seeds_DTR)) if several_seeds else None,
             "ci95_tasks": _quantiles(statistic(tasks_DTR)) if several_tasks else None,
         }
         for name, statistic in {"mean": _mean, "iqm": _interquartile_mean}.items()
-    } | {"tasks": len(losses_TR), "runs": sum(map(len, losses_TR))}
+    }
+    mean = boots["mean"] | {
+        "bootstrap": boots["mean"]["ci95"],
+        "bootstrap_tasks": boots["mean"]["ci95_tasks"],
+    }
+    over_tasks = mean_interval([float(loss_R.mean()) for loss_R in losses_TR])
+    mean["ci95"] = _over_seeds(losses_TR)
+    mean["ci95_tasks"] = [over_tasks.low, over_tasks.high] if several_tasks else None
+    return boots | {"mean": mean, "tasks": len(losses_TR), "runs": sum(map(len, losses_TR))}
+
+
+def _over_seeds(losses_TR: Sequence[np.ndarray]) -> list[float] | None:
+    """Returns the interval of the mean over tasks whose runs spread differently; None for a single run."""
+    if min(map(len, losses_TR)) < 2:
+        return None
+    count_T = np.array([len(loss_R) for loss_R in losses_TR])
+    variance_T = np.array([loss_R.var(ddof=1) for loss_R in losses_TR]) / count_T
+    mean = float(np.mean([loss_R.mean() for loss_R in losses_TR]))
+    if not variance_T.any():
+        return [mean, mean]
+    # Welch, Biometrika 34, 1947; Satterthwaite, Biometrics Bulletin 2, 1946.
+    freedom = variance_T.sum() ** 2 / (variance_T**2 / (count_T - 1)).sum()
+    half = float(stats.t.ppf(0.975, freedom) * np.sqrt(variance_T.sum()) / len(losses_TR))
+    return [mean - half, mean + half]
 
 
 def median(losses_TR: Sequence[np.ndarray], random: np.random.Generator) -> dict:
-    """Returns the median over tasks of the mean over seeds; the interval resamples tasks, then seeds."""
-    loss_TR = _padded(losses_TR)
-    draws_D = _median(_resampled(loss_TR, random, True))
-    return {
-        "mean": float(_median(loss_TR[None])[0]),
-        "ci95": _quantiles(draws_D) if len(losses_TR) > 1 else None,
-    }
+    """Returns the median over tasks of the mean over seeds.
+
+    Its interval is about these tasks, and None if one of them has a single seed. Each task's expectation is
+    drawn from what its seeds say of it by Student's t: a generalised interval (Weerahandi, Journal of the
+    American Statistical Association 88, 1993), which covers rather more than 95%.
+    """
+    mean_T = np.array([loss_R.mean() for loss_R in losses_TR])
+    found = {"mean": float(np.median(mean_T)), "ci95": None}
+    count_T = np.array([len(loss_R) for loss_R in losses_TR])
+    if count_T.min() < 2:
+        return found
+    error_T = np.array([loss_R.std(ddof=1) for loss_R in losses_TR]) / np.sqrt(count_T)
+    drawn_DT = mean_T + error_T * random.standard_t(count_T - 1, size=(DRAWS, len(losses_TR)))
+    return found | {"ci95": _quantiles(np.median(drawn_DT, axis=1))}
 
 
-def profile(losses_TR: Sequence[np.ndarray], thresholds: Sequence[float]) -> list[float]:
-    """Returns the share of runs that lose at most each threshold, every task counting the same."""
-    return [
-        float(np.mean([np.mean(loss_R <= threshold) for loss_R in losses_TR])) for threshold in thresholds
+def profile(
+    losses_TR: Sequence[np.ndarray], thresholds: Sequence[float], random: np.random.Generator
+) -> dict[str, list[float]]:
+    """Returns the share of runs that lose at most each threshold, every task counting the same.
+
+    `low` and `high` are pointwise 95% bands of a bootstrap that resamples seeds within tasks, as in rliable.
+    """
+    drawn_DTR = _resampled(_padded(losses_TR), random, False)[:BAND_DRAWS]
+    known_DTR = np.isfinite(drawn_DTR)
+    shares_ND = [
+        (np.sum(known_DTR & (drawn_DTR <= threshold), axis=2) / known_DTR.sum(axis=2)).mean(axis=1)
+        for threshold in thresholds
     ]
+    low_N, high_N = np.quantile(shares_ND, [0.025, 0.975], axis=1)
+    share_N = [np.mean([np.mean(loss_R <= threshold) for loss_R in losses_TR]) for threshold in thresholds]
+    return {
+        name: [float(value) for value in value_N]
+        for name, value_N in (("share", share_N), ("low", low_N), ("high", high_N))
+    }
 
 
 def _padded(losses_TR: Sequence[np.ndarray]) -> np.ndarray:
@@ -217,10 +271,6 @@ def _resampled(loss_TR: np.ndarray, random: np.random.Generator, tasks: bool) ->
 
 def _mean(loss_DTR: np.ndarray) -> np.ndarray:
     return np.nanmean(loss_DTR, axis=2).mean(axis=1)
-
-
-def _median(loss_DTR: np.ndarray) -> np.ndarray:
-    return np.median(np.nanmean(loss_DTR, axis=2), axis=1)
 
 
 def _interquartile_mean(loss_DTR: np.ndarray) -> np.ndarray:

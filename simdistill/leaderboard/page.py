@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 from rich.console import Console
 from rich.table import Table
 
@@ -20,6 +20,12 @@ from simdistill.report.formats import estimate
 from simdistill.report.templates import templates
 
 FILE = "leaderboard.html"
+SPENT = {
+    "minutes": "minutes of wall time",
+    "tokens_trained": "tokens trained",
+    "simulator_steps": "simulator steps",
+}
+"""What quality is set against, with its axis's label."""
 MARKERS = "osD^vP"
 """Tell tasks from each other in a figure whose colours tell methods."""
 
@@ -61,7 +67,7 @@ def write_page(board: Mapping[str, Any], folder: Path) -> Path:
         folder: Where the page goes.
     """
     pages = templates(Path(__file__).parent)
-    pages.filters.update(over=over, share=share, amount=amount, stable=stable)
+    pages.filters.update(over=over, share=share, amount=amount, stable=stable, within=within)
     looks = _looks(board)
     path = folder / FILE
     page = pages.get_template("leaderboard.html.j2").render(
@@ -72,7 +78,7 @@ def write_page(board: Mapping[str, Any], folder: Path) -> Path:
         run=sum(cell["run"] for cell in board["cells"]),
         looks=looks,
         profiles=[(setting, _profile(board, setting, looks)) for setting in COMPARED],
-        quality=_quality(board, looks),
+        qualities=[(name, _quality(board, looks, name)) for name in SPENT],
         learning={task: _learning(task, entry["methods"], looks) for task, entry in board["tasks"].items()},
         markers=dict(zip(board["tasks"], MARKERS, strict=False)),
     )
@@ -121,6 +127,11 @@ def share(entry: Mapping[str, Any] | None) -> str:
     return _told(entry, formats.percent, as_percent=True)
 
 
+def within(interval: Sequence[float] | None) -> str:
+    """An interval of fractions as percent."""
+    return f"{formats.percent(interval[0])} to {formats.percent(interval[1])}" if interval else ""
+
+
 def amount(entry: Mapping[str, Any] | None) -> str:
     """A number with its interval."""
     return _told(entry, formats.number, as_percent=False)
@@ -140,50 +151,56 @@ def _looks(board: Mapping[str, Any]) -> dict[str, Look]:
 
 
 def _profile(board: Mapping[str, Any], setting: str, looks: Mapping[str, Look]) -> Markup:
-    """Share of runs within each distance from the reference."""
+    """Share of runs within each distance from the reference, with bands for the seeds."""
     thresholds, lines = board["profile"]["thresholds"], board["profile"][setting]
 
     def draw(figure: Figure) -> None:
-        axes = figure.add_axes((0.13, 0.2, 0.84, 0.74))
-        for method, share_N in lines.items():
+        axes = figure.add_axes((0.15, 0.2, 0.82, 0.74))
+        for method, found in lines.items():
             look = looks[method]
-            axes.step(thresholds, share_N, look.line, where="post", color=look.colour)
-        axes.set(xlim=(0, thresholds[-1]), ylim=(0, 1.02), xlabel="at most so far over the reference")
+            axes.step(thresholds, found["share"], look.line, where="post", color=look.colour)
+            band = {"step": "post", "color": look.colour, "alpha": 0.12, "linewidth": 0}
+            axes.fill_between(thresholds, found["low"], found["high"], **band)
+        axes.set(xlim=(0, thresholds[-1]), ylim=(0, 1.02))
+        axes.set(xlabel="at most so far over the reference", ylabel="share of runs")
         _percent(axes.xaxis, axes.yaxis)
 
     return svg(f"profile-{setting}", f"Performance profile, {formats.words(setting)}", 420, 260, draw)
 
 
-def _quality(board: Mapping[str, Any], looks: Mapping[str, Look]) -> Markup:
-    """Cost over the reference in distribution against wall time; a colour a method, a shape a task."""
+def _quality(board: Mapping[str, Any], looks: Mapping[str, Look], spent: str) -> Markup:
+    """Cost over the reference in distribution against what was spent; a colour a method, a shape a task."""
 
     def draw(figure: Figure) -> None:
-        axes = figure.add_axes((0.08, 0.17, 0.89, 0.77))
+        axes = figure.add_axes((0.17, 0.2, 0.79, 0.74))
         for marker, entry in zip(_markers(len(board["tasks"])), board["tasks"].values(), strict=True):
             for method, found in entry["methods"].items():
                 value = found and found["over_reference"]["in_distribution"]
                 if value and value["mean"] is not None:
-                    minutes, look = found["minutes"]["mean"], looks[method]
-                    style = {"color": look.colour, "markerfacecolor": look.face, "markersize": 8}
-                    axes.plot([minutes], [value["mean"]], marker, **style)
-        axes.set(xlabel="minutes of wall time, from simulator to metrics", xlim=(0, None))
+                    x, look = found[spent]["mean"], looks[method]
+                    style = {"color": look.colour, "markerfacecolor": look.face, "markersize": 7}
+                    axes.plot([x], [value["mean"]], marker, **style)
+        axes.set(xlabel=SPENT[spent], ylabel="cost over the reference", xlim=(0, None))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.axhline(0, color=FAINT, linewidth=1.5)
         _percent(axes.yaxis)
 
-    return svg("quality", "Cost over the reference against wall time", 870, 300, draw)
+    return svg(f"quality-{spent}", f"Cost over the reference against {SPENT[spent]}", 420, 260, draw)
 
 
 def _learning(task: str, methods: Mapping[str, Any], looks: Mapping[str, Look]) -> Markup:
     """Regret on held-out questions over the heuristic's, against the time of distilling."""
 
     def draw(figure: Figure) -> None:
-        axes = figure.add_axes((0.13, 0.2, 0.84, 0.74))
+        axes = figure.add_axes((0.17, 0.2, 0.8, 0.74))
         for method, found in methods.items():
             points = found["learning"]["points"] if found else []
             x, y = ([point[name] for point in points] for name in ("minutes", "regret"))
             axes.plot(x, y, looks[method].line, color=looks[method].colour, marker=".")
         axes.axhline(1, color=FAINT, linewidth=1.5)
-        axes.set(xlabel="minutes of distilling", xlim=(0, None), ylim=(0, 3))
+        axes.set(xlabel="minutes of distilling", ylabel="regret over the heuristic's")
+        axes.set(xlim=(0, None), ylim=(0, 3))
         _percent(axes.yaxis)
 
     title = f"Regret over the heuristic's against time, {formats.words(task)}"

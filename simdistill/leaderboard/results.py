@@ -1,7 +1,7 @@
 """Results of a board's cells, read from their files; what doesn't belong to the protocol is refused."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
@@ -10,8 +10,9 @@ from typing import Any
 from simdistill.config import load_config, read_yaml
 from simdistill.errors import InputError
 from simdistill.files import read_json
+from simdistill.leaderboard.metrics import check_metrics
 from simdistill.leaderboard.protocol import Cell, Protocol
-from simdistill.record import LAYOUT
+from simdistill.record import LAYOUT, WEIGHTS
 from simdistill.settings import PLACE, fingerprint
 
 
@@ -45,10 +46,11 @@ def read_results(folder: Path, protocol: Protocol) -> tuple[list[Result], list[R
     """Reads every `metrics.json` in the folders below a folder, in the order of the protocol's cells.
 
     Raises:
-        InputError: If there is none at all.
+        InputError: If none of them counts, or the protocol names what there isn't.
     """
-    found: dict[Cell, Result] = {}
-    refused = []
+    protocol.config(protocol.cells[0])  # a protocol that describes no runs is told as such
+    found: dict[Path, Result] = {}
+    refused: dict[Path, str] = {}
     paths = sorted(folder.glob("*/metrics.json"))
     if not paths:
         raise InputError(
@@ -56,26 +58,43 @@ def read_results(folder: Path, protocol: Protocol) -> tuple[list[Result], list[R
         )
     for path in paths:
         try:
-            result = _read(path, protocol)
-            if result.cell in found:
-                raise InputError(f"a second result of {result.cell}; remove one of the two")
-            found[result.cell] = result
+            found[path] = _read(path, protocol)
         except InputError as error:
-            refused.append(Refused(str(path.relative_to(folder)), str(error)))
-        except KeyError as error:
-            refused.append(Refused(str(path.relative_to(folder)), f"its metrics lack {error}"))
-    return [found[cell] for cell in protocol.cells if cell in found], refused
+            refused[path] = str(error)
+    refused |= _twice(found, "the same adapter", lambda result: result.metrics["sha256"].get(WEIGHTS))
+    refused |= _twice(found, "the same cell", lambda result: str(result.cell))
+    counting = {result.cell: result for path, result in found.items() if path not in refused}
+    if not counting:
+        path, why = next(iter(sorted(refused.items())))
+        raise InputError(f"none of the {len(paths)} results in {folder} counts; {path.parent.name}: {why}")
+    told = [Refused(str(path.relative_to(folder)), why) for path, why in sorted(refused.items())]
+    return [counting[cell] for cell in protocol.cells if cell in counting], told
+
+
+def _twice(found: Mapping[Path, Result], what: str, key: Callable[[Result], str | None]) -> dict[Path, str]:
+    """Returns why results don't count that share what each result has of its own."""
+    owners: dict[str, list[Path]] = {}
+    for path, result in found.items():
+        if one := key(result):
+            owners.setdefault(one, []).append(path)
+    shared = [paths for paths in owners.values() if len(paths) > 1]
+    return {
+        path: f"{what} as {', '.join(other.parent.name for other in paths if other != path)}; keep one"
+        for paths in shared
+        for path in paths
+    }
 
 
 def _read(path: Path, protocol: Protocol) -> Result:
     """Returns a result, or says why it doesn't count by an `InputError`."""
     try:
         metrics = read_json(path)
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"it can't be read: {error}") from None
     if not isinstance(metrics, dict) or metrics.get("layout") != LAYOUT:
         layout = metrics.get("layout") if isinstance(metrics, dict) else None
         raise InputError(f"its layout is {layout}, this version of simdistill reads {LAYOUT}; run it again")
+    check_metrics(metrics)
     task, method, seed = (metrics[name] for name in ("task", "method", "seed"))
     if task not in protocol.tasks:
         raise InputError(f"{protocol.version} has no task {task}")
@@ -108,7 +127,10 @@ def _check_config(path: Path, metrics: Mapping, protocol: Protocol, cell: Cell) 
     if fingerprint(read_yaml(path)) != metrics["config_sha256"]:
         raise InputError("config.yaml beside it isn't the configuration that it was made with")
     # Read anew, so that fields which simdistill has got since then have their defaults in both.
-    run, planned = (config.model_dump(mode="json") for config in (load_config(path), protocol.config(cell)))
+    config = load_config(path)
+    if config.seed != cell.seed:
+        raise InputError(f"its seed is {cell.seed}, that of config.yaml beside it {config.seed}")
+    run, planned = (one.model_dump(mode="json") for one in (config, protocol.config(cell)))
     differing = [
         f"{name} is {_short(there)}, in {protocol.version} {_short(here)}"
         for name, there, here in _differences(run, planned)

@@ -1,11 +1,12 @@
 """Results with made-up numbers of the right form; nothing in them was measured."""
 
+import hashlib
 from collections.abc import Callable
 
 import pytest
 
 from simdistill.leaderboard import Cell, Protocol, Result
-from simdistill.record import LAYOUT
+from simdistill.record import LAYOUT, WEIGHTS
 
 SETTINGS = ("default", "in_distribution", "out_of_distribution")
 TASKS = ("queueing", "inventory", "scheduling", "admission")
@@ -60,7 +61,11 @@ def made_up(cell: Cell, over: float | None, *, heuristic: float = 0.1, updates: 
             "heuristic": 0.2,
         },
         "updates": [30, updates],
+        "updates_by_reward": {"all": updates, "with_gradient": 9} if cell.method == "sft_grpo" else None,
         "commit": "abc",
+        "versions": {"torch": "2.13.0"},
+        "config_sha256": 64 * "0",
+        "sha256": {WEIGHTS: hashlib.sha256(str(cell).encode()).hexdigest()},
     }
 
 

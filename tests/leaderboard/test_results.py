@@ -1,6 +1,7 @@
 """Which results count, and what is said of those that don't."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from simdistill.errors import InputError
 from simdistill.files import read_json, write_json
 from simdistill.leaderboard import Cell, Protocol, board, load_protocol, read_results
 from simdistill.leaderboard.page import write_page
+from simdistill.record import WEIGHTS
 from simdistill.settings import fingerprint
 
 CELL = Cell("queueing", "sft", 1)
@@ -35,10 +37,22 @@ def change(folder: Path, **fields) -> None:
     write_json(path, read_json(path) | fields)
 
 
-def reasons(folder: Path, protocol: Protocol) -> list[str]:
-    results, refused = read_results(folder, protocol)
-    assert not results
-    return [one.reason for one in refused]
+def why(folder: Path, protocol: Protocol) -> str:
+    """Why the only result doesn't count."""
+    with pytest.raises(InputError, match=f"none of the 1 results in {folder} counts; {CELL}: ") as error:
+        read_results(folder, protocol)
+    return str(error.value).partition(f"{CELL}: ")[2]
+
+
+def another(folder: Path, protocol: Protocol, name: str = "another") -> Path:
+    """The same result under another name, made to be of another seed."""
+    cell = CELL._replace(seed=2)
+    shutil.copytree(folder / str(CELL), folder / name)
+    path = folder / name
+    save(protocol.config(cell), path / "config.yaml")
+    known = {"seed": 2, "config_sha256": fingerprint(read_yaml(path / "config.yaml"))}
+    write_json(path / "metrics.json", read_json(path / "metrics.json") | known)
+    return path
 
 
 def test_a_result_of_the_protocol_counts_whatever_its_threads(folder, protocol):
@@ -53,15 +67,25 @@ def test_a_result_of_the_protocol_counts_whatever_its_threads(folder, protocol):
         ({"task": "parking"}, "no task parking"),
         ({"method": "magic"}, "no method magic"),
         ({"seed": 4}, "seeds 0 to 3 of sft, not 4"),
-        ({"config_sha256": "0"}, "isn't the configuration"),
+        ({"seed": 2}, "its seed is 2, that of config.yaml beside it 1"),
+        ({"seed": -1}, "its metrics: seed: Input should be greater than or equal to 0"),
+        ({"seed": "1"}, "its metrics: seed: Input should be a valid integer"),
+        ({"task": ["queueing"]}, "its metrics: task: Input should be a valid string"),
+        ({"questions": None}, "its metrics: questions: "),
+        ({"valid_answers": float("nan")}, "its metrics: valid_answers: "),
+        ({"decisions_per_second": float("inf")}, "its metrics: decisions_per_second: "),
+        ({"updates": []}, "its metrics: updates: List should have at least 1 item"),
+        ({"reference": "oracle"}, "policies lack oracle"),
+        ({"sha256": {}}, "its metrics: sha256: "),
+        ({"config_sha256": 64 * "1"}, "isn't the configuration"),
         ({"questions": 257}, "trained on 257 questions, the budget is 96 decisions and"),
         ({"states_searched": 129}, "129 states were searched for it, the budget is 128"),
     ],
 )
 def test_a_refusal_says_why(folder, protocol, fields, reason):
-    change(folder, **fields)
-    (told,) = reasons(folder, protocol)
-    assert reason in told
+    path = folder / str(CELL) / "metrics.json"
+    path.write_text(json.dumps(read_json(path) | fields))  # NaN too, as others' writers do
+    assert reason in why(folder, protocol)
 
 
 def test_another_configuration_is_refused_field_by_field(folder, protocol):
@@ -70,7 +94,7 @@ def test_another_configuration_is_refused_field_by_field(folder, protocol):
     path = folder / str(CELL) / "config.yaml"
     save(config.model_copy(update={"distill": distill}), path)
     change(folder, config_sha256=fingerprint(read_yaml(path)))
-    assert reasons(folder, protocol) == ["distill.questions is 9999, in made-up 3200"]
+    assert why(folder, protocol) == "distill.questions is 9999, in made-up 3200"
 
 
 def test_a_long_value_is_told_shortly(folder, protocol):
@@ -79,7 +103,7 @@ def test_a_long_value_is_told_shortly(folder, protocol):
     path = folder / str(CELL) / "config.yaml"
     save(config.model_copy(update={"task": config.task.model_copy(update={"language": words})}), path)
     change(folder, config_sha256=fingerprint(read_yaml(path)))
-    (told,) = reasons(folder, protocol)
+    told = why(folder, protocol)
     assert (
         told.startswith("task.language.situation is Jobs {{ jobs }}") and len(told) < 200 and "\n" not in told
     )
@@ -93,19 +117,36 @@ def test_a_file_that_is_cut_off_is_refused_and_others_count(folder, protocol):
     assert len(results) == 1 and "can't be read" in refused[0].reason
 
 
-def test_metrics_that_lack_a_field_are_refused(folder, protocol):
+@pytest.mark.parametrize("name", ["states_searched", "versions", "policies", "learning", "commit"])
+def test_metrics_that_lack_a_field_are_refused(name, folder, protocol):
     path = folder / str(CELL) / "metrics.json"
-    write_json(path, {name: value for name, value in read_json(path).items() if name != "states_searched"})
-    assert reasons(folder, protocol) == ["its metrics lack 'states_searched'"]
+    write_json(path, {key: value for key, value in read_json(path).items() if key != name})
+    assert why(folder, protocol) == f"its metrics: {name}: Field required"
 
 
-def test_a_second_result_of_a_cell_is_refused(folder, protocol):
-    (folder / str(CELL)).rename(folder / "a")
-    (folder / "b").mkdir()
-    for name in ("config.yaml", "metrics.json"):
-        (folder / "b" / name).write_text((folder / "a" / name).read_text())
+def test_two_results_of_a_cell_are_both_refused(folder, protocol):
+    good = another(folder, protocol, "good")
+    known = read_json(good / "metrics.json")["sha256"] | {WEIGHTS: 64 * "a"}
+    write_json(good / "metrics.json", read_json(good / "metrics.json") | {"sha256": known})
+    shutil.copytree(folder / str(CELL), folder / "twin")
     results, refused = read_results(folder, protocol)
-    assert len(results) == 1 and "second result of queueing-sft-1" in refused[0].reason
+    assert [result.cell.seed for result in results] == [2]
+    assert {one.path: one.reason for one in refused} == {
+        "twin/metrics.json": f"the same cell as {CELL}; keep one",
+        f"{CELL}/metrics.json": "the same cell as twin; keep one",
+    }
+
+
+def test_a_student_counts_for_one_seed_only(folder, protocol):
+    another(folder, protocol)
+    with pytest.raises(InputError, match=f"another: the same adapter as {CELL}; keep one"):
+        read_results(folder, protocol)
+
+
+def test_a_protocol_that_describes_no_run_is_told(folder, protocol):
+    odd = Protocol.model_validate(protocol.model_dump() | {"overrides": ["distill.quesitons=3"]})
+    with pytest.raises(InputError, match="quesitons"):
+        read_results(folder, odd)
 
 
 def test_the_verb_prints_data_and_writes_a_page(folder):

@@ -48,6 +48,11 @@ def states(count: int, episodes: int = 8) -> list[list[dict]]:
     return found
 
 
+def spread(met: Sequence[dict], count: int) -> list[dict]:
+    """Returns so many of the states, evenly spaced, so that they are of all episodes."""
+    return [met[place] for place in np.linspace(0, len(met) - 1, count).round().astype(int)]
+
+
 class Deciders:
     """Ways in which the same student decides.
 
@@ -109,7 +114,7 @@ def measured(rounds: int, scale: float) -> list[dict]:
     many = states(int(60 * scale))
     distinct = [state for met in many for state in {str(s): s for s in met}.values()]
     played = [state for step in zip(*states(int(200 * scale)), strict=True) for state in step]
-    few, some = distinct[: max(6, int(24 * scale))], distinct[: max(32, int(96 * scale))]
+    few, some = (spread(distinct, max(least, int(count * scale))) for least, count in ((6, 24), (32, 96)))
     rates: dict[str, list[float]] = {}
     for _ in track(range(rounds), "measuring", console=Console(stderr=True)):
         for name, rate in (
@@ -123,6 +128,7 @@ def measured(rounds: int, scale: float) -> list[dict]:
     return [
         row("decisions a second, every state new", ours),
         row("decisions a second, eight episodes played in step, prompts remembered", playing),
+        row("of 100 states so played, distinct ones", [100 * len({str(s) for s in played}) / len(played)]),
         row("decisions a second, generate one at a time", single),
         row("decisions a second, generate in batches of 32", batches),
         row("ours with remembering against generate one at a time", playing / single, 20.0),

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from simdistill.files import write_json
+from simdistill.record import environment
 from simdistill.statistics import mean_interval
 
 Found = tuple[float, list[float] | None]
@@ -44,7 +45,7 @@ def row(
 
 
 def show(rows: Sequence[dict], path: Path | None) -> None:
-    """Prints the rows, and writes them to a file if there is one."""
+    """Prints the rows, and writes them to a file if there is one, with where and by what they were found."""
     table = Table("measure", "value", "95% interval", "target")
     for entry in rows:
         interval = entry["ci95"]
@@ -53,4 +54,7 @@ def show(rows: Sequence[dict], path: Path | None) -> None:
         table.add_row(entry["measure"], f"{entry['value']:.3g}", told, target)
     Console().print(table)
     if path is not None:
-        write_json(path, list(rows))
+        found = environment()
+        machine = f"{found['machine']['processor']}, {found['machine']['cores']} cores"
+        by = f"torch {found['versions']['torch']}, simdistill at {found['commit'] or 'no commit'}"
+        write_json(path, [entry | {"machine": machine, "by": by} for entry in rows])

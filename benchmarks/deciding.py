@@ -128,7 +128,7 @@ def measured(rounds: int, scale: float) -> list[dict]:
     return [
         row("decisions a second, every state new", ours),
         row("decisions a second, eight episodes played in step, prompts remembered", playing),
-        row("of 100 states so played, distinct ones", [100 * len({str(s) for s in played}) / len(played)]),
+        row("decisions for each distinct state in them", [len(played) / len({str(s) for s in played})]),
         row("decisions a second, generate one at a time", single),
         row("decisions a second, generate in batches of 32", batches),
         row("ours with remembering against generate one at a time", playing / single, 20.0),

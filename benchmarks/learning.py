@@ -126,7 +126,8 @@ def main() -> None:
     except InputError as error:
         print(f"learning: {error}", file=sys.stderr)
         sys.exit(2)
-    measures.show([row for task, own in found.items() for row in compared(task, own, command)], given.results)
+    rows = [row for task, own in found.items() for row in compared(task, own, command)]
+    measures.show(rows, given.results, measured=False)
 
 
 if __name__ == "__main__":

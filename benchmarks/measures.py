@@ -44,8 +44,14 @@ def row(
     }
 
 
-def show(rows: Sequence[dict], path: Path | None) -> None:
-    """Prints the rows, and writes them to a file if there is one, with where and by what they were found."""
+def show(rows: Sequence[dict], path: Path | None, measured: bool = True) -> None:
+    """Prints the rows, and writes them to a file if there is one.
+
+    Args:
+        rows: In the layout of `row`.
+        path: The file.
+        measured: Whether they were measured here; the file then says on what machine and by which versions.
+    """
     table = Table("measure", "value", "95% interval", "target")
     for entry in rows:
         interval = entry["ci95"]
@@ -54,7 +60,14 @@ def show(rows: Sequence[dict], path: Path | None) -> None:
         table.add_row(entry["measure"], f"{entry['value']:.3g}", told, target)
     Console().print(table)
     if path is not None:
-        found = environment()
-        machine = f"{found['machine']['processor']}, {found['machine']['cores']} cores"
-        by = f"torch {found['versions']['torch']}, simdistill at {found['commit'] or 'no commit'}"
-        write_json(path, [entry | {"machine": machine, "by": by} for entry in rows])
+        where = _where() if measured else {}
+        write_json(path, [entry | where for entry in rows])
+
+
+def _where() -> dict[str, str]:
+    found = environment()
+    machine, versions = found["machine"], found["versions"]
+    return {
+        "machine": f"{machine['processor']}, {machine['cores']} cores",
+        "by": f"torch {versions['torch']}, simdistill at {found['commit'] or 'no commit'}",
+    }

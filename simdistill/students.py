@@ -28,6 +28,16 @@ from simdistill.machine import quiet
 
 BASE_FILE = "base.json"
 PACK_NODES = 512
+INEXACT = 1e-3
+"""How far a packed log probability may be off, and a tenth of that more for each of its units.
+
+float32 rounds those of SmolLM2-135M by 2e-5; layers that mix a pack's sequences change them by tenths.
+"""
+NEEDS_ATTENTION = (
+    "Packed batches need a causal language model of attention alone, with a window no shorter than the "
+    "task's prompts: no hybrid or recurrent one (LFM2, Qwen3-Next, Falcon-H1, …). Take another model, such "
+    "as Llama, SmolLM2 or Qwen3; if only its window is too short, shorten the texts of task.language."
+)
 
 
 def tokenize(
@@ -238,6 +248,50 @@ class Student:
         if key not in self._tokenized:
             self._tokenized[key] = tokenize(self.tokenizer, prompt, choices)
         return self._tokenized[key]
+
+    def check_packing(self, questions: Sequence[Asked]) -> None:
+        """Checks that a question packed behind others is answered as it is alone.
+
+        A pack's mask is all that keeps its sequences apart. Only attention goes by it: convolutions and
+        recurrent states run on from one sequence into the next, and a sliding window isn't in the mask.
+
+        Args:
+            questions: None at all, or several; the last one's prompt as long as any that will be asked.
+
+        Raises:
+            InputError: It isn't.
+        """
+        if not questions:
+            return
+        tokenized = [self.tokenize(question.prompt, question.choices[:2]) for question in questions]
+        packed, alone = self._packed(tokenized), self._alone(tokenized[-1])
+        # Not as `>`: a model may say NaN.
+        if not abs(packed - alone) <= INEXACT * (1 + 0.1 * abs(alone)):
+            raise InputError(
+                f"{self.base.name} gives an answer a log probability of {packed:.4f} when its question is "
+                f"packed in one batch with others, and {alone:.4f} alone. {NEEDS_ATTENTION}"
+            )
+
+    def _packed(self, questions: list[TokenizedQuestion]) -> float:
+        """Log probability of the last question's last choice, which follows all else in the pack."""
+        batch = pack(questions).to(self.model.device)
+        try:
+            with torch.inference_mode():
+                log_p_QC = choice_log_probabilities(self.model(**batch.model_inputs()).logits, batch)
+        except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{self.base.name} can't answer questions that are packed in one batch: {error}. "
+                f"{NEEDS_ATTENTION}"
+            ) from error
+        return float(log_p_QC[-1, len(questions[-1].choice_ids) - 1])
+
+    def _alone(self, question: TokenizedQuestion) -> float:
+        """Log probability of a question's last choice, by a plain forward pass."""
+        said = [*question.choice_ids[-1], question.end_id]
+        ids = torch.tensor([[*question.prompt_ids, *said[:-1]]], device=self.model.device)
+        with torch.inference_mode():
+            logits_TV = self.model(input_ids=ids, logits_to_keep=len(said), use_cache=False).logits[0]
+        return float(logits_TV.float().log_softmax(-1)[range(len(said)), said].sum())
 
     def forget(self) -> None:
         """Forgets remembered answers; needed when the model's weights have changed."""

@@ -7,10 +7,12 @@ import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from transformers import Lfm2Config, Lfm2ForCausalLM, MistralConfig, MistralForCausalLM
 
 from simdistill import machine
 from simdistill.base_models import (
@@ -381,3 +383,67 @@ def test_training_uses_the_arithmetic_that_is_faster_here(monkeypatch, half, cho
     seconds = {torch.float32: 0.02, torch.bfloat16: half}
     monkeypatch.setattr(machine, "_product_seconds", lambda dtype: seconds[dtype])
     assert machine.faster_dtype.__wrapped__() == chosen
+
+
+def saved(model, tokenizer, folder) -> Path:
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def hybrid(tokenizer) -> torch.nn.Module:
+    """A tiny random LFM2: one short convolution, one attention."""
+    torch.manual_seed(0)
+    config = Lfm2Config(
+        vocab_size=len(tokenizer),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        layer_types=["conv", "full_attention"],
+        initializer_range=0.2,
+    )
+    return Lfm2ForCausalLM(config)
+
+
+def windowed(tokenizer, window: int) -> torch.nn.Module:
+    """A tiny random Mistral."""
+    torch.manual_seed(0)
+    config = MistralConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        sliding_window=window,
+        initializer_range=0.2,
+    )
+    return MistralForCausalLM(config)
+
+
+PACKABLE = [asked("Jobs A 3, B 1."), asked("Jobs A 3, B 1.\nJobs A 3, B 1.")]
+
+
+def test_models_of_attention_alone_can_be_packed(tiny_folder, tokenizer, tmp_path):
+    Student.load(tiny_folder).check_packing(PACKABLE)
+    Student.load(saved(windowed(tokenizer, 512), tokenizer, tmp_path / "wide")).check_packing(PACKABLE)
+    Student.load(tiny_folder).check_packing([])
+
+
+def test_a_recurrent_model_is_refused(tokenizer, tmp_path):
+    student = Student.load(saved(hybrid(tokenizer), tokenizer, tmp_path / "hybrid"))
+    with pytest.raises(InputError, match=r"hybrid .*packed in one batch.*attention alone"):
+        student.check_packing(PACKABLE)
+
+
+def test_a_window_shorter_than_the_prompts_is_refused(tokenizer, tmp_path):
+    student = Student.load(saved(windowed(tokenizer, 24), tokenizer, tmp_path / "narrow"))
+    with pytest.raises(InputError, match=r"narrow gives .* and .* alone.*shorten the texts"):
+        student.check_packing(PACKABLE)
+
+
+@pytest.mark.slow
+def test_the_real_student_can_be_packed(real_base):
+    Student.load(real_base).check_packing(PACKABLE)

@@ -19,11 +19,12 @@ from simdistill.distill.schedule import Schedule
 from simdistill.distill.trainers import MetricsWriter, RoundResult
 from simdistill.errors import InputError
 from simdistill.files import read_json, write_json
+from simdistill.first_questions import first_questions
 from simdistill.machine import chosen_device, faster_dtype, quiet, release_memory
 from simdistill.pruning import student_base
 from simdistill.questions import Question, load, save
 from simdistill.settings import DistillConfig, RunConfig, StudentConfig
-from simdistill.students import Lora, Student
+from simdistill.students import Asked, Lora, Student
 
 Collect = Callable[[int, Student], list[Question]]
 """Round and student -> questions on states of the student's own rollouts."""
@@ -100,7 +101,7 @@ class Method:
         Raises:
             InputError: If something is missing or doesn't fit.
         """
-        student_base(self.config.student)
+        base = student_base(self.config.student)
         for number in range(len(self.stages)):
             self.schedule(number)  # refuses a batch that processes can't share
         if self.config.distill.grpo.vllm:
@@ -108,6 +109,20 @@ class Method:
         unused = _unused(self.config.distill, self.goes_by)
         if unused:
             log.warning("method=%s doesn't use %s", self.config.method, unused)
+        self.check_models(Student.load(base), first_questions(self.config))
+        release_memory()
+
+    def check_models(self, student: Student, asked: Sequence[Asked]) -> None:
+        """Checks that the language models can be trained, or learned from, as the method does it.
+
+        Args:
+            student: Before training, for deciding.
+            asked: Some of the run's questions.
+
+        Raises:
+            InputError: If they can't.
+        """
+        student.check_packing(asked)
 
     @property
     def stages(self) -> list[Stage]:

@@ -234,7 +234,7 @@ class EndpointTeacher(LanguageTeacher):
         self.made_by = {"url": self.endpoint.url, "model": self.model}
         self.illegal: list[Asked] = []
 
-    def check(self) -> None:
+    def check(self, questions: Sequence[Asked]) -> None:
         self.endpoint.complete(
             [self._body([{"role": "user", "content": "Answer with the letter A."}], ["A"])]
         )

@@ -93,8 +93,12 @@ class LanguageTeacher:
         """Answers questions of an episode in play."""
         return self.said(questions)
 
-    def check(self) -> None:
-        """Raises `InputError` if it can't answer; called before anything is simulated for it."""
+    def check(self, questions: Sequence[Asked]) -> None:
+        """Raises `InputError` if it can't answer; called before anything is simulated for it.
+
+        Args:
+            questions: Some of the run's.
+        """
 
     def label(
         self, questions: Sequence[Question], progress: Callable[[int, int], None] = lambda done, total: None
@@ -177,6 +181,9 @@ class LocalTeacher(LanguageTeacher):
         self.made_by = made_by(self.student.base, self.student.tokenizer, settings.adapter)
         with_adapter = "" if settings.adapter is None else f" with the adapter {settings.adapter}"
         self.name = f"{settings.model}{with_adapter}"
+
+    def check(self, questions: Sequence[Asked]) -> None:
+        self.student.check_packing(questions)
 
     def said(
         self, questions: Sequence[Asked], progress: Callable[[int, int], None] = lambda done, total: None

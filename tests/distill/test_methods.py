@@ -323,3 +323,13 @@ def test_no_certain_answer_is_told(tiny_folder, tmp_path, shorter_queue):
     method = registry.load("methods", "sft_filtered")(configured(tiny_folder), tmp_path)
     with pytest.raises(InputError, match=r"sure of none of 1 answers; raise teacher\.futures"):
         method.wanted(shorter_queue[:1])
+
+
+def test_a_run_tries_first_whether_its_models_can_be_packed(tiny_folder, tmp_path, monkeypatch):
+    tried = []
+    monkeypatch.setattr(Student, "check_packing", lambda self, asked: tried.append((self.base.name, asked)))
+    registry.load("methods", "sft")(configured(tiny_folder), tmp_path).prepare()
+    ((name, asked),) = tried
+    assert name == "tiny" and len(asked) == 2 and asked[0].choices == ["A", "B"]
+    lengths = [len(question.prompt[-1]["content"]) for question in asked]
+    assert lengths[1] == 2 * lengths[0] + 1

@@ -20,18 +20,16 @@ from simdistill.distill.teacher_model import teacher_model
 from simdistill.distill.trainers import RoundResult, WithoutCard
 from simdistill.errors import InputError
 from simdistill.machine import quiet
-from simdistill.pruning import student_base
 from simdistill.questions import Question
-from simdistill.students import Student
+from simdistill.students import Asked, Student
 from simdistill.teachers.language_model import check_apart
 
 
 class OPD(KD):
     """KD, then reverse KL to a teacher language model on sampled answers, with TRL's own trainer."""
 
-    def prepare(self) -> None:
-        super().prepare()
-        student = Student.load(student_base(self.config.student))
+    def check_models(self, student: Student, asked: Sequence[Asked]) -> None:
+        super().check_models(student, asked)
         check_same_logits(student, teacher_model(self.config, student))
 
     @property

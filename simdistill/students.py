@@ -19,7 +19,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors import SafetensorError
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
-from simdistill.base_models import BaseModel, WheelStudent, base_model, load_model, load_tokenizer
+from simdistill.base_models import BaseModel, WheelStudent, base_model, in_words, load_model, load_tokenizer
 from simdistill.distill.losses import choice_log_probabilities
 from simdistill.distill.packing import PackedBatch, TokenizedQuestion, pack, packs, shared_prefix
 from simdistill.errors import InputError
@@ -51,9 +51,10 @@ def tokenize(
         choices: At least one label, all different.
 
     Raises:
-        InputError: A choice is empty, or merges with the prompt's end in tokenization.
+        InputError: The template refuses the prompt, or a choice is empty or merges with the prompt's end in
+            tokenization.
     """
-    text = str(tokenizer.apply_chat_template(list(prompt), tokenize=False, add_generation_prompt=True))
+    text = in_words(tokenizer, prompt, asks=True)
     texts = [text, *(text + choice for choice in choices)]
     prompt_ids, *whole_ids = (tuple(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"])
     choice_ids = tuple(ids[len(prompt_ids) :] for ids in whole_ids)

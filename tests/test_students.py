@@ -21,6 +21,7 @@ from simdistill.base_models import (
     base_model,
     check_sha256,
     load_model,
+    load_tokenizer,
     sha256,
 )
 from simdistill.errors import InputError
@@ -447,3 +448,55 @@ def test_a_window_shorter_than_the_prompts_is_refused(tokenizer, tmp_path):
 @pytest.mark.slow
 def test_the_real_student_can_be_packed(real_base):
     Student.load(real_base).check_packing(PACKABLE)
+
+
+TURNS = "{% for m in messages %}{{ '<|im_start|>' + m['role'] + ': ' + m['content'] }}END{% endfor %}"
+NO_SYSTEM = (
+    "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+    "{% for m in messages %}{{ m['content'] }}{% endfor %}"
+)
+
+
+def with_template(copy, template: str | None) -> Student:
+    tokenizer = load_tokenizer(base_model(copy))
+    tokenizer.chat_template = template
+    (copy / "chat_template.jinja").unlink(missing_ok=True)
+    tokenizer.save_pretrained(copy)
+    return Student.load(copy)
+
+
+@pytest.mark.parametrize(
+    ("after", "end"),
+    [
+        ("<|endoftext|>", "<|endoftext|>"),
+        (" <repo_name>\\n<|im_end|>", "<repo_name>"),
+        ("", "<|im_end|>"),
+        (" and<|endoftext|>", "<|im_end|>"),
+    ],
+)
+def test_answers_end_as_turns_do_in_the_chat_template(after, end, copy):
+    """With a special token right after the answer, if there is one; else with the tokenizer's own end."""
+    student = with_template(copy, TURNS.replace("END", f"{{{{ '{after}' }}}}"))
+    tokens = student.tokenize(asked("Jobs A 3, B 1.").prompt, ["A", "B"])
+    assert student.tokenizer.convert_ids_to_tokens(tokens.end_id) == end
+    student = Student.load(copy)
+    assert student.tokenizer.eos_token == end
+
+
+def test_the_real_tokenizer_keeps_its_end(tokenizer):
+    assert tokenizer.eos_token == "<|im_end|>"
+    tokens = tokenize(tokenizer, asked("Jobs A 3, B 1.").prompt, ["A"])
+    assert tokens.end_id == tokenizer.convert_tokens_to_ids("<|im_end|>")
+
+
+def test_a_chat_template_that_refuses_the_system_message_is_told(copy):
+    student = with_template(copy, NO_SYSTEM)
+    with pytest.raises(
+        InputError, match=r"copy refuses .* system, user: System role not supported\. .* Take"
+    ):
+        student.tokenize(asked("Jobs A 3, B 1.").prompt, ["A", "B"])
+
+
+def test_a_model_without_a_chat_template_is_told(copy):
+    with pytest.raises(InputError, match="copy has no chat template"):
+        with_template(copy, None)

@@ -1,5 +1,6 @@
 """Every method trains, keeps its stages, and uses the questions as it says."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -333,3 +334,12 @@ def test_a_run_tries_first_whether_its_models_can_be_packed(tiny_folder, tmp_pat
     assert name == "tiny" and len(asked) == 2 and asked[0].choices == ["A", "B"]
     lengths = [len(question.prompt[-1]["content"]) for question in asked]
     assert lengths[1] == 2 * lengths[0] + 1
+
+
+def test_a_chat_template_without_a_system_message_is_told_before_anything_is_simulated(tiny_folder, tmp_path):
+    copy = shutil.copytree(tiny_folder, tmp_path / "copy")
+    refusing = "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+    (copy / "chat_template.jinja").write_text(refusing + "{% for m in messages %}{{ m.content }}{% endfor %}")
+    method = registry.load("methods", "sft")(configured(copy), tmp_path)
+    with pytest.raises(InputError, match="refuses messages of the roles system, user: no system"):
+        method.prepare()

@@ -82,6 +82,7 @@ class Method:
     Attributes:
         learning_rate: Its peak where `distill.learning_rate` is left open.
         goes_by: Which of `WEIGHTS` it uses; others that are set are told to be of no use.
+        from_a_model: Whether it looks into the language model `teacher.model`, whichever teacher answers.
 
     Args:
         config: The run.
@@ -90,6 +91,7 @@ class Method:
 
     learning_rate = 1e-3
     goes_by: Sequence[str] = WEIGHTS
+    from_a_model = False
 
     def __init__(self, config: RunConfig, folder: Path):
         self.config, self.folder = config, folder
@@ -106,11 +108,23 @@ class Method:
             self.schedule(number)  # refuses a batch that processes can't share
         if self.config.distill.grpo.vllm:
             _check_vllm(self.device)
+        self._tell_unused()
+        self.check_models(Student.load(base), first_questions(self.config))
+        release_memory()
+
+    def _tell_unused(self) -> None:
         unused = _unused(self.config.distill, self.goes_by)
         if unused:
             log.warning("method=%s doesn't use %s", self.config.method, unused)
-        self.check_models(Student.load(base), first_questions(self.config))
-        release_memory()
+        teacher = self.config.teacher
+        if teacher.model and not teacher.is_language_model and not self.from_a_model:
+            log.warning(
+                "teacher.model=%s isn't asked: method=%s learns from teacher.name=%s alone; for the model's "
+                "answers set teacher=hf, or teacher=endpoint",
+                teacher.model,
+                self.config.method,
+                teacher.name,
+            )
 
     def check_models(self, student: Student, asked: Sequence[Asked]) -> None:
         """Checks that the language models can be trained, or learned from, as the method does it.

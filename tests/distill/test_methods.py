@@ -137,27 +137,53 @@ def test_a_later_round_mixes_its_own_states_with_new_ones_of_the_teacher(
 
 
 def told(config: RunConfig, tiny_folder: Path, asked: list[Question]) -> list[tuple[float, ...]]:
-    method = registry.load("methods", "kd")(config, Path("unused"))
-    return [row.soft_C for row in method.rows(Student.load(tiny_folder), asked)]
+    method = registry.load("methods", config.method)(config, Path("unused"))
+    rows = method.rows(Student.load(tiny_folder), asked)
+    assert [row.regret_C for row in rows] == [tuple(q.values) for q in asked]
+    return [row.soft_C for row in rows]
 
 
-def test_kd_teaches_the_probabilities_of_a_language_model(tiny_folder, caplog, shorter_queue):
-    taught = configured(tiny_folder, "teacher=hf", f"teacher.model={tiny_folder}")
+@pytest.mark.parametrize("name", ["kd", "simdistill"])
+def test_the_probabilities_of_a_language_model_are_taught(name, tiny_folder, caplog, shorter_queue):
+    what = [f"method={name}", "task.scale=1"]
+    taught = configured(tiny_folder, *what, "teacher=hf", f"teacher.model={tiny_folder}")
     asked = [replace(question, teacher_probabilities=[0.25, 0.75]) for question in shorter_queue[:8]]
     assert told(taught, tiny_folder, asked) == [(0.25, 0.75)] * 8
     assert not caplog.messages
     # Without a language model, soft targets are what choices cost.
-    assert told(configured(tiny_folder), tiny_folder, asked)[0] != (0.25, 0.75)
+    assert told(configured(tiny_folder, *what), tiny_folder, asked)[0] != (0.25, 0.75)
 
 
-def test_kd_falls_back_to_hard_labels_and_says_so_once(tiny_folder, caplog, shorter_queue):
-    taught = configured(tiny_folder, "teacher=hf", f"teacher.model={tiny_folder}")
+@pytest.mark.parametrize("name", ["kd", "simdistill"])
+def test_without_all_probabilities_hard_labels_are_taught_and_that_is_said_once(
+    name, tiny_folder, caplog, shorter_queue
+):
+    what = [f"method={name}", "task.scale=1", "teacher=hf", f"teacher.model={tiny_folder}"]
     silent = shorter_queue[:8]
     asked = [replace(silent[0], teacher_probabilities=[0.25, 0.75]), *silent[1:]]
     hard = [tuple(float(choice == q.answer) for choice in q.choices) for q in asked]
-    assert told(taught, tiny_folder, asked) == hard
+    assert told(configured(tiny_folder, *what), tiny_folder, asked) == hard
     (message,) = caplog.messages
     assert "for 7 of 8 questions: all are taught as hard labels" in message
+    if name == "simdistill":
+        told(configured(tiny_folder, *what, "distill.soft=0"), tiny_folder, asked)
+        assert len(caplog.messages) == 1
+
+
+@pytest.mark.parametrize("name", ["simdistill", "simdistill_sampled", "kd"])
+def test_a_language_models_probabilities_change_what_is_learned(
+    name, tiny_folder, tmp_path, shorter_queue, distilled
+):
+    what = [f"method={name}", "teacher=hf", f"teacher.model={tiny_folder}", "distill.rounds=0"]
+    losses = []
+    for told_C in ([0.05, 0.95], [0.95, 0.05]):
+        folder = tmp_path / str(told_C[0])
+        asked = [replace(question, teacher_probabilities=told_C) for question in shorter_queue[:16]]
+        (folder / "training").mkdir(parents=True)
+        save(asked, folder / "training" / "questions-0.parquet")
+        distilled(name, configured(tiny_folder, *what), folder)
+        losses.append(read_lines(folder / "metrics.jsonl")[0]["imitation"])
+    assert abs(losses[0] - losses[1]) > 0.1
 
 
 def test_sft_stopped_in_training_ends_with_the_same_student(tiny_folder, tmp_path, monkeypatch, distilled):
@@ -300,6 +326,19 @@ def test_weights_that_change_nothing_are_told(name, unused, tiny_folder, tmp_pat
     method(configured(tiny_folder, f"method={name}", *WEIGHED), tmp_path).prepare()
     told = [f"method={name} doesn't use {unused}"] if unused else []
     assert caplog.messages == told
+
+
+@pytest.mark.parametrize("name", ["kd", "sft", "simdistill"])
+def test_a_model_that_nobody_asks_is_told(name, tiny_folder, tmp_path, caplog):
+    what = [f"method={name}", f"teacher.model={tiny_folder}"]
+    method = registry.load("methods", name)
+    method(configured(tiny_folder, *what, "teacher=hf"), tmp_path).prepare()
+    assert not caplog.messages
+    method(configured(tiny_folder, *what), tmp_path).prepare()
+    (message,) = caplog.messages
+    assert message.endswith(
+        "learns from teacher.name=search alone; for the model's answers set teacher=hf, or teacher=endpoint"
+    )
 
 
 @pytest.mark.parametrize("name", registry.names("methods"))

@@ -363,13 +363,15 @@ def test_a_student_is_not_its_own_teacher(tiny_folder, tmp_path):
     assert teacher_model(config, student).base == student.base
 
 
-def test_a_teacher_whose_hidden_states_are_packed_is_tried(tiny_folder, deep_folder, tmp_path, monkeypatch):
+def test_a_teacher_whose_hidden_states_are_packed_is_tried(
+    tiny_folder, deep_folder, tmp_path, monkeypatch, caplog
+):
     tried = []
     monkeypatch.setattr(Student, "check_packing", lambda self, asked: tried.append(self.base.name))
     for method in ("hidden", "opd"):
         config = configured(tiny_folder, method, f"teacher.model={deep_folder}")
         registry.load("methods", method)(config, tmp_path / method).prepare()
-    assert tried == ["tiny", "deep", "tiny"]
+    assert tried == ["tiny", "deep", "tiny"] and not caplog.messages
 
 
 def test_other_words_are_refused(tiny_folder, deep_folder):

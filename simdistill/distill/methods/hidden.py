@@ -35,7 +35,6 @@ from simdistill.distill.trainers import (
     SimulatorTrainer,
     collate,
     train_round,
-    training_questions,
 )
 from simdistill.errors import InputError
 from simdistill.pruning import evenly
@@ -52,6 +51,8 @@ MATCHING_FILE = "matching.safetensors"
 class Hidden(KD):
     """Forward KL to soft targets, and the hidden states of a teacher language model."""
 
+    from_a_model = True
+
     def check_models(self, student: Student, asked: Sequence[Asked]) -> None:
         super().check_models(student, asked)
         teacher_model(self.config, student).check_packing(asked)
@@ -59,8 +60,7 @@ class Hidden(KD):
     def train(
         self, number: int, student: Student, questions: Sequence[Question], callbacks: list[TrainerCallback]
     ) -> RoundResult:
-        settings, task = self.config.distill, self.config.task
-        rows = training_questions(student, questions, task.scale, settings.temperature)
+        rows = self.rows(student, questions)
         teacher = teacher_model(self.config, student).model.to(self.dtype)  # type: ignore[reportArgumentType]
         return train_round(
             student.model,

@@ -28,6 +28,8 @@ from simdistill.teachers.language_model import check_apart
 class OPD(KD):
     """KD, then reverse KL to a teacher language model on sampled answers, with TRL's own trainer."""
 
+    from_a_model = True
+
     def check_models(self, student: Student, asked: Sequence[Asked]) -> None:
         super().check_models(student, asked)
         check_same_logits(student, teacher_model(self.config, student))

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors import SafetensorError
-from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import DynamicCache, GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from simdistill.base_models import BaseModel, WheelStudent, base_model, in_words, load_model, load_tokenizer
 from simdistill.distill.losses import choice_log_probabilities
@@ -28,6 +28,8 @@ from simdistill.machine import quiet
 
 BASE_FILE = "base.json"
 PACK_NODES = 512
+ROOM = 8
+"""Tokens beyond the longest choice that an answer in words may have: they show one that goes on."""
 INEXACT = 1e-3
 """How far a packed log probability may be off, and a tenth of that more for each of its units.
 
@@ -327,6 +329,27 @@ class Student:
         if not self.goes_on:
             self._passed = None
         return [self._answers[key] for key in keys]
+
+    def texts(self, questions: Sequence[Asked]) -> list[str]:
+        """Returns what the student says to questions, without being held to the choices."""
+        return [self._text(question) for question in questions]
+
+    def _text(self, question: Asked) -> str:
+        """Decodes an answer greedily; tokens that aren't text are shown, but for the end."""
+        model: Any = self.model
+        tokenized = self.tokenize(question.prompt, question.choices)
+        prompt = torch.tensor([tokenized.prompt_ids], device=model.device)
+        greedy = GenerationConfig(
+            do_sample=False,
+            repetition_penalty=1.0,
+            max_new_tokens=max(map(len, tokenized.choice_ids)) + ROOM,
+            eos_token_id=tokenized.end_id,
+            pad_token_id=tokenized.end_id,
+        )
+        with quiet(), torch.inference_mode():
+            found = model.generate(prompt, attention_mask=torch.ones_like(prompt), generation_config=greedy)
+        text = self.tokenizer.decode(found[0, prompt.shape[1] :])
+        return str(text).removesuffix(str(self.tokenizer.eos_token))
 
     def _answer(self, questions: list[TokenizedQuestion]) -> list[Answer]:
         begin = time.perf_counter()

@@ -15,7 +15,7 @@ from transformers import TrainerCallback
 from simdistill import launched
 from simdistill.distill.batches import apart, balanced, mixed
 from simdistill.distill.clock import Clock
-from simdistill.distill.schedule import Schedule
+from simdistill.distill.schedule import Schedule, part_of
 from simdistill.distill.trainers import MetricsWriter, RoundResult
 from simdistill.errors import InputError
 from simdistill.files import read_json, write_json
@@ -105,7 +105,7 @@ class Method:
         """
         base = student_base(self.config.student)
         for number in range(len(self.stages)):
-            self.schedule(number)  # refuses a batch that processes can't share
+            self.schedule(number)  # refuses a batch that parts or processes can't share
         if self.config.distill.grpo.vllm:
             _check_vllm(self.device)
         self._tell_unused()
@@ -242,6 +242,10 @@ class Method:
             write_json(chosen, str(dtype).removeprefix("torch."))
         return getattr(torch, read_json(chosen))
 
+    def step(self, number: int) -> int:
+        """Returns the rows of an optimizer step of a stage: questions, or the answers sampled to them."""
+        return self.stages[number].batch_size
+
     def schedule(self, number: int) -> Schedule:
         """Returns a stage's settings; the learning rate is one straight line to zero over all stages."""
         settings, sizes = self.config.distill, [stage.size for stage in self.stages]
@@ -251,10 +255,11 @@ class Method:
             learning_rate=peak * (1 - before / total),
             end_learning_rate=peak * (1 - (before + sizes[number]) / total),
             warmup_steps=0 if number else settings.warmup_steps,
-            batch_size=settings.batch_size,
+            batch_size=part_of(self.step(number), settings.accumulation),
             output_dir=self.training / f"checkpoints-{number}",
             seed=self.config.seed,
             checkpoint_steps=settings.checkpoint_steps,
+            accumulation=settings.accumulation,
             bf16=self.dtype == torch.bfloat16,
             device=self.device,
             resume=True,

@@ -136,6 +136,36 @@ def test_a_later_round_mixes_its_own_states_with_new_ones_of_the_teacher(
     assert rates == pytest.approx([1e-3, 1e-3 * 12 / 28, 1e-3 * 12 / 28, 0])
 
 
+@pytest.mark.parametrize("name", ["simdistill", "sft", "grpo", "simdistill_sampled", "sft_grpo"])
+def test_a_step_in_parts_is_the_same_step(name, tiny_folder, tmp_path, monkeypatch, distilled):
+    """Of answers that are drawn anew, and so of GRPO after its first step, only the number is."""
+    monkeypatch.setattr(rewards, "consistency", lambda completions, **columns: [0.0] * len(completions))
+    found = []
+    for parts in (1, 4):
+        config = configured(tiny_folder, f"method={name}", f"distill.accumulation={parts}")
+        method, done = distilled(name, config, tmp_path / str(parts))
+        rounds = sorted(method.training.glob("round-*.json"))
+        stages = [(read_json(path)["steps"], read_json(path)["questions"]) for path in rounds]
+        schedules = list(map(method.schedule, range(len(stages))))
+        assert {schedule.accumulation for schedule in schedules} == {parts}
+        sizes = [schedule.batch_size * parts for schedule in schedules]
+        rows = read_lines(tmp_path / str(parts) / "metrics.jsonl")
+        losses = [row["loss"] for row in rows if "loss" in row]
+        found.append((stages, sizes, done.questions, pytest.approx(losses, rel=1e-3, abs=1e-5)))
+    assert found[0][:3] == found[1][:3] and found[0][3].expected == found[1][3]
+
+
+def test_parts_that_cannot_be_equal_are_told(tiny_folder, tmp_path):
+    for name, parts, step in (("sft", 3, 8), ("grpo", 3, 8), ("sft_grpo", 16, 8), ("opd", 8, 4)):
+        what = ["distill.opd.prompts=4", f"teacher.model={tiny_folder}", f"distill.accumulation={parts}"]
+        method = registry.load("methods", name)(configured(tiny_folder, *what), tmp_path / name)
+        with pytest.raises(InputError, match=f"accumulation={parts}: a step of {step} can't be divided"):
+            method.prepare()
+    # Nobody asks for what isn't used: GRPO's steps aren't of distill.batch_size.
+    what = ["distill.batch_size=7", "distill.accumulation=4"]
+    registry.load("methods", "grpo")(configured(tiny_folder, *what), tmp_path / "unused").prepare()
+
+
 def told(config: RunConfig, tiny_folder: Path, asked: list[Question]) -> list[tuple[float, ...]]:
     method = registry.load("methods", config.method)(config, Path("unused"))
     rows = method.rows(Student.load(tiny_folder), asked)

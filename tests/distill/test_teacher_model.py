@@ -126,8 +126,11 @@ def distance(matching: Matching, student: Student, teacher: Student, batch: dict
 class Stop(TrainerCallback):
     """Stops after a step, as a kill would."""
 
+    def __init__(self, after: int = 3):
+        self.after = after
+
     def on_step_end(self, args, state, control, **kwargs):
-        if state.global_step == 3:
+        if state.global_step == self.after:
             raise KeyboardInterrupt
 
 
@@ -297,6 +300,20 @@ def test_opd_learns_from_another_model(divergence, tiny_folder, deep_folder, tmp
     assert result.steps == len(losses) == 6 and result.tokens > 0
     assert min(losses) > 0.01 and np.isfinite(losses).all()
     assert gradients.found and all("lora_" in name for name in gradients.found)
+
+
+def test_opd_in_parts_has_the_gradient_of_one_batch(tiny_folder, deep_folder, tmp_path):
+    """Answers are sampled for a whole step, however it is divided, and so are the same ones."""
+    teacher, found = Student.load(deep_folder), []
+    for size, parts in ((4, 1), (1, 4)):
+        gradients, folder = Gradients(), tmp_path / str(size)
+        with pytest.raises(KeyboardInterrupt):
+            callbacks = [gradients, Stop(after=1)]
+            opd(learner(tiny_folder), teacher, folder, callbacks, batch_size=size, accumulation=parts)
+        found.append(gradients.found)
+    assert max(float(gradient.abs().max()) for gradient in found[0].values()) > 1e-3
+    for name, gradient in found[0].items():
+        torch.testing.assert_close(found[1][name], gradient, rtol=1e-3, atol=1e-5)
 
 
 def test_opd_resumed_equals_uninterrupted(tiny_folder, deep_folder, tmp_path):

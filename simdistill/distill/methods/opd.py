@@ -55,9 +55,7 @@ class OPD(KD):
         if number == 0:
             rate = settings.learning_rate or self.learning_rate
             return replace(schedule, learning_rate=rate, end_learning_rate=0.0)
-        return replace(
-            schedule, learning_rate=opd.learning_rate, end_learning_rate=0.0, batch_size=opd.prompts
-        )
+        return replace(schedule, learning_rate=opd.learning_rate, end_learning_rate=0.0)
 
 
 class PlainDistillationTrainer(WithoutCard, DistillationTrainer):

@@ -9,15 +9,18 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 import torch
 from filelock import FileLock
 from huggingface_hub import snapshot_download
+from jinja2 import TemplateError
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
@@ -240,7 +243,14 @@ def _hub_folder(name: str) -> Path:
 
 
 def load_tokenizer(base: BaseModel) -> PreTrainedTokenizerBase:
-    """The base model's tokenizer, which must have a chat template and an end token."""
+    """The base model's tokenizer, which must have a chat template and an end token.
+
+    Its end token is the one that ends an answer by the chat template, where that says so: some models end
+    their turns with another one than their texts (Gemma's `<end_of_turn>`).
+
+    Raises:
+        InputError: It can't be loaded, has no such template or token, or the template takes no answer.
+    """
     try:
         with quiet():
             tokenizer = AutoTokenizer.from_pretrained(
@@ -252,7 +262,44 @@ def load_tokenizer(base: BaseModel) -> PreTrainedTokenizerBase:
         raise InputError(
             f"{base.name} has no chat template or no end token; an instruction-tuned model has both."
         )
+    end = _turn_end(tokenizer)
+    if end not in (None, tokenizer.eos_token):
+        tokenizer.eos_token = end
     return tokenizer
+
+
+def in_words(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict], asks: bool) -> str:
+    """Chat messages as one text, by the chat template.
+
+    Args:
+        tokenizer: With a chat template.
+        messages: `{"role", "content"}`.
+        asks: Whether the text ends where an answer begins.
+
+    Raises:
+        InputError: The template refuses the messages.
+    """
+    try:
+        text = tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=asks)
+    except TemplateError as error:
+        roles = ", ".join(message["role"] for message in messages)
+        raise InputError(
+            f"The chat template of {tokenizer.name_or_path} refuses messages of the roles {roles}: {error}. "
+            "A question is a system and a user message. Take a model whose template allows both, or change "
+            "the template in a copy of the model's folder and name that."
+        ) from None
+    return str(text)
+
+
+def _turn_end(tokenizer: PreTrainedTokenizerBase) -> str | None:
+    """The special token that follows an answer in the chat template; None if none does."""
+    answer = "simdistill-answer"
+    turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": answer}]
+    _, found, after = in_words(tokenizer, turns, asks=False).rpartition(answer)
+    ids: Any = tokenizer(after.lstrip(), add_special_tokens=False)["input_ids"] if found else []
+    special = set(tokenizer.all_special_ids)
+    special |= {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+    return str(tokenizer.convert_ids_to_tokens(ids[0])) if ids and ids[0] in special else None
 
 
 def load_model(base: BaseModel, dtype: torch.dtype = torch.float32) -> PreTrainedModel:

@@ -11,6 +11,7 @@ from safetensors import safe_open
 
 from simdistill import evaluation, forecasting, learning, registry, summaries
 from simdistill.compute import Map
+from simdistill.diagnosis import SHOWN
 from simdistill.environment.language import Language
 from simdistill.evaluation import SETTINGS, Case
 from simdistill.files import read_json, read_lines, write_json, write_lines
@@ -44,7 +45,7 @@ UNTUNED_REPLICATIONS = 2
 UNTUNED_MASS = 0.9
 """Share of the probability in which the untuned student is asked; where queues grow there is no end to it."""
 MAP_SIZE = (20, 12)
-SHOWN, FORECAST = 9, 10
+EXAMPLE, FORECAST = 9, 10
 """Tell examined situations from each other and from the parameter sets, in the paths of their samples."""
 
 
@@ -54,10 +55,12 @@ class Asking:
     def __init__(self, student: Student, language: Language):
         self.student, self.language = student, language
         self.answers: dict[tuple, Answer] = {}
+        self.first: list[Posed] = []
 
     def __call__(self, states: Sequence[dict], choices: Sequence[Sequence[str]]) -> list[str]:
         posed = [Posed(self.language.prompt(s), list(c)) for s, c in zip(states, choices, strict=True)]
         answers = self.student.score(posed)
+        self.first += posed[: SHOWN - len(self.first)]
         for question, answer in zip(posed, answers, strict=True):
             self.answers[question.prompt[-1]["content"], *question.choices] = answer
         return [question.choices[answer.choice] for question, answer in zip(posed, answers, strict=True)]
@@ -70,6 +73,16 @@ class Asking:
     def valid(self) -> float:
         """Share of the states in which unconstrained greedy decoding gives a choice and nothing else."""
         return float(np.mean([answer.greedy is not None for answer in self.answers.values()]))
+
+    def instead(self) -> list[dict]:
+        """Returns what it says to the first questions, if it never says a choice and nothing else."""
+        if any(answer.greedy is not None for answer in self.answers.values()):
+            return []
+        texts = self.student.texts(self.first)
+        return [
+            {"said": text, "choices": question.choices}
+            for text, question in zip(texts, self.first, strict=True)
+        ]
 
     @property
     def mass(self) -> float:
@@ -189,7 +202,7 @@ class Examination:
         """Poses a few new situations, with costs from many futures of their own."""
         rows = []
         for number in range(self.settings.questions_shown):
-            situation = self._situation(policy, SHOWN, number)
+            situation = self._situation(policy, EXAMPLE, number)
             values = what_if(
                 self.simulator, situation, policy, SHOWN_FUTURES, self.config.teacher.horizon, salt=1
             )
@@ -304,6 +317,7 @@ class Examination:
             "over_teacher": self._over("student", "teacher"),
             "regret_per_decision": self._regret(),
             "valid_answers": self.asking.valid,
+            "said_instead_of_choices": self.asking.instead(),
             "answer_mass": self.asking.mass,
             "untuned_valid_answers": self.untuned_valid,
             "teacher_valid_answers": self.language_model and self.language_model.valid_share,

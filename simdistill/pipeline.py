@@ -20,6 +20,7 @@ from simdistill.environment.language import Language
 from simdistill.errors import InputError
 from simdistill.examination import Asking, Examination
 from simdistill.files import read_json, write_json
+from simdistill.first_questions import first_questions
 from simdistill.machine import chosen_device, release_memory
 from simdistill.own_states import visit
 from simdistill.process import TRAIN, TUNE, Policy
@@ -257,7 +258,7 @@ class Run:
             return None
         model = registry.load("teachers", settings.name)(settings, self.config.seed)
         if begins:
-            model.check()
+            model.check(first_questions(self.config))
             write_json(self._model_file, model.made_by)
         self._check_unchanged(model.made_by)
         return model

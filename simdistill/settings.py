@@ -332,6 +332,11 @@ class DistillConfig(_Config):
     )
     warmup_steps: int = Field(default=5, ge=0, description="steps until the peak")
     batch_size: Count = Field(default=32, description="questions in a step")
+    accumulation: Count = Field(
+        default=1,
+        description="equal parts in which a step's questions, or sampled answers, are computed one after the "
+        "other: more take less memory, and change nothing else",
+    )
     balanced: bool = Field(
         default=True,
         description="whether questions are put in an order in which each step has about the usual answers",

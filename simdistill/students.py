@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors import SafetensorError
-from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import DynamicCache, GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from simdistill.base_models import BaseModel, WheelStudent, base_model, load_model, load_tokenizer
+from simdistill.base_models import BaseModel, WheelStudent, base_model, in_words, load_model, load_tokenizer
 from simdistill.distill.losses import choice_log_probabilities
 from simdistill.distill.packing import PackedBatch, TokenizedQuestion, pack, packs, shared_prefix
 from simdistill.errors import InputError
@@ -28,6 +28,18 @@ from simdistill.machine import quiet
 
 BASE_FILE = "base.json"
 PACK_NODES = 512
+ROOM = 8
+"""Tokens beyond the longest choice that an answer in words may have: they show one that goes on."""
+INEXACT = 1e-3
+"""How far a packed log probability may be off, and a tenth of that more for each of its units.
+
+float32 rounds those of SmolLM2-135M by 2e-5; layers that mix a pack's sequences change them by tenths.
+"""
+NEEDS_ATTENTION = (
+    "Packed batches need a causal language model of attention alone, with a window no shorter than the "
+    "task's prompts: no hybrid or recurrent one (LFM2, Qwen3-Next, Falcon-H1, …). Take another model, such "
+    "as Llama, SmolLM2 or Qwen3; if only its window is too short, shorten the texts of task.language."
+)
 
 
 def tokenize(
@@ -41,9 +53,10 @@ def tokenize(
         choices: At least one label, all different.
 
     Raises:
-        InputError: A choice is empty, or merges with the prompt's end in tokenization.
+        InputError: The template refuses the prompt, or a choice is empty or merges with the prompt's end in
+            tokenization.
     """
-    text = str(tokenizer.apply_chat_template(list(prompt), tokenize=False, add_generation_prompt=True))
+    text = in_words(tokenizer, prompt, asks=True)
     texts = [text, *(text + choice for choice in choices)]
     prompt_ids, *whole_ids = (tuple(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"])
     choice_ids = tuple(ids[len(prompt_ids) :] for ids in whole_ids)
@@ -239,6 +252,50 @@ class Student:
             self._tokenized[key] = tokenize(self.tokenizer, prompt, choices)
         return self._tokenized[key]
 
+    def check_packing(self, questions: Sequence[Asked]) -> None:
+        """Checks that a question packed behind others is answered as it is alone.
+
+        A pack's mask is all that keeps its sequences apart. Only attention goes by it: convolutions and
+        recurrent states run on from one sequence into the next, and a sliding window isn't in the mask.
+
+        Args:
+            questions: None at all, or several; the last one's prompt as long as any that will be asked.
+
+        Raises:
+            InputError: It isn't.
+        """
+        if not questions:
+            return
+        tokenized = [self.tokenize(question.prompt, question.choices[:2]) for question in questions]
+        packed, alone = self._packed(tokenized), self._alone(tokenized[-1])
+        # Not as `>`: a model may say NaN.
+        if not abs(packed - alone) <= INEXACT * (1 + 0.1 * abs(alone)):
+            raise InputError(
+                f"{self.base.name} gives an answer a log probability of {packed:.4f} when its question is "
+                f"packed in one batch with others, and {alone:.4f} alone. {NEEDS_ATTENTION}"
+            )
+
+    def _packed(self, questions: list[TokenizedQuestion]) -> float:
+        """Log probability of the last question's last choice, which follows all else in the pack."""
+        batch = pack(questions).to(self.model.device)
+        try:
+            with torch.inference_mode():
+                log_p_QC = choice_log_probabilities(self.model(**batch.model_inputs()).logits, batch)
+        except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{self.base.name} can't answer questions that are packed in one batch: {error}. "
+                f"{NEEDS_ATTENTION}"
+            ) from error
+        return float(log_p_QC[-1, len(questions[-1].choice_ids) - 1])
+
+    def _alone(self, question: TokenizedQuestion) -> float:
+        """Log probability of a question's last choice, by a plain forward pass."""
+        said = [*question.choice_ids[-1], question.end_id]
+        ids = torch.tensor([[*question.prompt_ids, *said[:-1]]], device=self.model.device)
+        with torch.inference_mode():
+            logits_TV = self.model(input_ids=ids, logits_to_keep=len(said), use_cache=False).logits[0]
+        return float(logits_TV.float().log_softmax(-1)[range(len(said)), said].sum())
+
     def forget(self) -> None:
         """Forgets remembered answers; needed when the model's weights have changed."""
         self._answers.clear()
@@ -272,6 +329,27 @@ class Student:
         if not self.goes_on:
             self._passed = None
         return [self._answers[key] for key in keys]
+
+    def texts(self, questions: Sequence[Asked]) -> list[str]:
+        """Returns what the student says to questions, without being held to the choices."""
+        return [self._text(question) for question in questions]
+
+    def _text(self, question: Asked) -> str:
+        """Decodes an answer greedily; tokens that aren't text are shown, but for the end."""
+        model: Any = self.model
+        tokenized = self.tokenize(question.prompt, question.choices)
+        prompt = torch.tensor([tokenized.prompt_ids], device=model.device)
+        greedy = GenerationConfig(
+            do_sample=False,
+            repetition_penalty=1.0,
+            max_new_tokens=max(map(len, tokenized.choice_ids)) + ROOM,
+            eos_token_id=tokenized.end_id,
+            pad_token_id=tokenized.end_id,
+        )
+        with quiet(), torch.inference_mode():
+            found = model.generate(prompt, attention_mask=torch.ones_like(prompt), generation_config=greedy)
+        text = self.tokenizer.decode(found[0, prompt.shape[1] :])
+        return str(text).removesuffix(str(self.tokenizer.eos_token))
 
     def _answer(self, questions: list[TokenizedQuestion]) -> list[Answer]:
         begin = time.perf_counter()

@@ -16,6 +16,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from simdistill.diagnosis import listed
+
 
 class Stages:
     """Progress bars, one for every phase that reports."""
@@ -75,6 +77,20 @@ def results(console: Console, metrics: dict, unit: str) -> None:
         f"valid answers {int(valid * 10000) / 100:g}%, "
         f"{metrics['decisions_per_second']:.0f} decisions a second, "
         f"{sum(metrics['seconds'].values()) / 60:.1f} minutes, {metrics['peak_memory_mb'] / 1000:.1f} GB"
+    )
+    if metrics.get("said_instead_of_choices"):
+        console.print(_without_answers(metrics), style="bold red", markup=False, highlight=False)
+
+
+def _without_answers(metrics: dict) -> str:
+    """Tells what a student says that says no choice: its costs are those of the likeliest ones."""
+    said = metrics["said_instead_of_choices"]
+    shown = listed((one["said"], one["choices"]) for one in said)
+    return (
+        f"The student said none of the choices in {metrics['questions_asked']} answers, so it was held to "
+        f"the likeliest one each time; the first it said:{shown}\nRaise distill.questions or "
+        "distill.learning_rate, or say in task.language.description how to answer; a method that imitates "
+        "answers teaches them first (sft_grpo before grpo)."
     )
 
 

@@ -17,12 +17,14 @@ from filelock import FileLock
 from rich.console import Console
 from safetensors import safe_open
 
-from simdistill import pipeline, questions
+from simdistill import pipeline, questions, terminal
 from simdistill.base_models import base_model, load_model
 from simdistill.config import compose
 from simdistill.distill.method import Watch
 from simdistill.distill.methods.simdistill import SimDistill
+from simdistill.environment.language import Language
 from simdistill.errors import InputError
+from simdistill.examination import Asking
 from simdistill.files import read_json, read_lines
 from simdistill.settings import fingerprint
 from simdistill.simulators.queueing import Queueing
@@ -117,6 +119,36 @@ def test_a_batch_that_processes_cannot_share_is_refused(tiny_folder, tmp_path, m
     method = SimDistill(small(tiny_folder, tmp_path), tmp_path)
     with pytest.raises(InputError, match="a batch of 8 can't be divided among 3 processes"):
         method.prepare()
+
+
+def test_a_student_that_never_answers_is_shown_and_keeps_its_results(finished, tiny_folder):
+    """The tiny one has learned too little for an answer."""
+    metrics = read_json(finished / "metrics.json")
+    said = metrics["said_instead_of_choices"]
+    assert metrics["valid_answers"] == 0 and len(said) == 10
+    config, student = pipeline.Record.of(finished).config, Student.load(tiny_folder, finished / "adapter")
+    state = {"arrival_rate": 2.0, "service_rates": [2.0, 0.5], "jobs": [3, 1]}
+    asking = Asking(student, Language(config.task.language))
+    asking.decide(state, ["A", "B"])
+    (one,) = asking.instead()
+    assert one["choices"] == ["A", "B"] and one["said"] not in ("A", "B")
+    console = Console(record=True, width=200)
+    with console.capture() as printed:
+        terminal.results(console, metrics, "cost")
+    assert f"none of the choices in {metrics['questions_asked']} answers" in printed.get()
+    assert printed.get().count(", of A, B") == 10
+    assert "said none of the choices" in (finished / "report.html").read_text()
+
+
+def test_a_student_that_answers_once_is_not_diagnosed(tiny_folder, monkeypatch):
+    student = Student.load(tiny_folder)
+    asking = Asking(student, Language(compose(["task=queueing"])[0].task.language))
+    state = {"arrival_rate": 2.0, "service_rates": [2.0, 0.5], "jobs": [3, 1]}
+    asking.decide(state, ["A", "B"])
+    (key, answer), *_ = asking.answers.items()
+    asking.answers["another", *key[1:]] = replace(answer, greedy=0)
+    monkeypatch.setattr(Student, "texts", lambda self, asked: pytest.fail("asked"))
+    assert asking.instead() == []
 
 
 def test_metrics_hold_what_is_promised(finished):

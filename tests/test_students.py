@@ -7,10 +7,12 @@ import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from transformers import Lfm2Config, Lfm2ForCausalLM, MistralConfig, MistralForCausalLM
 
 from simdistill import machine
 from simdistill.base_models import (
@@ -19,6 +21,7 @@ from simdistill.base_models import (
     base_model,
     check_sha256,
     load_model,
+    load_tokenizer,
     sha256,
 )
 from simdistill.errors import InputError
@@ -381,3 +384,119 @@ def test_training_uses_the_arithmetic_that_is_faster_here(monkeypatch, half, cho
     seconds = {torch.float32: 0.02, torch.bfloat16: half}
     monkeypatch.setattr(machine, "_product_seconds", lambda dtype: seconds[dtype])
     assert machine.faster_dtype.__wrapped__() == chosen
+
+
+def saved(model, tokenizer, folder) -> Path:
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def hybrid(tokenizer) -> torch.nn.Module:
+    """A tiny random LFM2: one short convolution, one attention."""
+    torch.manual_seed(0)
+    config = Lfm2Config(
+        vocab_size=len(tokenizer),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        layer_types=["conv", "full_attention"],
+        initializer_range=0.2,
+    )
+    return Lfm2ForCausalLM(config)
+
+
+def windowed(tokenizer, window: int) -> torch.nn.Module:
+    """A tiny random Mistral."""
+    torch.manual_seed(0)
+    config = MistralConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        sliding_window=window,
+        initializer_range=0.2,
+    )
+    return MistralForCausalLM(config)
+
+
+PACKABLE = [asked("Jobs A 3, B 1."), asked("Jobs A 3, B 1.\nJobs A 3, B 1.")]
+
+
+def test_models_of_attention_alone_can_be_packed(tiny_folder, tokenizer, tmp_path):
+    Student.load(tiny_folder).check_packing(PACKABLE)
+    Student.load(saved(windowed(tokenizer, 512), tokenizer, tmp_path / "wide")).check_packing(PACKABLE)
+    Student.load(tiny_folder).check_packing([])
+
+
+def test_a_recurrent_model_is_refused(tokenizer, tmp_path):
+    student = Student.load(saved(hybrid(tokenizer), tokenizer, tmp_path / "hybrid"))
+    with pytest.raises(InputError, match=r"hybrid .*packed in one batch.*attention alone"):
+        student.check_packing(PACKABLE)
+
+
+def test_a_window_shorter_than_the_prompts_is_refused(tokenizer, tmp_path):
+    student = Student.load(saved(windowed(tokenizer, 24), tokenizer, tmp_path / "narrow"))
+    with pytest.raises(InputError, match=r"narrow gives .* and .* alone.*shorten the texts"):
+        student.check_packing(PACKABLE)
+
+
+@pytest.mark.slow
+def test_the_real_student_can_be_packed(real_base):
+    Student.load(real_base).check_packing(PACKABLE)
+
+
+TURNS = "{% for m in messages %}{{ '<|im_start|>' + m['role'] + ': ' + m['content'] }}END{% endfor %}"
+NO_SYSTEM = (
+    "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+    "{% for m in messages %}{{ m['content'] }}{% endfor %}"
+)
+
+
+def with_template(copy, template: str | None) -> Student:
+    tokenizer = load_tokenizer(base_model(copy))
+    tokenizer.chat_template = template
+    (copy / "chat_template.jinja").unlink(missing_ok=True)
+    tokenizer.save_pretrained(copy)
+    return Student.load(copy)
+
+
+@pytest.mark.parametrize(
+    ("after", "end"),
+    [
+        ("<|endoftext|>", "<|endoftext|>"),
+        (" <repo_name>\\n<|im_end|>", "<repo_name>"),
+        ("", "<|im_end|>"),
+        (" and<|endoftext|>", "<|im_end|>"),
+    ],
+)
+def test_answers_end_as_turns_do_in_the_chat_template(after, end, copy):
+    """With a special token right after the answer, if there is one; else with the tokenizer's own end."""
+    student = with_template(copy, TURNS.replace("END", f"{{{{ '{after}' }}}}"))
+    tokens = student.tokenize(asked("Jobs A 3, B 1.").prompt, ["A", "B"])
+    assert student.tokenizer.convert_ids_to_tokens(tokens.end_id) == end
+    student = Student.load(copy)
+    assert student.tokenizer.eos_token == end
+
+
+def test_the_real_tokenizer_keeps_its_end(tokenizer):
+    assert tokenizer.eos_token == "<|im_end|>"
+    tokens = tokenize(tokenizer, asked("Jobs A 3, B 1.").prompt, ["A"])
+    assert tokens.end_id == tokenizer.convert_tokens_to_ids("<|im_end|>")
+
+
+def test_a_chat_template_that_refuses_the_system_message_is_told(copy):
+    student = with_template(copy, NO_SYSTEM)
+    with pytest.raises(
+        InputError, match=r"copy refuses .* system, user: System role not supported\. .* Take"
+    ):
+        student.tokenize(asked("Jobs A 3, B 1.").prompt, ["A", "B"])
+
+
+def test_a_model_without_a_chat_template_is_told(copy):
+    with pytest.raises(InputError, match="copy has no chat template"):
+        with_template(copy, None)

@@ -4,13 +4,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from simdistill.diagnosis import SHOWN, listed
 from simdistill.errors import InputError
 from simdistill.rewards import answer
 
 PATIENCE = 20
 """Steps in a row without a legal answer after which training ends."""
-SHOWN = 10
-"""Sampled answers that a diagnosis shows, the last ones."""
 
 
 class Legality:
@@ -43,11 +42,10 @@ class Legality:
         return self.reward(completions=completions, choices=choices, **columns)
 
     def _told(self) -> str:
-        shown = [f"\n  {text!r}, of {', '.join(labels)}" for text, labels in self._last]
         return (
             f"no sampled answer of {self.patience} steps in a row was one of the choices, so there is "
             "nothing to reward. Teach the student how to answer first (method=sft_grpo), or say it in "
-            f"task.language.description. The last it said:{''.join(shown)}"
+            f"task.language.description. The last it said:{listed(self._last)}"
         )
 
 

@@ -15,15 +15,16 @@ from transformers import TrainerCallback
 from simdistill import launched
 from simdistill.distill.batches import apart, balanced, mixed
 from simdistill.distill.clock import Clock
-from simdistill.distill.schedule import Schedule
+from simdistill.distill.schedule import Schedule, part_of
 from simdistill.distill.trainers import MetricsWriter, RoundResult
 from simdistill.errors import InputError
 from simdistill.files import read_json, write_json
+from simdistill.first_questions import first_questions
 from simdistill.machine import chosen_device, faster_dtype, quiet, release_memory
 from simdistill.pruning import student_base
 from simdistill.questions import Question, load, save
 from simdistill.settings import DistillConfig, RunConfig, StudentConfig
-from simdistill.students import Lora, Student
+from simdistill.students import Asked, Lora, Student
 
 Collect = Callable[[int, Student], list[Question]]
 """Round and student -> questions on states of the student's own rollouts."""
@@ -81,6 +82,7 @@ class Method:
     Attributes:
         learning_rate: Its peak where `distill.learning_rate` is left open.
         goes_by: Which of `WEIGHTS` it uses; others that are set are told to be of no use.
+        from_a_model: Whether it looks into the language model `teacher.model`, whichever teacher answers.
 
     Args:
         config: The run.
@@ -89,6 +91,7 @@ class Method:
 
     learning_rate = 1e-3
     goes_by: Sequence[str] = WEIGHTS
+    from_a_model = False
 
     def __init__(self, config: RunConfig, folder: Path):
         self.config, self.folder = config, folder
@@ -100,14 +103,40 @@ class Method:
         Raises:
             InputError: If something is missing or doesn't fit.
         """
-        student_base(self.config.student)
+        base = student_base(self.config.student)
         for number in range(len(self.stages)):
-            self.schedule(number)  # refuses a batch that processes can't share
+            self.schedule(number)  # refuses a batch that parts or processes can't share
         if self.config.distill.grpo.vllm:
             _check_vllm(self.device)
+        self._tell_unused()
+        self.check_models(Student.load(base), first_questions(self.config))
+        release_memory()
+
+    def _tell_unused(self) -> None:
         unused = _unused(self.config.distill, self.goes_by)
         if unused:
             log.warning("method=%s doesn't use %s", self.config.method, unused)
+        teacher = self.config.teacher
+        if teacher.model and not teacher.is_language_model and not self.from_a_model:
+            log.warning(
+                "teacher.model=%s isn't asked: method=%s learns from teacher.name=%s alone; for the model's "
+                "answers set teacher=hf, or teacher=endpoint",
+                teacher.model,
+                self.config.method,
+                teacher.name,
+            )
+
+    def check_models(self, student: Student, asked: Sequence[Asked]) -> None:
+        """Checks that the language models can be trained, or learned from, as the method does it.
+
+        Args:
+            student: Before training, for deciding.
+            asked: Some of the run's questions.
+
+        Raises:
+            InputError: If they can't.
+        """
+        student.check_packing(asked)
 
     @property
     def stages(self) -> list[Stage]:
@@ -213,6 +242,10 @@ class Method:
             write_json(chosen, str(dtype).removeprefix("torch."))
         return getattr(torch, read_json(chosen))
 
+    def step(self, number: int) -> int:
+        """Returns the rows of an optimizer step of a stage: questions, or the answers sampled to them."""
+        return self.stages[number].batch_size
+
     def schedule(self, number: int) -> Schedule:
         """Returns a stage's settings; the learning rate is one straight line to zero over all stages."""
         settings, sizes = self.config.distill, [stage.size for stage in self.stages]
@@ -222,10 +255,11 @@ class Method:
             learning_rate=peak * (1 - before / total),
             end_learning_rate=peak * (1 - (before + sizes[number]) / total),
             warmup_steps=0 if number else settings.warmup_steps,
-            batch_size=settings.batch_size,
+            batch_size=part_of(self.step(number), settings.accumulation),
             output_dir=self.training / f"checkpoints-{number}",
             seed=self.config.seed,
             checkpoint_steps=settings.checkpoint_steps,
+            accumulation=settings.accumulation,
             bf16=self.dtype == torch.bfloat16,
             device=self.device,
             resume=True,

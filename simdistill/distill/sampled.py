@@ -14,10 +14,8 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 
 from simdistill.distill.losses import squared_gradient, token_log_probabilities
 from simdistill.distill.packing import PackedBatch, TokenizedQuestion, pack
-from simdistill.distill.trainers import WithoutCard, training_questions
+from simdistill.distill.trainers import TrainingQuestion, WithoutCard
 from simdistill.errors import InputError
-from simdistill.questions import Question
-from simdistill.students import Student
 
 Phi = Callable[[torch.Tensor], torch.Tensor]
 """Probabilities of demonstrated tokens -> their weights, both (N,)."""
@@ -166,19 +164,14 @@ def _positions(shown: Shown) -> torch.Tensor:
     return torch.tensor(float(shown.batch.input_ids.numel()), device=shown.share_N.device)
 
 
-def demonstrations(
-    student: Student, questions: Sequence[Question], scale: float, temperature: float, soft: float
-) -> list[Demonstration]:
+def demonstrations(rows: Sequence[TrainingQuestion], soft: float) -> list[Demonstration]:
     """Turns questions into demonstrations of their choices.
 
     With `soft` at 1 each choice is imitated by its soft target's share: the sum over a question's tokens is
     then the exact loss's soft imitation and validity. With 0 it is SFT's loss of the teacher's choice.
 
     Args:
-        student: Whose tokens they are.
-        questions: Decisions with values.
-        scale: The task's scale, in cost units.
-        temperature: Of the soft targets, in units of `scale`.
+        rows: Questions with their targets.
         soft: In [0, 1], the share of the soft target; the rest is the teacher's choice.
     """
     return [
@@ -186,5 +179,5 @@ def demonstrations(
             row.question,
             tuple(soft * share + (1 - soft) * (place == row.hard) for place, share in enumerate(row.soft_C)),
         )
-        for row in training_questions(student, questions, scale, temperature)
+        for row in rows
     ]

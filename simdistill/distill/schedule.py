@@ -106,6 +106,24 @@ class Schedule:
             ) from error
 
 
+def part_of(step: int, parts: int) -> int:
+    """Returns the rows of one of a step's equal parts.
+
+    Args:
+        step: Rows of an optimizer step.
+        parts: `distill.accumulation`.
+
+    Raises:
+        InputError: They can't be equal.
+    """
+    if step % parts:
+        raise InputError(
+            f"distill.accumulation={parts}: a step of {step} can't be divided into so many equal parts; "
+            "change it, or distill.batch_size (distill.grpo.prompts times samples, distill.opd.prompts)"
+        )
+    return step // parts
+
+
 def last_checkpoint(output_dir: Path) -> Path | None:
     """The newest checkpoint that was written to its end, or None.
 

@@ -52,6 +52,7 @@ def contents(record: Record) -> dict[str, Any]:
         "tiles": _tiles(record),
         "verdict": _verdict(record),
         "facts": _facts(record),
+        "instead": record.metrics.get("said_instead_of_choices") or [],
         "policies": _policy_rows(record),
         "settings": {key: title for key, title in SETTINGS.items() if record.cost("student", key)},
         "confirmation": _confirmation(record),

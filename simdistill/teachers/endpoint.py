@@ -21,17 +21,16 @@ from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 from zlib import crc32
 
+from simdistill.diagnosis import beginning
 from simdistill.errors import InputError
 from simdistill.process import PLAN, TRAIN
 from simdistill.process.streams import Streams
 from simdistill.settings import TeacherConfig
-from simdistill.students import Asked
+from simdistill.students import ROOM, Asked
 from simdistill.teachers.language_model import (
     AT_ONCE,
-    ROOM,
     LanguageTeacher,
     Said,
-    beginning,
     chosen,
     remembered_answers,
 )
@@ -234,7 +233,7 @@ class EndpointTeacher(LanguageTeacher):
         self.made_by = {"url": self.endpoint.url, "model": self.model}
         self.illegal: list[Asked] = []
 
-    def check(self) -> None:
+    def check(self, questions: Sequence[Asked]) -> None:
         self.endpoint.complete(
             [self._body([{"role": "user", "content": "Answer with the letter A."}], ["A"])]
         )

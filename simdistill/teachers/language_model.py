@@ -10,15 +10,14 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
-from transformers import GenerationConfig, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from simdistill.base_models import BaseModel, cache_folder, sha256
+from simdistill.diagnosis import SHOWN, listed
 from simdistill.environment.language import Language
 from simdistill.errors import InputError
-from simdistill.machine import quiet
 from simdistill.questions import Question
 from simdistill.settings import TeacherConfig
 from simdistill.students import Asked, Posed, Student
@@ -28,10 +27,6 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 64
 """Questions that are asked, and remembered, together."""
-SHOWN = 10
-"""Answers that a diagnosis shows."""
-ROOM = 8
-"""Tokens beyond the longest choice that an answer may have: they show one that goes on."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +88,12 @@ class LanguageTeacher:
         """Answers questions of an episode in play."""
         return self.said(questions)
 
-    def check(self) -> None:
-        """Raises `InputError` if it can't answer; called before anything is simulated for it."""
+    def check(self, questions: Sequence[Asked]) -> None:
+        """Raises `InputError` if it can't answer; called before anything is simulated for it.
+
+        Args:
+            questions: Some of the run's.
+        """
 
     def label(
         self, questions: Sequence[Question], progress: Callable[[int, int], None] = lambda done, total: None
@@ -141,7 +140,7 @@ class LanguageTeacher:
         """
         texts = self.texts(questions[:SHOWN])
         if all(chosen(text, asked.choices) is None for text, asked in zip(texts, questions, strict=False)):
-            shown = "".join(f"\n  {beginning(text)!r}" for text in texts)
+            shown = listed((text, asked.choices) for text, asked in zip(texts, questions, strict=False))
             raise InputError(
                 f"{self.name} said none of the choices in {len(questions)} answers; the first of them:"
                 f"{shown}\nSay in task.language.description how to answer, or take another model."
@@ -178,6 +177,9 @@ class LocalTeacher(LanguageTeacher):
         with_adapter = "" if settings.adapter is None else f" with the adapter {settings.adapter}"
         self.name = f"{settings.model}{with_adapter}"
 
+    def check(self, questions: Sequence[Asked]) -> None:
+        self.student.check_packing(questions)
+
     def said(
         self, questions: Sequence[Asked], progress: Callable[[int, int], None] = lambda done, total: None
     ) -> list[Said]:
@@ -202,24 +204,7 @@ class LocalTeacher(LanguageTeacher):
         ]
 
     def texts(self, questions: Sequence[Asked]) -> list[str]:
-        return [self._text(question) for question in questions]
-
-    def _text(self, question: Asked) -> str:
-        """Decodes an answer greedily; tokens that aren't text are shown, but for the end."""
-        model: Any = self.student.model
-        tokenized = self.student.tokenize(question.prompt, question.choices)
-        prompt = torch.tensor([tokenized.prompt_ids], device=model.device)
-        greedy = GenerationConfig(
-            do_sample=False,
-            repetition_penalty=1.0,
-            max_new_tokens=max(map(len, tokenized.choice_ids)) + ROOM,
-            eos_token_id=tokenized.end_id,
-            pad_token_id=tokenized.end_id,
-        )
-        with quiet(), torch.inference_mode():
-            found = model.generate(prompt, attention_mask=torch.ones_like(prompt), generation_config=greedy)
-        text = self.student.tokenizer.decode(found[0, prompt.shape[1] :])
-        return str(text).removesuffix(str(self.student.tokenizer.eos_token))
+        return self.student.texts(questions)
 
 
 def made_by(
@@ -244,12 +229,6 @@ def chosen(text: str, choices: Sequence[str]) -> int | None:
         if labels.count(given) == 1:
             return labels.index(given)
     return None
-
-
-def beginning(text: str, most: int = 200) -> str:
-    """Returns a text on one line, cut."""
-    line = " ".join(text.split())
-    return line if len(line) <= most else f"{line[:most]}…"
 
 
 def check_same_words(teacher: Student, student: Student) -> None:

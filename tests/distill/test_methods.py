@@ -1,5 +1,6 @@
 """Every method trains, keeps its stages, and uses the questions as it says."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -151,28 +152,84 @@ def test_a_later_round_mixes_its_own_states_with_new_ones_of_the_teacher(
     assert rates == pytest.approx([1e-3, 1e-3 * 12 / 28, 1e-3 * 12 / 28, 0])
 
 
+@pytest.mark.parametrize("name", ["simdistill", "sft", "grpo", "simdistill_sampled", "sft_grpo"])
+def test_a_step_in_parts_is_the_same_step(name, tiny_folder, tmp_path, monkeypatch, distilled):
+    """Of answers that are drawn anew, and so of GRPO after its first step, only the number is."""
+    monkeypatch.setattr(rewards, "consistency", lambda completions, **columns: [0.0] * len(completions))
+    found = []
+    for parts in (1, 4):
+        config = configured(tiny_folder, f"method={name}", f"distill.accumulation={parts}")
+        method, done = distilled(name, config, tmp_path / str(parts))
+        rounds = sorted(method.training.glob("round-*.json"))
+        stages = [(read_json(path)["steps"], read_json(path)["questions"]) for path in rounds]
+        schedules = list(map(method.schedule, range(len(stages))))
+        assert {schedule.accumulation for schedule in schedules} == {parts}
+        sizes = [schedule.batch_size * parts for schedule in schedules]
+        rows = read_lines(tmp_path / str(parts) / "metrics.jsonl")
+        losses = [row["loss"] for row in rows if "loss" in row]
+        found.append((stages, sizes, done.questions, pytest.approx(losses, rel=1e-3, abs=1e-5)))
+    assert found[0][:3] == found[1][:3] and found[0][3].expected == found[1][3]
+
+
+def test_parts_that_cannot_be_equal_are_told(tiny_folder, tmp_path):
+    for name, parts, step in (("sft", 3, 8), ("grpo", 3, 8), ("sft_grpo", 16, 8), ("opd", 8, 4)):
+        what = ["distill.opd.prompts=4", f"teacher.model={tiny_folder}", f"distill.accumulation={parts}"]
+        method = registry.load("methods", name)(configured(tiny_folder, *what), tmp_path / name)
+        with pytest.raises(InputError, match=f"accumulation={parts}: a step of {step} can't be divided"):
+            method.prepare()
+    # Nobody asks for what isn't used: GRPO's steps aren't of distill.batch_size.
+    what = ["distill.batch_size=7", "distill.accumulation=4"]
+    registry.load("methods", "grpo")(configured(tiny_folder, *what), tmp_path / "unused").prepare()
+
+
 def told(config: RunConfig, tiny_folder: Path, asked: list[Question]) -> list[tuple[float, ...]]:
-    method = registry.load("methods", "kd")(config, Path("unused"))
-    return [row.soft_C for row in method.rows(Student.load(tiny_folder), asked)]
+    method = registry.load("methods", config.method)(config, Path("unused"))
+    rows = method.rows(Student.load(tiny_folder), asked)
+    assert [row.regret_C for row in rows] == [tuple(q.values) for q in asked]
+    return [row.soft_C for row in rows]
 
 
-def test_kd_teaches_the_probabilities_of_a_language_model(tiny_folder, caplog, shorter_queue):
-    taught = configured(tiny_folder, "teacher=hf", f"teacher.model={tiny_folder}")
+@pytest.mark.parametrize("name", ["kd", "simdistill"])
+def test_the_probabilities_of_a_language_model_are_taught(name, tiny_folder, caplog, shorter_queue):
+    what = [f"method={name}", "task.scale=1"]
+    taught = configured(tiny_folder, *what, "teacher=hf", f"teacher.model={tiny_folder}")
     asked = [replace(question, teacher_probabilities=[0.25, 0.75]) for question in shorter_queue[:8]]
     assert told(taught, tiny_folder, asked) == [(0.25, 0.75)] * 8
     assert not caplog.messages
     # Without a language model, soft targets are what choices cost.
-    assert told(configured(tiny_folder), tiny_folder, asked)[0] != (0.25, 0.75)
+    assert told(configured(tiny_folder, *what), tiny_folder, asked)[0] != (0.25, 0.75)
 
 
-def test_kd_falls_back_to_hard_labels_and_says_so_once(tiny_folder, caplog, shorter_queue):
-    taught = configured(tiny_folder, "teacher=hf", f"teacher.model={tiny_folder}")
+@pytest.mark.parametrize("name", ["kd", "simdistill"])
+def test_without_all_probabilities_hard_labels_are_taught_and_that_is_said_once(
+    name, tiny_folder, caplog, shorter_queue
+):
+    what = [f"method={name}", "task.scale=1", "teacher=hf", f"teacher.model={tiny_folder}"]
     silent = shorter_queue[:8]
     asked = [replace(silent[0], teacher_probabilities=[0.25, 0.75]), *silent[1:]]
     hard = [tuple(float(choice == q.answer) for choice in q.choices) for q in asked]
-    assert told(taught, tiny_folder, asked) == hard
+    assert told(configured(tiny_folder, *what), tiny_folder, asked) == hard
     (message,) = caplog.messages
     assert "for 7 of 8 questions: all are taught as hard labels" in message
+    if name == "simdistill":
+        told(configured(tiny_folder, *what, "distill.soft=0"), tiny_folder, asked)
+        assert len(caplog.messages) == 1
+
+
+@pytest.mark.parametrize("name", ["simdistill", "simdistill_sampled", "kd"])
+def test_a_language_models_probabilities_change_what_is_learned(
+    name, tiny_folder, tmp_path, shorter_queue, distilled
+):
+    what = [f"method={name}", "teacher=hf", f"teacher.model={tiny_folder}", "distill.rounds=0"]
+    losses = []
+    for told_C in ([0.05, 0.95], [0.95, 0.05]):
+        folder = tmp_path / str(told_C[0])
+        asked = [replace(question, teacher_probabilities=told_C) for question in shorter_queue[:16]]
+        (folder / "training").mkdir(parents=True)
+        save(asked, folder / "training" / "questions-0.parquet")
+        distilled(name, configured(tiny_folder, *what), folder)
+        losses.append(read_lines(folder / "metrics.jsonl")[0]["imitation"])
+    assert abs(losses[0] - losses[1]) > 0.1
 
 
 def test_sft_stopped_in_training_ends_with_the_same_student(tiny_folder, tmp_path, monkeypatch, distilled):
@@ -317,6 +374,19 @@ def test_weights_that_change_nothing_are_told(name, unused, tiny_folder, tmp_pat
     assert caplog.messages == told
 
 
+@pytest.mark.parametrize("name", ["kd", "sft", "simdistill"])
+def test_a_model_that_nobody_asks_is_told(name, tiny_folder, tmp_path, caplog):
+    what = [f"method={name}", f"teacher.model={tiny_folder}"]
+    method = registry.load("methods", name)
+    method(configured(tiny_folder, *what, "teacher=hf"), tmp_path).prepare()
+    assert not caplog.messages
+    method(configured(tiny_folder, *what), tmp_path).prepare()
+    (message,) = caplog.messages
+    assert message.endswith(
+        "learns from teacher.name=search alone; for the model's answers set teacher=hf, or teacher=endpoint"
+    )
+
+
 @pytest.mark.parametrize("name", registry.names("methods"))
 def test_a_method_goes_by_the_weights_it_says(name, tiny_folder, tmp_path):
     """What is made of the settings changes with them, or is said not to."""
@@ -339,3 +409,22 @@ def test_no_certain_answer_is_told(tiny_folder, tmp_path, shorter_queue):
     method = registry.load("methods", "sft_filtered")(configured(tiny_folder), tmp_path)
     with pytest.raises(InputError, match=r"sure of none of 1 answers; raise teacher\.futures"):
         method.wanted(shorter_queue[:1])
+
+
+def test_a_run_tries_first_whether_its_models_can_be_packed(tiny_folder, tmp_path, monkeypatch):
+    tried = []
+    monkeypatch.setattr(Student, "check_packing", lambda self, asked: tried.append((self.base.name, asked)))
+    registry.load("methods", "sft")(configured(tiny_folder), tmp_path).prepare()
+    ((name, asked),) = tried
+    assert name == "tiny" and len(asked) == 2 and asked[0].choices == ["A", "B"]
+    lengths = [len(question.prompt[-1]["content"]) for question in asked]
+    assert lengths[1] == 2 * lengths[0] + 1
+
+
+def test_a_chat_template_without_a_system_message_is_told_before_anything_is_simulated(tiny_folder, tmp_path):
+    copy = shutil.copytree(tiny_folder, tmp_path / "copy")
+    refusing = "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+    (copy / "chat_template.jinja").write_text(refusing + "{% for m in messages %}{{ m.content }}{% endfor %}")
+    method = registry.load("methods", "sft")(configured(copy), tmp_path)
+    with pytest.raises(InputError, match="refuses messages of the roles system, user: no system"):
+        method.prepare()

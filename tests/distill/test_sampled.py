@@ -91,7 +91,9 @@ def trainer(learner: Student, plan: Schedule, mix: Mix = MIX, callbacks=(), show
     rows = asked(8)
     with quiet():
         return SimDistillTrainer(
-            demonstrations=demonstrations(learner, rows, 1.0, 0.1, 0.5) if shown is None else shown,
+            demonstrations=demonstrations(training_questions(learner, rows, 1.0, 0.1), 0.5)
+            if shown is None
+            else shown,
             mix=mix,
             model=learner.model,
             processing_class=learner.tokenizer,
@@ -154,8 +156,9 @@ def test_demonstrated_tokens_weigh_what_they_should():
 
 def test_soft_demonstrations_are_the_exact_loss(tiny_folder):
     learner, questions = student(tiny_folder), asked(5)
-    shown = Shown.of(demonstrations(learner, questions, 1.0, 0.1, 0.5), torch.device("cpu"))
-    rows = collate([row.row() for row in training_questions(learner, questions, 1.0, 0.1)])
+    taught = training_questions(learner, questions, 1.0, 0.1)
+    shown = Shown.of(demonstrations(taught, 0.5), torch.device("cpu"))
+    rows = collate([row.row() for row in taught])
     targets = Targets(rows["hard_Q"], rows["soft_QC"], rows["regret_QC"])
     with torch.no_grad():
         logits = learner.model(**shown.batch.model_inputs()).logits

@@ -19,7 +19,7 @@ from simdistill import registry
 from simdistill.config import compose
 from simdistill.distill.losses import Targets, Weights, choice_log_probabilities, terms
 from simdistill.distill.methods.hidden import SHARE, HiddenTrainer, Matching, shares
-from simdistill.distill.methods.opd import opd_round
+from simdistill.distill.methods.opd import PlainDistillationTrainer, opd_round
 from simdistill.distill.packing import PackedBatch
 from simdistill.distill.schedule import Schedule
 from simdistill.distill.teacher_model import teacher_model
@@ -126,8 +126,11 @@ def distance(matching: Matching, student: Student, teacher: Student, batch: dict
 class Stop(TrainerCallback):
     """Stops after a step, as a kill would."""
 
+    def __init__(self, after: int = 3):
+        self.after = after
+
     def on_step_end(self, args, state, control, **kwargs):
-        if state.global_step == 3:
+        if state.global_step == self.after:
             raise KeyboardInterrupt
 
 
@@ -289,14 +292,71 @@ def opd(student: Student, teacher: Student, folder: Path, callbacks=(), divergen
     return opd_round(student, teacher, questions(24), divergence, schedule, [writer, *callbacks])
 
 
-@pytest.mark.parametrize("divergence", [0.0, 0.5, 1.0])
-def test_opd_learns_from_another_model(divergence, tiny_folder, deep_folder, tmp_path):
+def kl(p_TV: torch.Tensor, q_TV: torch.Tensor) -> torch.Tensor:
+    """Kullback-Leibler divergence of each row, from probabilities."""
+    return (p_TV * (p_TV.log() - q_TV.log())).sum(-1)
+
+
+def divergences(student_TV: torch.Tensor, teacher_TV: torch.Tensor, weight: float) -> torch.Tensor:
+    """Of each row; Agarwal et al., section 2, between forward KL (0) and reverse KL (1)."""
+    if weight in (0.0, 1.0):
+        return kl(student_TV, teacher_TV) if weight else kl(teacher_TV, student_TV)
+    between_TV = weight * teacher_TV + (1 - weight) * student_TV
+    return weight * kl(teacher_TV, between_TV) + (1 - weight) * kl(student_TV, between_TV)
+
+
+def answered(student: Student, prompt_ids: list[int], said: list[int]) -> torch.Tensor:
+    """Probabilities of all tokens at each token of an answer, by a plain pass over it alone."""
+    with torch.no_grad():
+        logits = student.model(input_ids=torch.tensor([[*prompt_ids, *said]])).logits[0]
+    return logits[len(prompt_ids) - 1 : -1].double().softmax(-1)
+
+
+@pytest.fixture
+def sampled(monkeypatch) -> list[dict]:
+    """What TRL's trainer samples, one entry a step."""
+    found, sample = [], PlainDistillationTrainer._generate_and_score_completions
+
+    def watched(self, inputs):
+        found.append(sample(self, inputs))
+        return found[-1]
+
+    monkeypatch.setattr(PlainDistillationTrainer, "_generate_and_score_completions", watched)
+    return found
+
+
+@pytest.mark.parametrize("divergence", [0.0, 0.3, 0.5, 1.0])
+def test_opd_learns_from_another_model(divergence, tiny_folder, deep_folder, tmp_path, sampled):
     teacher, gradients = Student.load(deep_folder), Gradients()
     result = opd(learner(tiny_folder), teacher, tmp_path, [gradients], divergence)
     losses = [row["loss"] for row in read_lines(tmp_path / "metrics.jsonl")]
-    assert result.steps == len(losses) == 6 and result.tokens > 0
+    assert result.steps == len(losses) == len(sampled) == 6 and result.tokens > 0
     assert min(losses) > 0.01 and np.isfinite(losses).all()
     assert gradients.found and all("lora_" in name for name in gradients.found)
+    step, beginner, found = sampled[0], Student.load(tiny_folder), []
+    for row in range(4):
+        prompt_ids, said = (
+            step[f"{part}_ids"][row][step[f"{part}_mask"][row].bool()].tolist()
+            for part in ("prompt", "completion")
+        )
+        assert tuple(prompt_ids) in {beginner.tokenize(prompt(n), ["A"]).prompt_ids for n in range(4)}
+        ours, theirs = (answered(model, prompt_ids, said) for model in (beginner, teacher))
+        found.append(divergences(ours, theirs, divergence))
+    assert losses[0] == pytest.approx(float(torch.cat(found).mean()), rel=1e-4)
+
+
+def test_opd_in_parts_has_the_gradient_of_one_batch(tiny_folder, deep_folder, tmp_path):
+    """Answers are sampled for a whole step, however it is divided, and so are the same ones."""
+    teacher, found = Student.load(deep_folder), []
+    for size, parts in ((4, 1), (1, 4)):
+        gradients, folder = Gradients(), tmp_path / str(size)
+        with pytest.raises(KeyboardInterrupt):
+            callbacks = [gradients, Stop(after=1)]
+            opd(learner(tiny_folder), teacher, folder, callbacks, batch_size=size, accumulation=parts)
+        found.append(gradients.found)
+    assert max(float(gradient.abs().max()) for gradient in found[0].values()) > 1e-3
+    for name, gradient in found[0].items():
+        torch.testing.assert_close(found[1][name], gradient, rtol=1e-3, atol=1e-5)
 
 
 def test_opd_resumed_equals_uninterrupted(tiny_folder, deep_folder, tmp_path):
@@ -361,6 +421,17 @@ def test_a_student_is_not_its_own_teacher(tiny_folder, tmp_path):
         tiny_folder, "hidden", f"teacher.model={tiny_folder}", f"teacher.adapter={tmp_path / 'adapter'}"
     )
     assert teacher_model(config, student).base == student.base
+
+
+def test_a_teacher_whose_hidden_states_are_packed_is_tried(
+    tiny_folder, deep_folder, tmp_path, monkeypatch, caplog
+):
+    tried = []
+    monkeypatch.setattr(Student, "check_packing", lambda self, asked: tried.append(self.base.name))
+    for method in ("hidden", "opd"):
+        config = configured(tiny_folder, method, f"teacher.model={deep_folder}")
+        registry.load("methods", method)(config, tmp_path / method).prepare()
+    assert tried == ["tiny", "deep", "tiny"] and not caplog.messages
 
 
 def test_other_words_are_refused(tiny_folder, deep_folder):

@@ -163,6 +163,14 @@ def test_same_run_same_bytes(run):
     assert write_report(run).read_bytes() == write_report(run).read_bytes()
 
 
+def test_what_a_student_says_in_place_of_answers_is_text(run):
+    said = [{"said": "<script>alert(1)</script>", "choices": ["A", "B"]}]
+    edit(run, "metrics.json", lambda metrics: metrics.update(said_instead_of_choices=said))
+    page = report(run)
+    assert "script" not in page.tags and "alert(1)" in page.text
+    assert "said none of the choices in any answer" in page.text
+
+
 def test_names_from_a_task_are_words_never_markup(run):
     edit(run, "metrics.json", lambda metrics: metrics["policies"]["teacher"].update(title="<b>$x_1$</b>"))
     text = write_report(run).read_text(encoding="utf-8")

@@ -278,6 +278,18 @@ def test_a_teacher_that_never_says_a_choice_is_diagnosed_before_training(tiny_fo
     assert last == "Say in task.language.description how to answer, or take another model."
 
 
+def test_a_teacher_that_cannot_be_packed_is_refused_before_teaching(tiny_folder, tmp_path, monkeypatch):
+    def refuse(self, asked):
+        if self.base.name == "copy":
+            raise InputError("refused")
+
+    shutil.copytree(tiny_folder, tmp_path / "copy")
+    monkeypatch.setattr(Student, "check_packing", refuse)
+    monkeypatch.setattr(pipeline, "demonstrate", lambda *args: pytest.fail("taught"))
+    with pytest.raises(InputError, match="refused"):
+        pipeline.run(small(tiny_folder, tmp_path / "copy", tmp_path / "run"), Console(quiet=True))
+
+
 def test_what_it_says_is_what_its_scores_say(tiny_folder, letters_folder):
     """Texts are decoded token by token, choices are scored together."""
     asked, valid = posed(10), set()

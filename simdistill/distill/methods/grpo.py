@@ -14,7 +14,7 @@ from simdistill.distill.plain import grpo_round
 from simdistill.distill.schedule import Schedule
 from simdistill.distill.trainers import RoundResult
 from simdistill.questions import Question
-from simdistill.settings import DistillConfig
+from simdistill.settings import DistillConfig, GrpoConfig
 from simdistill.students import Student
 
 
@@ -34,6 +34,10 @@ class GRPO(Method):
         scale, settings = self.config.task.scale, self.config.distill.grpo
         return grpo_round(student, questions, scale, settings, self.schedule(number), callbacks)
 
+    def step(self, number: int) -> int:
+        """Returns the sampled answers of an optimizer step."""
+        return answers(self.config.distill.grpo)
+
     def schedule(self, number: int) -> Schedule:
         """Returns a stage's settings, of which a batch is of sampled answers."""
         return on_samples(super().schedule(number), self.config.distill)
@@ -47,8 +51,12 @@ def on_samples(schedule: Schedule, settings: DistillConfig) -> Schedule:
         learning_rate=grpo.learning_rate or schedule.learning_rate,
         end_learning_rate=0.0,
         warmup_steps=0,
-        batch_size=grpo.prompts * grpo.samples,
     )
+
+
+def answers(grpo: GrpoConfig) -> int:
+    """Returns how many answers are sampled in an optimizer step."""
+    return grpo.prompts * grpo.samples
 
 
 def sampled(settings: DistillConfig) -> Stage:

@@ -35,12 +35,11 @@ from simdistill.distill.trainers import (
     SimulatorTrainer,
     collate,
     train_round,
-    training_questions,
 )
 from simdistill.errors import InputError
-from simdistill.pruning import evenly, student_base
+from simdistill.pruning import evenly
 from simdistill.questions import Question
-from simdistill.students import Student
+from simdistill.students import Asked, Student
 from simdistill.teachers.language_model import check_apart
 
 SHARE = 1.0
@@ -52,15 +51,16 @@ MATCHING_FILE = "matching.safetensors"
 class Hidden(KD):
     """Forward KL to soft targets, and the hidden states of a teacher language model."""
 
-    def prepare(self) -> None:
-        super().prepare()
-        teacher_model(self.config, Student.load(student_base(self.config.student)))
+    from_a_model = True
+
+    def check_models(self, student: Student, asked: Sequence[Asked]) -> None:
+        super().check_models(student, asked)
+        teacher_model(self.config, student).check_packing(asked)
 
     def train(
         self, number: int, student: Student, questions: Sequence[Question], callbacks: list[TrainerCallback]
     ) -> RoundResult:
-        settings, task = self.config.distill, self.config.task
-        rows = training_questions(student, questions, task.scale, settings.temperature)
+        rows = self.rows(student, questions)
         teacher = teacher_model(self.config, student).model.to(self.dtype)  # type: ignore[reportArgumentType]
         return train_round(
             student.model,

@@ -20,18 +20,18 @@ from simdistill.distill.teacher_model import teacher_model
 from simdistill.distill.trainers import RoundResult, WithoutCard
 from simdistill.errors import InputError
 from simdistill.machine import quiet
-from simdistill.pruning import student_base
 from simdistill.questions import Question
-from simdistill.students import Student
+from simdistill.students import Asked, Student
 from simdistill.teachers.language_model import check_apart
 
 
 class OPD(KD):
     """KD, then reverse KL to a teacher language model on sampled answers, with TRL's own trainer."""
 
-    def prepare(self) -> None:
-        super().prepare()
-        student = Student.load(student_base(self.config.student))
+    from_a_model = True
+
+    def check_models(self, student: Student, asked: Sequence[Asked]) -> None:
+        super().check_models(student, asked)
         check_same_logits(student, teacher_model(self.config, student))
 
     @property
@@ -55,9 +55,7 @@ class OPD(KD):
         if number == 0:
             rate = settings.learning_rate or self.learning_rate
             return replace(schedule, learning_rate=rate, end_learning_rate=0.0)
-        return replace(
-            schedule, learning_rate=opd.learning_rate, end_learning_rate=0.0, batch_size=opd.prompts
-        )
+        return replace(schedule, learning_rate=opd.learning_rate, end_learning_rate=0.0)
 
 
 class PlainDistillationTrainer(WithoutCard, DistillationTrainer):

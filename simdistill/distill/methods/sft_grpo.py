@@ -10,7 +10,7 @@ from dataclasses import replace
 from transformers import TrainerCallback
 
 from simdistill.distill.method import Stage
-from simdistill.distill.methods.grpo import GRPO, on_samples, sampled
+from simdistill.distill.methods.grpo import GRPO, answers, on_samples, sampled
 from simdistill.distill.methods.sft import SFT
 from simdistill.distill.plain import grpo_round
 from simdistill.distill.schedule import Schedule
@@ -38,6 +38,10 @@ class SFTThenGRPO(SFT):
             return super().train(number, student, questions, callbacks)
         scale, settings = self.config.task.scale, self.config.distill.grpo
         return grpo_round(student, questions, scale, settings, self.schedule(number), callbacks)
+
+    def step(self, number: int) -> int:
+        """Returns the questions of an optimizer step in the first stage, sampled answers in the second."""
+        return answers(self.config.distill.grpo) if number else super().step(number)
 
     def schedule(self, number: int) -> Schedule:
         """Returns a stage's settings; the first stage's rate falls to zero, and GRPO begins with its own."""

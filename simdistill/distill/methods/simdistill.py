@@ -10,7 +10,8 @@ from transformers import TrainerCallback
 
 from simdistill.distill.losses import Weights
 from simdistill.distill.method import Method, Stage, own_rounds
-from simdistill.distill.trainers import RoundResult, TrainingQuestion, train_round, training_questions
+from simdistill.distill.targets import targets
+from simdistill.distill.trainers import RoundResult, TrainingQuestion, train_round
 from simdistill.questions import Question
 from simdistill.students import Student
 
@@ -36,4 +37,4 @@ class SimDistill(Method):
 
     def rows(self, student: Student, questions: Sequence[Question]) -> list[TrainingQuestion]:
         """Gives questions their targets."""
-        return training_questions(student, questions, self.config.task.scale, self.config.distill.temperature)
+        return targets(self.config, student, questions, self.weights.soft)

@@ -16,6 +16,7 @@ from simdistill.distill.method import Stage
 from simdistill.distill.methods.grpo import GRPO
 from simdistill.distill.plain import grpo_round
 from simdistill.distill.sampled import Mix, SimDistillTrainer, demonstrations
+from simdistill.distill.targets import targets
 from simdistill.distill.trainers import RoundResult
 from simdistill.questions import Question
 from simdistill.settings import DistillConfig
@@ -47,11 +48,9 @@ class SampledSimDistill(GRPO):
         self, number: int, student: Student, questions: Sequence[Question], callbacks: list[TrainerCallback]
     ) -> RoundResult:
         settings, scale = self.config.distill, self.config.task.scale
-        shown = demonstrations(
-            student, questions[: settings.questions], scale, settings.temperature, self.soft
-        )
+        taught = targets(self.config, student, questions[: settings.questions], self.soft)
         answered = questions[: settings.grpo.questions]
-        kind = partial(SimDistillTrainer, demonstrations=shown, mix=self.mix)
+        kind = partial(SimDistillTrainer, demonstrations=demonstrations(taught, self.soft), mix=self.mix)
         result = grpo_round(student, answered, scale, settings.grpo, self.schedule(number), callbacks, kind)
         return replace(result, questions=result.questions + result.steps * self.mix.per_step)
 

@@ -75,6 +75,11 @@ class Stage:
         """Returns which of the teacher's questions are asked."""
         return range(self.first, self.first + self.size - self.own_states)
 
+    def among(self, known: int) -> range:
+        """Returns which of so many questions are asked; the last ones if fewer were found than planned."""
+        first = max(0, min(self.first, known - len(self.taught)))
+        return range(first, first + len(self.taught))
+
 
 class Method:
     """A way to distil: stages of training, each of which is kept. A subclass says `stages` and `train`.
@@ -278,10 +283,12 @@ class Method:
     def _questions(self, number: int) -> list[Question]:
         stage = self.stages[number]
         path = self.training / "questions-0.parquet"
+        known = load(path)
+        taught = stage.among(sum(question.kind == "decision" for question in known))
         asked = [
             question
-            for place, question in _placed(load(path))
-            if place in stage.taught and (stage.forecasts or question.kind == "decision")
+            for place, question in _placed(known)
+            if place in taught and (stage.forecasts or question.kind == "decision")
         ]
         if stage.own_states:
             path = self._own(number)

@@ -11,6 +11,7 @@ import torch
 from simdistill import registry, rewards
 from simdistill.config import FROM_A_MODEL, compose
 from simdistill.distill import plain
+from simdistill.distill.method import Stage
 from simdistill.distill.methods.sft_filtered import certain
 from simdistill.distill.schedule import Schedule
 from simdistill.distill.trainers import RoundResult, collate, training_questions
@@ -118,6 +119,11 @@ def test_grpo_after_sft_asks_new_questions_as_far_as_there_are(
     )
     stages = registry.load("methods", "sft_grpo")(config, tmp_path).stages
     assert [stage.taught for stage in stages] == [range(questions), range(first, first + 4)]
+
+
+def test_a_stage_asks_the_last_questions_if_there_are_fewer_than_planned():
+    stage = Stage("", size=4, batch_size=2, first=16)
+    assert [stage.among(known) for known in (20, 18, 3)] == [range(16, 20), range(14, 18), range(0, 4)]
 
 
 def test_a_later_round_mixes_its_own_states_with_new_ones_of_the_teacher(

@@ -83,7 +83,7 @@ def test_one_seed_of_a_task_leaves_only_the_intervals_over_tasks():
 
 @pytest.mark.parametrize("statistic", ["mean", "median"])
 def test_intervals_about_these_tasks_cover_the_truth(statistic):
-    """Where the bootstrap of three seeds on four tasks holds it in 85 of 100 cases."""
+    """Where a bootstrap of three seeds on four tasks holds it in some 85 of 100 cases."""
     random, held = np.random.default_rng(0), 0
     expected_T = np.array([0.0, 0.01, 0.02, 0.06])
     truth = float(getattr(np, statistic)(expected_T))

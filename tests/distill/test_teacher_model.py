@@ -18,7 +18,8 @@ from transformers import TrainerCallback
 from simdistill import registry
 from simdistill.config import compose
 from simdistill.distill.losses import Targets, Weights, choice_log_probabilities, terms
-from simdistill.distill.methods.hidden import SHARE, HiddenTrainer, Matching, shares
+from simdistill.distill.matching import Matching, shares
+from simdistill.distill.methods.hidden import SHARE, HiddenTrainer
 from simdistill.distill.methods.opd import PlainDistillationTrainer, opd_round
 from simdistill.distill.packing import PackedBatch
 from simdistill.distill.schedule import Schedule

@@ -1,19 +1,12 @@
 """Soft targets, and the hidden states of a teacher language model.
 
 FitNets (Romero et al., arXiv 1412.6550) with the layer map of TinyBERT (Jiao et al., arXiv 1909.10351) and
-the normalised distance of Patient KD (Sun et al., arXiv 1908.09355): a few positions of a language model have
-states hundreds of times as long as the others, and a plain squared error would be about them.
+the normalised distance of Patient KD (Sun et al., arXiv 1908.09355).
 
-With h the student's state after a layer, t the teacher's after the layer it is mapped to, and P a projection
-that is learned where their widths differ,
-
-    distance = || P h / |P h| - t / |t| ||^2, averaged over layers and over all positions of a question,
-
-and then over questions, so that it is the same however they are packed or divided.
-
-The loss is the exact one of `simdistill.distill.losses` plus `weight * distance`. The weight is found before
-training: on the first steps' questions, with the student as it begins, it makes the gradient of the second
-term, in the trained parameters, `SHARE` times as long as that of the first.
+The loss is the exact one of `simdistill.distill.losses` plus `weight * distance`, with the distance of
+`simdistill.distill.matching`. The weight is found before training: on the first steps' questions, with the
+student as it begins, it makes the gradient of the second term, in the trained parameters, `SHARE` times as
+long as that of the first.
 """
 
 from collections.abc import Sequence
@@ -24,9 +17,9 @@ from typing import Any
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
-from torch.nn.functional import normalize
 from transformers import PreTrainedModel, TrainerCallback
 
+from simdistill.distill.matching import Matching, shares
 from simdistill.distill.methods.kd import KD
 from simdistill.distill.packing import PackedBatch
 from simdistill.distill.teacher_model import teacher_model
@@ -37,7 +30,6 @@ from simdistill.distill.trainers import (
     train_round,
 )
 from simdistill.errors import InputError
-from simdistill.pruning import evenly
 from simdistill.questions import Question
 from simdistill.students import Asked, Student
 from simdistill.teachers.language_model import check_apart
@@ -71,44 +63,6 @@ class Hidden(KD):
             callbacks,
             partial(HiddenTrainer, teacher=teacher),
         )
-
-
-class Matching(torch.nn.Module):
-    """The distance between a student's hidden states and a teacher's.
-
-    Attributes:
-        teacher_layers: For each layer of the student, the layer of the teacher that it is to resemble.
-        projection: From the student's width to the teacher's; None where they are equal.
-        weight: Of the distance in the loss; NaN until it is known.
-    """
-
-    def __init__(self, student: PreTrainedModel | PeftModel, teacher: PreTrainedModel | PeftModel):
-        super().__init__()
-        ours, theirs = student.config, teacher.config
-        self.teacher_layers = evenly(ours.num_hidden_layers, theirs.num_hidden_layers)
-        self.projection: torch.nn.Linear | None = None
-        if ours.hidden_size != theirs.hidden_size:
-            self.projection = torch.nn.Linear(ours.hidden_size, theirs.hidden_size, bias=False)
-            torch.nn.init.eye_(self.projection.weight)
-        self.weight: torch.Tensor
-        self.register_buffer("weight", torch.tensor(torch.nan))
-
-    def forward(
-        self, ours: Sequence[torch.Tensor], theirs: Sequence[torch.Tensor], share_T: torch.Tensor
-    ) -> torch.Tensor:
-        """The distance, a mean over layers and a sum over positions.
-
-        Args:
-            ours: The student's hidden states (1, T, width), of the embeddings and then of each layer.
-            theirs: The teacher's, likewise.
-            share_T: How much each position counts.
-        """
-        distances = []
-        for state, layer in zip(ours[1:], self.teacher_layers, strict=True):
-            state = state.float() if self.projection is None else self.projection(state.float())
-            difference = normalize(state, dim=-1) - normalize(theirs[layer + 1].float(), dim=-1)
-            distances.append((difference.square().sum(-1) * share_T).sum())
-        return torch.stack(distances).mean()
 
 
 class HiddenTrainer(SimulatorTrainer):
@@ -232,16 +186,6 @@ class HiddenTrainer(SimulatorTrainer):
             _add_gradient(exact, loss / self.accelerator.num_processes, trained)
             _add_gradient(hidden, distance, trained)
         return _length(exact), _length(hidden)
-
-
-def shares(batch: PackedBatch) -> torch.Tensor:
-    """How much each packed position counts (T,): a question counts 1 and each of its positions alike."""
-    questions, choices = batch.choice_mask_QC.shape
-    # A question's positions are those that its factors' kept positions attend to.
-    attended_NT = batch.attention_mask[0, 0, batch.keep_K[batch.factor_row_N]].float()
-    uses_QT = attended_NT.new_zeros(questions, attended_NT.shape[1])
-    uses_QT = uses_QT.index_add(0, batch.factor_slot_N // choices, attended_NT).clamp(max=1.0)
-    return (uses_QT / uses_QT.sum(1, keepdim=True)).sum(0)
 
 
 def _add_gradient(totals: list[torch.Tensor], loss: torch.Tensor, weights: list[torch.nn.Parameter]) -> None:

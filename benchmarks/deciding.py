@@ -22,10 +22,9 @@ from rich.progress import track
 from simdistill import registry
 from simdistill.config import compose
 from simdistill.environment.language import Language
-from simdistill.examination import Posed
 from simdistill.process import EPISODE, TEST
 from simdistill.scenarios import examination_sets
-from simdistill.students import Student
+from simdistill.students import Posed, Student
 
 RESULTS = Path(__file__).parent / "results" / "deciding.json"
 CHOICES = ("A", "B")

@@ -4,14 +4,13 @@ import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from safetensors import safe_open
 
-from simdistill import evaluation, forecasting, learning, registry, summaries
+from simdistill import evaluation, exhibits, forecasting, learning, registry, summaries
+from simdistill.asking import Asking
 from simdistill.compute import Map
-from simdistill.diagnosis import SHOWN
 from simdistill.environment.language import Language
 from simdistill.evaluation import SETTINGS, Case
 from simdistill.files import read_json, read_lines, write_json, write_lines
@@ -23,13 +22,10 @@ from simdistill.process import (
     SAMPLE,
     TEST,
     Forecast,
-    Parameters,
     Policy,
     Streams,
     generator,
-    numbers,
 )
-from simdistill.process.rollout import started
 from simdistill.process.whatif import Situation, what_if
 from simdistill.questions import Question
 from simdistill.scenarios import begin, draw, examination_path
@@ -40,54 +36,11 @@ from simdistill.teachers.search import SearchTeacher, explore, outcome
 
 TITLES = {"untuned": "untuned student", evaluation.OPTIMUM: "exact optimum"}
 SHOWN_FUTURES = 100
-SHOWN_DECISIONS = 120
 UNTUNED_REPLICATIONS = 2
 UNTUNED_MASS = 0.9
 """Share of the probability in which the untuned student is asked; where queues grow there is no end to it."""
-MAP_SIZE = (20, 12)
 EXAMPLE, FORECAST = 9, 10
 """Tell examined situations from each other and from the parameter sets, in the paths of their samples."""
-
-
-class Asking:
-    """A student as a policy that answers many states at once, and remembers its answers."""
-
-    def __init__(self, student: Student, language: Language):
-        self.student, self.language = student, language
-        self.answers: dict[tuple, Answer] = {}
-        self.first: list[Posed] = []
-
-    def __call__(self, states: Sequence[dict], choices: Sequence[Sequence[str]]) -> list[str]:
-        posed = [Posed(self.language.prompt(s), list(c)) for s, c in zip(states, choices, strict=True)]
-        answers = self.student.score(posed)
-        self.first += posed[: SHOWN - len(self.first)]
-        for question, answer in zip(posed, answers, strict=True):
-            self.answers[question.prompt[-1]["content"], *question.choices] = answer
-        return [question.choices[answer.choice] for question, answer in zip(posed, answers, strict=True)]
-
-    def decide(self, state: dict, choices: Sequence[str]) -> str:
-        """Answers one state."""
-        return self([state], [choices])[0]
-
-    @property
-    def valid(self) -> float:
-        """Share of the states in which unconstrained greedy decoding gives a choice and nothing else."""
-        return float(np.mean([answer.greedy is not None for answer in self.answers.values()]))
-
-    def instead(self) -> list[dict]:
-        """Returns what it says to the first questions, if it never says a choice and nothing else."""
-        if any(answer.greedy is not None for answer in self.answers.values()):
-            return []
-        texts = self.student.texts(self.first)
-        return [
-            {"said": text, "choices": question.choices}
-            for text, question in zip(texts, self.first, strict=True)
-        ]
-
-    @property
-    def mass(self) -> float:
-        """Mean probability of answering with a choice at all."""
-        return float(np.mean([answer.mass for answer in self.answers.values()]))
 
 
 class Examination:
@@ -178,7 +131,7 @@ class Examination:
         most: int | None = None,
     ) -> None:
         for number, case in enumerate(cases):
-            extra_S = _map_states(case) if case.setting == "default" else None
+            extra_S = exhibits.map_states(case) if case.setting == "default" else None
             evaluation.ask(case, name, asked, self.heuristic, mass, extra_S, most)
             self.progress(f"ask the {name}", number + 1, len(cases))
 
@@ -261,7 +214,7 @@ class Examination:
         return [
             {
                 "setting": case.setting,
-                "parameters": _told(case.params),
+                "parameters": exhibits.told(case.params),
                 "policy": name,
                 "seed_path": list(examination_path(self.settings.seed, number)),
                 "cost": replication.cost,
@@ -395,90 +348,25 @@ class Examination:
         return {setting: interval.as_dict() if interval else None for setting, interval in found.items()}
 
     def _examination(self) -> dict:
+        case, rule = self.cases[0], self.task.heuristic
+        shown = ["student", "teacher", *(name for name in self.task.policies if name != "random")]
+        playing = {"student": self.asking.decide, "teacher": self.taught, **case.tables}
         document = {
-            "sets": self._sets(),
+            "sets": exhibits.sets(self.cases, dict.fromkeys([*shown, self.reference])),
             "questions": self.shown,
             "forecasts": [one.forecast.question for one in self.forecasts],
             "reliability": forecasting.reliability(self.forecasts) if self.forecasts else [],
-            "episode": self._episode(),
-            "decision_map": self._decision_map(),
+            "episode": exhibits.episode(
+                self.task,
+                case,
+                {name: playing[name] for name in dict.fromkeys(("student", rule, self.reference))},
+                self.settings.seed,
+            ),
+            "decision_map": exhibits.decision_map(
+                case, dict.fromkeys((self.reference, "teacher", "student", rule)), "student"
+            ),
         }
         return {name: part for name, part in document.items() if part}
-
-    def _sets(self) -> dict:
-        names = ["student", "teacher", *(n for n in self.task.policies if n != "random"), self.reference]
-        names = list(dict.fromkeys(names))
-        return {
-            setting: [
-                {
-                    "parameters": _told(case.params),
-                    "cost": {name: summaries.known(case, name) for name in names if name in case.costs},
-                }
-                for case in self.cases
-                if case.setting == setting
-            ]
-            for setting in SETTINGS[1:]
-        }
-
-    def _episode(self) -> dict:
-        """Plays the same episode with three policies; every time at which one of them decides is shown."""
-        case = self.cases[0]
-        tables = {"student": self.asking.decide, "teacher": self.taught, **case.tables}
-        names = dict.fromkeys(("student", self.task.heuristic, self.reference))
-        met = {name: self._met(case, tables[name]) for name in names}
-        times = sorted({time for times, _ in met.values() for time in times})
-        policies = {}
-        for name, (own_times, states) in met.items():
-            held = np.maximum(np.searchsorted(own_times, times, side="right") - 1, 0)
-            policies[name] = _series([states[place] for place in held], self.labels)
-        if not all(policies.values()):
-            return {}
-        return {"parameters": _told(case.params), "times": times, "policies": policies}
-
-    def _met(self, case: Case, policy: Policy) -> tuple[list[float], list[dict]]:
-        """Returns times and states of an episode's decisions."""
-        model = self.simulator(case.params, examination_path(self.settings.seed, 10_000))
-        policy = started(policy, Streams((self.settings.seed, TEST, PLAN, 10_000)))
-        times, states = [], []
-        while len(times) < SHOWN_DECISIONS and (decision := model.advance(self._end)) is not None:
-            state = model.state(decision)
-            times.append(decision.env.now)
-            states.append(state)
-            model.answer(policy(state, decision.labels))
-        return times, states
-
-    @property
-    def _end(self) -> float:
-        return self.task.warm_up + self.task.horizon
-
-    @property
-    def labels(self) -> list[str]:
-        """Labels of all choices that were met, in the order of the simulator."""
-        chain = self.cases[0].chain
-        return list(chain.labels) if chain else []
-
-    def _decision_map(self) -> dict | None:
-        """Returns what the policies do in every state of two numbers; None where a state has more."""
-        case = self.cases[0]
-        shown_S = _map_states(case)
-        if shown_S is None:
-            return None
-        rows_S = np.flatnonzero(shown_S)
-        shape = tuple(len(np.unique(column)) for column in _places(case)[rows_S].T)
-        labels = np.array(case.solved.labels)
-        names = dict.fromkeys((self.reference, "teacher", "student", self.task.heuristic))
-        return {
-            "parameters": _told(case.params),
-            "axes": _axes(case.solved.states, case.solved.labels),
-            "labels": labels.tolist(),
-            "size": list(shape),
-            "policies": {
-                name: labels[case.policies_SC[name][rows_S].argmax(axis=1)].reshape(shape).tolist()
-                for name in names
-            },
-            "stationary": case.stationary_S["student"][rows_S].reshape(shape).tolist(),
-            "stationary_policy": "student",
-        }
 
 
 def _by_reward(path: Path) -> dict | None:
@@ -492,64 +380,6 @@ def _parameters(student: Student, adapter: Path) -> dict:
     with safe_open(adapter / "adapter_model.safetensors", "np") as weights:
         trained = sum(math.prod(weights.get_slice(name).get_shape()) for name in weights.keys())  # noqa: SIM118
     return {"trained": trained, "all": student.model.num_parameters() + trained}
-
-
-def _told(params: Parameters) -> dict:
-    """Returns parameters as plain values, without those that are empty."""
-    return {name: value for name, value in params.model_dump(mode="json").items() if value not in ([], None)}
-
-
-def _places(case: Case) -> np.ndarray:
-    """Returns the numbers that differ between states (S, N)."""
-    place_SN = np.array([numbers(state) for state in case.solved.states])
-    return place_SN[:, place_SN.min(axis=0) < place_SN.max(axis=0)]
-
-
-def _map_states(case: Case) -> np.ndarray | None:
-    """Returns the states that the decision map shows (S); None where it can't be drawn."""
-    if case.chain is None:
-        return None
-    place_SN = _places(case)
-    if place_SN.shape[1] != 2:
-        return None
-    shown_S = np.all(place_SN <= np.array(MAP_SIZE), axis=1)
-    cells = np.prod([len(np.unique(column)) for column in place_SN[shown_S].T])
-    return shown_S if shown_S.sum() == cells else None
-
-
-def _axes(states: Sequence[dict], labels: Sequence[str]) -> list[str]:
-    """Names the numbers that differ between states."""
-    return [
-        f"{key} at {label}" if label else key
-        for key, value in states[0].items()
-        for place, label in enumerate(_entries(value, labels))
-        if len({_entry(state[key], place) for state in states}) > 1
-    ]
-
-
-def _entries(value: Any, labels: Sequence[str]) -> list[str]:
-    """Names the entries of a list in a state, by the choices where there are as many."""
-    if not isinstance(value, list):
-        return [""]
-    return list(labels) if len(value) == len(labels) else [str(n + 1) for n in range(len(value))]
-
-
-def _entry(value: Any, place: int) -> Any:
-    return value[place] if isinstance(value, list) else value
-
-
-def _series(states: Sequence[dict], labels: Sequence[str]) -> dict:
-    """Returns the lists of numbers in the states that change, one series per entry."""
-    return {
-        key: {
-            label: [state[key][place] for state in states]
-            for place, label in enumerate(_entries(value, labels))
-        }
-        for key, value in states[0].items()
-        if isinstance(value, list)
-        and all(isinstance(entry, int | float) for entry in value)
-        and any(state[key] != value for state in states)
-    }
 
 
 def _shown(situation_text: str, situation: Situation, values, answer: Answer, policy: Policy) -> dict:

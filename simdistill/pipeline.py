@@ -12,13 +12,14 @@ from rich.console import Console
 
 from simdistill import launched, questions, registry, terminal
 from simdistill import report as reporting
+from simdistill.asking import Asking
 from simdistill.compute import Map, simulating, training
 from simdistill.config import FROM_A_MODEL
 from simdistill.distill.method import Method
 from simdistill.distill.teacher_model import checksums
 from simdistill.environment.language import Language
 from simdistill.errors import InputError
-from simdistill.examination import Asking, Examination
+from simdistill.examination import Examination
 from simdistill.files import read_json, write_json
 from simdistill.first_questions import first_questions
 from simdistill.machine import chosen_device, release_memory

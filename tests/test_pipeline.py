@@ -18,13 +18,13 @@ from rich.console import Console
 from safetensors import safe_open
 
 from simdistill import pipeline, questions, terminal
+from simdistill.asking import Asking
 from simdistill.base_models import base_model, load_model
 from simdistill.config import compose
 from simdistill.distill.method import Watch
 from simdistill.distill.methods.simdistill import SimDistill
 from simdistill.environment.language import Language
 from simdistill.errors import InputError
-from simdistill.examination import Asking
 from simdistill.files import read_json, read_lines
 from simdistill.settings import fingerprint
 from simdistill.simulators.queueing import Queueing

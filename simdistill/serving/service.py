@@ -11,7 +11,6 @@ import numpy as np
 from simdistill import questions, registry
 from simdistill.environment.language import Language
 from simdistill.errors import InputError
-from simdistill.examination import Posed
 from simdistill.process import PLAN, TEST, Forecast, Policy, Streams, numbers
 from simdistill.process.rollout import started
 from simdistill.pruning import student_base
@@ -19,7 +18,7 @@ from simdistill.record import Record
 from simdistill.serving.aside import Aside, Busy
 from simdistill.serving.batches import Batches
 from simdistill.serving.states import middle, shape
-from simdistill.students import Answer, Student
+from simdistill.students import Answer, Posed, Student
 from simdistill.teachers import store
 
 BEYOND = 10.0

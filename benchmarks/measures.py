@@ -15,6 +15,8 @@ from simdistill.statistics import mean_interval
 
 Found = tuple[float, list[float] | None]
 """A value with its 95% interval."""
+Bound = Literal["at_least", "at_most"]
+"""Which side of its target a value should be on."""
 
 
 def geometric(values: Sequence[float] | np.ndarray) -> Found:
@@ -27,10 +29,10 @@ def geometric(values: Sequence[float] | np.ndarray) -> Found:
 
 def row(
     measure: str,
-    found: Found,
+    found: tuple[float | None, list[float] | None],
     command: str,
     target: float | None = None,
-    bound: Literal["at_least", "at_most"] = "at_least",
+    bound: Bound = "at_least",
 ) -> dict:
     """Returns a row in the layout of `benchmarks/results`."""
     value, interval = found
@@ -60,14 +62,18 @@ def show(rows: Sequence[dict], path: Path | None, measured: bool = True) -> None
         table.add_row(entry["measure"], f"{entry['value']:.3g}", told, target)
     Console().print(table)
     if path is not None:
-        where = _where() if measured else {}
+        where = place(environment()) if measured else {}
         write_json(path, [entry | where for entry in rows])
 
 
-def _where() -> dict[str, str]:
-    found = environment()
-    machine, versions = found["machine"], found["versions"]
+def place(environment: dict) -> dict[str, str]:
+    """Returns on what machine and by which versions something was measured.
+
+    Args:
+        environment: As a run's `environment.json` has it.
+    """
+    machine, versions = environment["machine"], environment["versions"]
     return {
         "machine": f"{machine['processor']}, {machine['cores']} cores",
-        "by": f"torch {versions['torch']}, simdistill at {found['commit'] or 'no commit'}",
+        "by": f"torch {versions['torch']}, simdistill at {environment['commit'] or 'no commit'}",
     }

@@ -3,7 +3,7 @@
     python benchmarks/queueing.py --seeds 0 1 2 --folder outputs/benchmark
 
 Finished runs in the folder aren't done again. Writes `benchmarks/results/queueing.json`: a list of `measure`,
-`value`, `ci95`, `target`, `bound` (`at_least` or `at_most`), `seed` and `command`.
+`value`, `ci95`, `target`, `bound` (`at_least` or `at_most`), `seed`, `command`, `machine` and `by`.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from measures import Bound, place, row
 from rich.console import Console
 from rich.table import Table
 
@@ -26,8 +27,8 @@ TARGETS = [
 ]
 
 
-def finished(seed: int, folder: Path) -> dict:
-    """Returns a run's metrics; the run is made or finished first if need be."""
+def finished(seed: int, folder: Path) -> tuple[Path, dict]:
+    """Returns a run's folder and metrics; the run is made or finished first if need be."""
     run = folder / f"seed{seed}"
     if not (run / "report.html").exists():
         what = (
@@ -36,47 +37,34 @@ def finished(seed: int, folder: Path) -> dict:
             else ["task=queueing", f"seed={seed}", f"output={run}"]
         )
         subprocess.run([sys.executable, "-m", "simdistill", "run", *what], check=True)
-    return read_json(run / "metrics.json")
+    return run, read_json(run / "metrics.json")
 
 
-def rows(seed: int, metrics: dict) -> list[dict]:
-    """Returns the figures of one seed beside their targets."""
-    command = f"simdistill run task=queueing seed={seed}"
+def rows(seed: int, run: Path, metrics: dict) -> list[dict]:
+    """Returns the figures of one seed beside their targets, and where and by what they were made."""
+    own = {"seed": seed} | place(read_json(run / "environment.json"))
+
+    def told(measure: str, value: dict | float | None, target: float | None = None, bound: Bound = "at_most"):
+        found = (value["mean"], value["ci95"]) if isinstance(value, dict) else (value, None)
+        return row(measure, found, f"simdistill run task=queueing seed={seed}", target, bound) | own
+
     heuristic = metrics["policies"][metrics["heuristic"]]["over_reference"]
-    found = [(measure, metrics[key][setting], target, "at_most") for measure, key, setting, target in TARGETS]
-    found += [
-        (f"heuristic's gap closed, {setting.replace('_', ' ')}", closed, 0.0, "at_least")
-        for setting, closed in metrics["heuristic_gap_closed"].items()
-    ]
-    found += [
-        (f"heuristic over the optimum, {setting.replace('_', ' ')}", over, None, None)
-        for setting, over in heuristic.items()
-    ]
-    entries = [
-        {"measure": measure, **(value or {"mean": None, "ci95": None}), "target": target, "bound": bound}
-        for measure, value, target, bound in found
-    ]
-    plain = [
-        ("valid answers", metrics["valid_answers"], 0.999, "at_least"),
-        ("minutes", sum(metrics["seconds"].values()) / 60, 10, "at_most"),
-        ("peak memory, GB", metrics["peak_memory_mb"] / 1000, 4, "at_most"),
-        ("decisions a second", metrics["decisions_per_second"], None, None),
-        ("questions", metrics["questions"], None, None),
-    ]
-    entries += [
-        {"measure": measure, "mean": value, "ci95": None, "target": target, "bound": bound}
-        for measure, value, target, bound in plain
-    ]
     return [
-        {
-            "measure": e["measure"],
-            "value": e["mean"],
-            "ci95": e["ci95"],
-            "target": e["target"],
-            "bound": e["bound"],
-        }
-        | {"seed": seed, "command": command}
-        for e in entries
+        *(told(measure, metrics[key][setting], target) for measure, key, setting, target in TARGETS),
+        *(
+            told(f"heuristic's gap closed, {setting.replace('_', ' ')}", closed, 0.0, "at_least")
+            for setting, closed in metrics["heuristic_gap_closed"].items()
+        ),
+        *(
+            told(f"heuristic over the optimum, {setting.replace('_', ' ')}", over)
+            for setting, over in heuristic.items()
+        ),
+        told("forecast skill", metrics["forecasts"]["skill"], 0.0, "at_least"),
+        told("valid answers", metrics["valid_answers"], 0.999, "at_least"),
+        told("minutes", sum(metrics["seconds"].values()) / 60, 10),
+        told("peak memory, GB", metrics["peak_memory_mb"] / 1000, 4),
+        told("decisions a second", metrics["decisions_per_second"]),
+        told("questions", metrics["questions"]),
     ]
 
 
@@ -93,12 +81,12 @@ def main() -> None:
     console = Console()
     gathered = []
     for seed in arguments.seeds:
-        gathered += rows(seed, finished(seed, arguments.folder))
+        gathered += rows(seed, *finished(seed, arguments.folder))
         write_json(RESULTS, gathered)
     table = Table("measure", *(f"seed {seed}" for seed in arguments.seeds), "target")
-    for measure in dict.fromkeys(row["measure"] for row in gathered):
-        of_measure = [row for row in gathered if row["measure"] == measure]
-        cells = ["—" if row["value"] is None else f"{row['value']:.4g}" for row in of_measure]
+    for measure in dict.fromkeys(entry["measure"] for entry in gathered):
+        of_measure = [entry for entry in gathered if entry["measure"] == measure]
+        cells = ["—" if entry["value"] is None else f"{entry['value']:.4g}" for entry in of_measure]
         target = of_measure[0]["target"]
         bound = "" if target is None else f"{of_measure[0]['bound'].replace('_', ' ')} {target:g}"
         table.add_row(measure, *cells, bound)

@@ -10,8 +10,8 @@ the regret is half of the heuristic's. The first point of the learning curve tha
 trainings are so good at their end is told beside it, as students fall back. Seconds are those of distilling,
 own rollouts among them, without the teacher's, which all methods share.
 
-Each method's need is compared with that of `simdistill`, seed by seed. A training that ended before counts
-with all that it used, and its row says that the ratio is at least so large.
+Each method's need is compared with that of `simdistill`, seed by seed. A training that never got there, of
+either of them, counts with all that it used, and its row says so.
 
 Prints a table and writes `benchmarks/results/learning.json`: a list of `measure`, `value`, `ci95` (none with
 one seed), `target`, `bound` and `command`.
@@ -96,19 +96,25 @@ def compared(task: str, found: Mapping[str, Mapping[int, Curve]], command: str) 
 
 def _needed(title: str, unit: str, needs: Mapping[str, Mapping[int, Need]], command: str) -> Iterator[dict]:
     """Yields what ours needs of a unit, and how many times that the others need, over seeds of both."""
-    ours = {seed: point[unit] for seed, (point, there) in needs[OURS].items() if there}
-    if not ours:
+    ours = needs[OURS]
+    if not any(there for _, there in ours.values()):
         return  # nothing to compare with
-    yield measures.row(f"{title}: {unit}, {OURS}", measures.geometric(list(ours.values())), command)
+    needed = measures.geometric([point[unit] for point, _ in ours.values()])
+    yield measures.row(f"{title}: {unit}, {OURS}{_missed(OURS, ours)}", needed, command)
     for method, own in needs.items():
         both = [seed for seed in ours if seed in own]
         if method == OURS or not both:
             continue
-        times = [own[seed][0][unit] / ours[seed] for seed in both]
-        missed = sum(not own[seed][1] for seed in both)
-        told = f" (at least: {missed} of {len(both)} never got there)" if missed else ""
-        measure = f"{title}: {unit}, {method} over {OURS}{told}"
+        times = [own[seed][0][unit] / ours[seed][0][unit] for seed in both]
+        missed = "".join(_missed(name, {seed: needs[name][seed] for seed in both}) for name in (method, OURS))
+        measure = f"{title}: {unit}, {method} over {OURS}{missed}"
         yield measures.row(measure, measures.geometric(times), command, TARGETS.get((unit, method)))
+
+
+def _missed(method: str, own: Mapping[int, Need]) -> str:
+    """Says how many trainings count with all that they used."""
+    missed = sum(not there for _, there in own.values())
+    return f" ({missed} of {len(own)} of {method} never got there)" if missed else ""
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """What the simulator says about an answer, as reward functions for any trainer of TRL.
 
-    trl grpo --reward_funcs simdistill.rewards.consistency …
+    trl grpo --reward_funcs simdistill.rewards.consistency --scale_rewards none …
 
 They are plain functions of the completions and of a data set's columns, which TRL hands over as lists: a row
 of `questions.parquet` has `choices` and `values`. Rewards are looked up; nothing is simulated meanwhile.

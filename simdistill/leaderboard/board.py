@@ -59,7 +59,7 @@ def board(protocol: Protocol, results: Sequence[Result], refused: Sequence[Refus
             name: getattr(protocol, name) for name in ("version", "description", "questions", "states")
         },
         "cells": [{**cell._asdict(), "run": cell in done} for cell in protocol.cells],
-        "tasks": {task: _task(methods) for task, methods in runs.items()},
+        "tasks": {task: _task(methods, protocol) for task, methods in runs.items()},
         "comparisons": [
             row
             for first, second in combinations(protocol.methods, 2)
@@ -126,24 +126,36 @@ def _middle(values_TR: Sequence[Sequence[float]]) -> dict | None:
     return compare.median(known_TR, generator((0,))) | {"tasks": len(known_TR)} if known_TR else None
 
 
-def _task(methods: dict[str, dict[int, Result]]) -> dict:
+def _task(methods: dict[str, dict[int, Result]], protocol: Protocol) -> dict:
     """Returns anchors and methods of one task."""
     metrics = [result.metrics for runs in methods.values() for result in runs.values()]
     return {
         "reference": metrics[0]["reference"] if metrics else None,
-        "anchors": {name: _anchor(name, metrics) for name in ANCHORS},
+        "anchors": {
+            name: _anchor(name, _taught(methods, protocol) if name == "teacher" else metrics[:1])
+            for name in ANCHORS
+        },
         "methods": {method: _method([r.metrics for r in runs.values()]) for method, runs in methods.items()},
     }
 
 
+def _taught(methods: dict[str, dict[int, Result]], protocol: Protocol) -> list[Any]:
+    """Returns the metrics of one run of each teacher.
+
+    With the same seed, methods share a teacher for which they set the same fields, and it counts once. Its
+    costs needn't be the same in all of their runs, as another processor rounds otherwise.
+    """
+    found: dict[tuple, Any] = {}
+    for method, runs in methods.items():
+        fields = [field for field in protocol.methods[method].overrides if field.startswith("teacher.")]
+        for seed, result in runs.items():
+            found.setdefault((seed, *sorted(fields)), result.metrics)
+    return list(found.values())
+
+
 def _anchor(name: str, metrics: Sequence[Any]) -> dict | None:
-    """Returns what a policy costs that no method trains; the teacher's is a mean over different ones."""
-    entries = [
-        run["policies"].get(run["heuristic"] if name == "heuristic" else name)
-        for run in (metrics if name == "teacher" else metrics[:1])
-    ]
-    # Methods that search the same states have the same teacher, and it counts once.
-    entries = [entry for place, entry in enumerate(entries) if entry not in entries[:place]]
+    """Returns what a policy that no method trains costs in these runs."""
+    entries = [run["policies"].get(run["heuristic"] if name == "heuristic" else name) for run in metrics]
     if not entries or entries[0] is None:
         return None
     return {

@@ -117,10 +117,30 @@ def test_what_is_needed_is_compared_seed_by_seed(needs):
     assert values[f"{half}: share of seeds that got there, sft"] == 0.0
     assert values[f"{half}: share of seeds that got there, simdistill"] == 1.0
     assert values[f"{half}: share of seeds there at the end, simdistill"] == 0.5  # one fell back to 0.7
-    missed = " (at least: 2 of 2 never got there)"
+    missed = " (2 of 2 of sft never got there)"
     assert values[f"{half}: questions, sft over simdistill{missed}"] == pytest.approx((4 / 3 * 2) ** 0.5)
-    once = rows[f"{good}: seconds, grpo over simdistill (at least: 1 of 1 never got there)"]
+    once = rows[f"{good}: seconds, grpo over simdistill (1 of 1 of grpo never got there)"]
     assert (once["value"], once["ci95"], once["target"]) == (pytest.approx(15.0), None, 10.0)
+
+
+def test_who_never_got_there_counts_with_all_that_it_used_ours_too(needs):
+    def curve(*regrets: float) -> object:
+        points = [
+            {"tune_regret": regret, "questions": 8 * n, "tokens": 100 * n, "seconds": float(n)}
+            for n, regret in enumerate(regrets, start=1)
+        ]
+        return Curve(points, heuristic=1.0)
+
+    curves = {
+        "sft": {0: curve(2.0, 0.9), 1: curve(0.9, 0.9)},
+        "simdistill": {0: curve(2.0, 2.0, 2.0, 2.0), 1: curve(0.9, 0.9)},
+    }
+    values = {row["measure"]: row["value"] for row in needs.compared("queueing", curves, "command")}
+    missed = "(1 of 2 of simdistill never got there)"
+    good = "queueing, as good as the heuristic: questions"
+    assert values[f"{good}, simdistill {missed}"] == pytest.approx((32 * 8) ** 0.5)
+    assert values[f"{good}, sft over simdistill {missed}"] == pytest.approx((16 / 32 * 8 / 8) ** 0.5)
+    assert not any("half of the heuristic's gap closed: questions" in measure for measure in values)
 
 
 def test_the_boards_results_are_what_is_measured(tmp_path):

@@ -6,7 +6,7 @@ import re
 import pytest
 from rich.console import Console
 
-from simdistill.leaderboard import Result, board
+from simdistill.leaderboard import Protocol, Result, board
 from simdistill.leaderboard.board import COMPARED
 from simdistill.leaderboard.page import show, write_page
 from simdistill.leaderboard.results import Refused
@@ -214,6 +214,19 @@ def test_a_teacher_that_methods_share_counts_once(protocol, results):
     every = board(protocol, found)
     told = [one["tasks"]["queueing"]["anchors"]["teacher"]["over_reference"] for one in (once, every)]
     assert told[0] == told[1] and told[0]["default"]["seeds"] == 4
+
+
+def test_a_teacher_is_known_by_its_settings_and_not_by_how_a_processor_rounds(protocol, results):
+    found = results(WINNING)
+    for result in found:
+        if result.cell.method == "sft_grpo":
+            result.metrics["policies"]["teacher"]["over_reference"]["default"]["mean"] += 1e-9
+    shared = board(protocol, found)["tasks"]["queueing"]["anchors"]["teacher"]["over_reference"]["default"]
+    assert shared["seeds"] == 4
+    apart = protocol.model_dump()
+    apart["methods"]["sft_grpo"]["overrides"] = ["teacher.futures=4"]
+    both = board(Protocol.model_validate(apart), found)["tasks"]["queueing"]["anchors"]["teacher"]
+    assert both["over_reference"]["default"]["seeds"] == 8
 
 
 def test_the_page_shows_what_the_board_says(protocol, results, metrics_of, tmp_path):

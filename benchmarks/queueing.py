@@ -1,14 +1,17 @@
 """Runs the queueing task with several training seeds and gathers what README shows.
 
     python benchmarks/queueing.py --seeds 0 1 2 --folder outputs/benchmark
+    python benchmarks/queueing.py distill.forecasts=160 --folder outputs/forecasts --results forecasts.json
 
-Finished runs in the folder aren't done again. Writes `benchmarks/results/queueing.json`: a list of `measure`,
+Further arguments are fields of all runs, as for `simdistill run`. Finished runs in the folder aren't done
+again. Writes `benchmarks/results/queueing.json` or what `--results` names: a list of `measure`,
 `value`, `ci95`, `target`, `bound` (`at_least` or `at_most`), `seed`, `command`, `machine` and `by`.
 """
 
 import argparse
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from measures import Bound, place, row
@@ -27,26 +30,27 @@ TARGETS = [
 ]
 
 
-def finished(seed: int, folder: Path) -> tuple[Path, dict]:
+def finished(seed: int, folder: Path, overrides: Sequence[str]) -> tuple[Path, dict]:
     """Returns a run's folder and metrics; the run is made or finished first if need be."""
     run = folder / f"seed{seed}"
     if not (run / "report.html").exists():
         what = (
             [f"resume={run}"]
             if (run / "config.yaml").exists()
-            else ["task=queueing", f"seed={seed}", f"output={run}"]
+            else ["task=queueing", f"seed={seed}", *overrides, f"output={run}"]
         )
         subprocess.run([sys.executable, "-m", "simdistill", "run", *what], check=True)
     return run, read_json(run / "metrics.json")
 
 
-def rows(seed: int, run: Path, metrics: dict) -> list[dict]:
+def rows(seed: int, overrides: Sequence[str], run: Path, metrics: dict) -> list[dict]:
     """Returns the figures of one seed beside their targets, and where and by what they were made."""
+    command = " ".join(["simdistill run task=queueing", f"seed={seed}", *overrides])
     own = {"seed": seed} | place(read_json(run / "environment.json"))
 
     def told(measure: str, value: dict | float | None, target: float | None = None, bound: Bound = "at_most"):
         found = (value["mean"], value["ci95"]) if isinstance(value, dict) else (value, None)
-        return row(measure, found, f"simdistill run task=queueing seed={seed}", target, bound) | own
+        return row(measure, found, command, target, bound) | own
 
     heuristic = metrics["policies"][metrics["heuristic"]]["over_reference"]
     return [
@@ -59,7 +63,7 @@ def rows(seed: int, run: Path, metrics: dict) -> list[dict]:
             told(f"heuristic over the optimum, {setting.replace('_', ' ')}", over)
             for setting, over in heuristic.items()
         ),
-        told("forecast skill", metrics["forecasts"]["skill"], 0.0, "at_least"),
+        told("forecast skill", (metrics["forecasts"] or {}).get("skill"), 0.0, "at_least"),
         told("valid answers", metrics["valid_answers"], 0.999, "at_least"),
         told("minutes", sum(metrics["seconds"].values()) / 60, 10),
         told("peak memory, GB", metrics["peak_memory_mb"] / 1000, 4),
@@ -73,16 +77,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("overrides", nargs="*", help="field=value of every run")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="training seeds")
     parser.add_argument(
         "--folder", type=Path, default=Path("outputs/benchmark"), help="where the runs are kept"
     )
-    arguments = parser.parse_args()
+    parser.add_argument("--results", type=Path, default=RESULTS, help="the file that is written")
+    arguments = parser.parse_intermixed_args()
     console = Console()
     gathered = []
     for seed in arguments.seeds:
-        gathered += rows(seed, *finished(seed, arguments.folder))
-        write_json(RESULTS, gathered)
+        made = finished(seed, arguments.folder, arguments.overrides)
+        gathered += rows(seed, arguments.overrides, *made)
+        write_json(arguments.results, gathered)
     table = Table("measure", *(f"seed {seed}" for seed in arguments.seeds), "target")
     for measure in dict.fromkeys(entry["measure"] for entry in gathered):
         of_measure = [entry for entry in gathered if entry["measure"] == measure]

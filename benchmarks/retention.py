@@ -23,7 +23,6 @@ from simdistill.files import read_json
 
 RESULTS = Path(__file__).parent / "results" / "retention.json"
 LAYERS = (30, 20, 15, 10)
-COMMON = ["task=queueing", "distill.forecasts=0"]
 TAUGHT = {"kd": ["teacher=hf"], "opd": ["teacher=hf"]}
 """Methods for which the expert answers the questions."""
 STUDENT = ["student.lora.layers=null", "student.lora.r=256", "student.lora.alpha=512"]
@@ -84,7 +83,7 @@ def main() -> None:
     parser.add_argument("--layers", type=int, nargs="+", default=LAYERS, help="their layers")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where the table is kept")
     arguments = parser.parse_args()
-    common, folder = [*COMMON, *arguments.overrides], arguments.folder
+    common, folder = ["task=queueing", *arguments.overrides], arguments.folder
     expert = finished(folder / "expert", common)
     teacher = [*TAUGHT.get(arguments.method, []), f"teacher.model={exported(folder / 'expert')}"]
     gathered = rows("expert", expert, expert, f"simdistill run {' '.join(common)}")

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from simdistill.compute import simulating
+from simdistill.config.settings import RunConfig
 from simdistill.errors import InputError
+from simdistill.executors import simulating
 from simdistill.files import read_json, write_json
-from simdistill.pipeline import Run
-from simdistill.record import Record
-from simdistill.settings import RunConfig
+from simdistill.runs.pipeline import Run
+from simdistill.runs.record import Record
 
 TAUGHT = ("tune.parquet", "training/questions-0.parquet", "training/teacher.json")
 """What teaching leaves, the last file last."""

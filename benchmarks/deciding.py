@@ -21,10 +21,10 @@ from rich.progress import track
 
 from simdistill import registry
 from simdistill.config import compose
-from simdistill.environment.language import Language
-from simdistill.process import EPISODE, TEST
-from simdistill.scenarios import examination_sets
-from simdistill.students import Posed, Student
+from simdistill.envs.prompts import Language
+from simdistill.envs.scenarios import examination_sets
+from simdistill.models.student import Posed, Student
+from simdistill.simulation import EPISODE, TEST
 
 RESULTS = Path(__file__).parent / "results" / "deciding.json"
 CHOICES = ("A", "B")

@@ -26,9 +26,9 @@ import measures
 import numpy as np
 
 from simdistill.errors import InputError
+from simdistill.evaluation.learning_curve import Curve
 from simdistill.leaderboard import Result, load_protocol, read_results
 from simdistill.leaderboard.protocol import FILE
-from simdistill.learning import Curve
 
 RESULTS = Path(__file__).parent / "results" / "learning.json"
 OURS = "simdistill"

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from simdistill.files import write_json
-from simdistill.record import environment
+from simdistill.runs.record import environment
 from simdistill.statistics import mean_interval
 
 Found = tuple[float, list[float] | None]

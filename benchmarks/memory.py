@@ -22,9 +22,9 @@ from rich.progress import track
 from training import Trainings, rows
 
 from simdistill.config import compose
-from simdistill.distill.losses import Weights
-from simdistill.distill.trainers import train_round, training_questions
-from simdistill.questions import Question
+from simdistill.data.question import Question
+from simdistill.training.losses import Weights
+from simdistill.training.trainers.exact import train_round, training_questions
 
 RESULTS = Path(__file__).parent / "results" / "memory.json"
 BATCHES, LENGTHS, STEPS = (8, 16, 32, 64), (1, 2, 4), 3

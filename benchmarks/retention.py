@@ -18,8 +18,8 @@ from pathlib import Path
 
 from measures import row, show
 
-from simdistill.export import export
 from simdistill.files import read_json
+from simdistill.runs.export import export
 
 RESULTS = Path(__file__).parent / "results" / "retention.json"
 LAYERS = (30, 20, 15, 10)

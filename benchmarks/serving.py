@@ -25,10 +25,11 @@ from measures import geometric, row, show
 from rich.console import Console
 from rich.progress import track
 
-from simdistill import questions, registry
-from simdistill.process import EPISODE, SAMPLE, TEST
-from simdistill.record import Record
-from simdistill.scenarios import begin, draw
+from simdistill import registry
+from simdistill.data import question as questions
+from simdistill.envs.scenarios import begin, draw
+from simdistill.runs.record import Record
+from simdistill.simulation import EPISODE, SAMPLE, TEST
 
 RESULTS = Path(__file__).parent / "results" / "serving.json"
 COMMAND = "python benchmarks/serving.py RUN"

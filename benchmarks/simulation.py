@@ -29,11 +29,11 @@ from measures import Found, geometric, show
 from rich.console import Console
 from rich.progress import track
 
-from simdistill.compute import simulating
-from simdistill.process import EPISODE, TEST, ProcessModel, Streams, World, exponential, letters
-from simdistill.process.rollout import follow
-from simdistill.process.streams import BranchedWorld
-from simdistill.process.whatif import Situation, replay, what_if
+from simdistill.executors import simulating
+from simdistill.simulation import EPISODE, TEST, ProcessModel, Streams, World, exponential, letters
+from simdistill.simulation.branching import Situation, replay, what_if
+from simdistill.simulation.rollout import follow
+from simdistill.simulation.streams import BranchedWorld
 from simdistill.simulators.queueing import Queueing, shortest_expected_delay
 from simdistill.statistics import mean_interval
 

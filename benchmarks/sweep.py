@@ -22,11 +22,12 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from simdistill import learning, registry
-from simdistill.config import FROM_A_MODEL, compose
+from simdistill import registry
+from simdistill.config.compose import FROM_A_MODEL, compose
+from simdistill.config.settings import RunConfig
 from simdistill.errors import InputError
+from simdistill.evaluation import learning_curve as learning
 from simdistill.files import write_json
-from simdistill.settings import RunConfig
 
 RESULTS = Path(__file__).parent / "results" / "sweep.json"
 FOLDER = Path("outputs") / "sweep"

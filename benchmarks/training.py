@@ -23,18 +23,18 @@ from rich.progress import track
 from transformers import TrainerCallback
 
 from simdistill.config import compose
-from simdistill.distill.losses import Weights
-from simdistill.distill.packing import pack
-from simdistill.distill.plain import sft_round
-from simdistill.distill.schedule import Schedule
-from simdistill.distill.trainers import train_round, training_questions
-from simdistill.environment.language import Language
-from simdistill.machine import faster_dtype
-from simdistill.process import TRAIN
-from simdistill.questions import Question, decision_questions
-from simdistill.settings import RunConfig
-from simdistill.students import Lora, Student
+from simdistill.config.settings import RunConfig
+from simdistill.data.question import Question, decision_questions
+from simdistill.envs.prompts import Language
+from simdistill.models.device import faster_dtype
+from simdistill.models.packing import pack
+from simdistill.models.student import Lora, Student
+from simdistill.simulation import TRAIN
 from simdistill.teachers.search import demonstrate
+from simdistill.training.losses import Weights
+from simdistill.training.schedule import Schedule
+from simdistill.training.trainers.exact import train_round, training_questions
+from simdistill.training.trainers.plain import sft_round
 
 RESULTS = Path(__file__).parent / "results" / "training.json"
 PEAK_ROWS = 512

@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simdistill import adapt
+    from simdistill.checker.check import check_simulator
     from simdistill.config import compose
+    from simdistill.config.settings import RunConfig
     from simdistill.errors import InputError, ProcessError
-    from simdistill.process import (
+    from simdistill.registry import register
+    from simdistill.simulation import (
         WAIT,
         Decision,
         Forecast,
@@ -28,9 +31,6 @@ if TYPE_CHECKING:
         letters,
         uniform,
     )
-    from simdistill.process.check import check_simulator
-    from simdistill.registry import register
-    from simdistill.settings import RunConfig
 
 __version__ = "0.1.0"
 
@@ -58,16 +58,16 @@ __all__ = [
 _MODULES = {
     "InputError": "simdistill.errors",
     "ProcessError": "simdistill.errors",
-    "RunConfig": "simdistill.settings",
-    "check_simulator": "simdistill.process.check",
+    "RunConfig": "simdistill.config.settings",
+    "check_simulator": "simdistill.checker.check",
     "compose": "simdistill.config",
     "register": "simdistill.registry",
 }
-"""Where names come from; those not listed come from `simdistill.process`."""
+"""Where names come from; those not listed come from `simdistill.simulation`."""
 
 # The console script makes no environments, and Gymnasium would take most of the time of its --help.
 if Path((sys.argv or [""])[0]).stem != "simdistill":
-    from simdistill.environment import register_environments
+    from simdistill.envs.registration import register_environments
 
     register_environments()
 
@@ -77,7 +77,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'simdistill' has no attribute '{name}'", name=name, obj=None)
     if name == "adapt":
         return import_module("simdistill.adapt")
-    return getattr(import_module(_MODULES.get(name, "simdistill.process")), name)
+    return getattr(import_module(_MODULES.get(name, "simdistill.simulation")), name)
 
 
 def __dir__() -> list[str]:

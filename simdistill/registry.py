@@ -40,7 +40,7 @@ def register(name: str, target: str, kind: str = "simulators") -> None:
     _split(target)
     _registered[kind, name] = target
     if kind == "simulators":
-        from simdistill.environment import register_environments
+        from simdistill.envs.registration import register_environments
 
         register_environments()
 

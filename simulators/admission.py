@@ -13,8 +13,8 @@ from typing import ClassVar
 
 from pydantic import Field, NonNegativeInt, PositiveFloat
 
-from simdistill.exact import DecisionProcess
-from simdistill.process import (
+from simdistill.mdp.exact import DecisionProcess
+from simdistill.simulation import (
     Decision,
     Experiment,
     Forecast,

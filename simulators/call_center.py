@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from simdistill.process import (
+from simdistill.simulation import (
     Decision,
     Experiment,
     Forecast,
@@ -27,7 +27,7 @@ from simdistill.process import (
     letters,
     uniform,
 )
-from simdistill.process.distributions import piecewise_exponential
+from simdistill.simulation.distributions import piecewise_exponential
 from simdistill.simulators.references.erlang import agents_for_service, agents_of_least_cost
 
 HALF_HOUR = 30.0

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from simdistill.process import (
+from simdistill.simulation import (
     Decision,
     Experiment,
     Forecast,
@@ -24,7 +24,7 @@ from simdistill.process import (
     exponential,
     uniform,
 )
-from simdistill.process.distributions import piecewise_exponential
+from simdistill.simulation.distributions import piecewise_exponential
 
 HOUR = 60.0
 

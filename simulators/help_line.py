@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from simdistill.process import (
+from simdistill.simulation import (
     Decision,
     Experiment,
     Forecast,
@@ -33,7 +33,7 @@ from simdistill.process import (
     Quantity,
     uniform,
 )
-from simdistill.process.distributions import Distribution, named, piecewise_exponential
+from simdistill.simulation.distributions import Distribution, named, piecewise_exponential
 from simdistill.simulators.call_center import nearest
 from simdistill.simulators.references.erlang import agents_for_service, agents_of_least_cost
 

@@ -15,8 +15,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from simdistill.exact import DecisionProcess
-from simdistill.process import (
+from simdistill.mdp.exact import DecisionProcess
+from simdistill.simulation import (
     Decision,
     Experiment,
     Forecast,
@@ -26,7 +26,7 @@ from simdistill.process import (
     ProcessModel,
     Quantity,
 )
-from simdistill.process.distributions import of_moments
+from simdistill.simulation.distributions import of_moments
 
 
 def amount(state: dict, choices: Sequence[str], units: float) -> str:

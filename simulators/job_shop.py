@@ -16,7 +16,7 @@ import simpy
 from pydantic import Field, NonNegativeFloat, model_validator
 
 from simdistill.errors import InputError
-from simdistill.process import (
+from simdistill.simulation import (
     WAIT,
     Decision,
     Experiment,
@@ -28,7 +28,7 @@ from simdistill.process import (
     letters,
     uniform,
 )
-from simdistill.process.distributions import interrupted
+from simdistill.simulation.distributions import interrupted
 
 Operation = tuple[int, float]
 """Machine, minutes."""

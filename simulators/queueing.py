@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from simdistill.exact import MarkovProcess
-from simdistill.process import (
+from simdistill.mdp.exact import MarkovProcess
+from simdistill.simulation import (
     PLAN,
     TRAIN,
     Decision,

@@ -16,11 +16,11 @@ import numpy as np
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 from scipy.optimize import linprog
 
-from simdistill.process import Decision, Forecast, Parameters, Policy, ProcessModel
+from simdistill.simulation import Decision, Forecast, Parameters, Policy, ProcessModel
 
 if TYPE_CHECKING:
-    from simdistill.exact import DecisionProcess
-    from simdistill.process import Experiment, KnownCase
+    from simdistill.mdp.exact import DecisionProcess
+    from simdistill.simulation import Experiment, KnownCase
 
 IDLE = "idle"
 

@@ -19,8 +19,8 @@ from pydantic import (
     model_validator,
 )
 
-from simdistill.exact import DecisionProcess
-from simdistill.process import (
+from simdistill.mdp.exact import DecisionProcess
+from simdistill.simulation import (
     WAIT,
     Decision,
     Experiment,
@@ -33,7 +33,7 @@ from simdistill.process import (
     exponential,
     letters,
 )
-from simdistill.process.distributions import Scaled, named
+from simdistill.simulation.distributions import Scaled, named
 
 
 def fast_only(state: dict, choices: Sequence[str]) -> str:

@@ -14,8 +14,8 @@ from typing import ClassVar, Literal
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 from scipy.special import ndtri
 
-from simdistill.process import Decision, Experiment, Forecast, KnownCase, Parameters, Policy, ProcessModel
-from simdistill.process.distributions import of_moments
+from simdistill.simulation import Decision, Experiment, Forecast, KnownCase, Parameters, Policy, ProcessModel
+from simdistill.simulation.distributions import of_moments
 
 
 def nearest(choices: Sequence[str], amount: float) -> str:

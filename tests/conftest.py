@@ -11,7 +11,7 @@ import pytest
 @pytest.fixture(scope="session")
 def real_base():
     """The embedded student's base model, from the user's cache (fetched once)."""
-    from simdistill.base_models import SMOLLM2_135M
+    from simdistill.models.pretrained import SMOLLM2_135M
 
     return SMOLLM2_135M.fetch()
 
@@ -19,7 +19,7 @@ def real_base():
 @pytest.fixture(scope="session")
 def tokenizer(real_base):
     """The real tokenizer."""
-    from simdistill.base_models import load_tokenizer
+    from simdistill.models.pretrained import load_tokenizer
 
     return load_tokenizer(real_base)
 
@@ -74,6 +74,6 @@ def save_llama(tokenizer, folder: Path, **settings) -> Path:
 @pytest.fixture(scope="session")
 def tiny_model(tiny_folder):
     """The tiny Llama, float32; tests must not train it."""
-    from simdistill.base_models import base_model, load_model
+    from simdistill.models.pretrained import base_model, load_model
 
     return load_model(base_model(tiny_folder))

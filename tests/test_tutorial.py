@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 import typer
 
-from simdistill import pipeline, registry
+from simdistill import registry
+from simdistill.checker.check import check_simulator
 from simdistill.cli import app
 from simdistill.config import compose
 from simdistill.files import read_json
-from simdistill.process.check import check_simulator
+from simdistill.runs import pipeline
 
 DOCS = Path(__file__).parents[1] / "docs"
 EXAMPLES = DOCS / "examples"

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from simdistill.evaluation.learning_curve import Curve
 from simdistill.leaderboard import compare
 from simdistill.leaderboard.claim import claim
 from simdistill.leaderboard.protocol import Protocol
 from simdistill.leaderboard.results import Refused, Result
-from simdistill.learning import Curve
-from simdistill.process.streams import generator
+from simdistill.simulation.streams import generator
 
 SETTINGS = ("default", "in_distribution", "out_of_distribution")
 COMPARED = SETTINGS[1:]

@@ -14,7 +14,7 @@ import numpy as np
 from simdistill.leaderboard import compare
 from simdistill.leaderboard.protocol import Protocol
 from simdistill.leaderboard.results import Result
-from simdistill.process.streams import generator
+from simdistill.simulation.streams import generator
 
 SUBJECT = "simdistill"
 RIVALS = ("sft", "sft_grpo")

@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
-from simdistill import exact, registry
+from simdistill import registry
 from simdistill.config import compose, read_yaml
+from simdistill.config.settings import RunConfig
 from simdistill.errors import InputError
-from simdistill.settings import RunConfig
+from simdistill.mdp import exact
 
 FILE = "protocol.yaml"
 CHOSEN = ("task", "method", "seed", "output")

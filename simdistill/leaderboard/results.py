@@ -8,12 +8,12 @@ from textwrap import shorten
 from typing import Any
 
 from simdistill.config import load_config, read_yaml
+from simdistill.config.settings import PLACE, fingerprint
 from simdistill.errors import InputError
 from simdistill.files import read_json
 from simdistill.leaderboard.metrics import check_metrics
 from simdistill.leaderboard.protocol import Cell, Protocol
-from simdistill.record import LAYOUT, WEIGHTS
-from simdistill.settings import PLACE, fingerprint
+from simdistill.runs.record import LAYOUT, WEIGHTS
 
 
 @dataclass(frozen=True)

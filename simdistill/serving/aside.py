@@ -11,8 +11,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from simdistill import registry
-from simdistill.compute import end_with_parent
-from simdistill.record import Record
+from simdistill.executors import end_with_parent
+from simdistill.runs.record import Record
 from simdistill.serving.simulated import Simulator, Unknown
 from simdistill.teachers import store
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from queue import Empty, Full, Queue
 from threading import Thread
 
+from simdistill.models.student import Answer, Posed, Student
 from simdistill.serving.aside import Busy
-from simdistill.students import Answer, Posed, Student
 
 REMEMBERED = 20_000
 """Answers that the student remembers before it forgets all of them: some kilobytes each."""

@@ -8,17 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from simdistill import questions, registry
-from simdistill.environment.language import Language
+from simdistill import registry
+from simdistill.data import question as questions
+from simdistill.envs.prompts import Language
 from simdistill.errors import InputError
-from simdistill.process import PLAN, TEST, Forecast, Policy, Streams, numbers
-from simdistill.process.rollout import started
-from simdistill.pruning import student_base
-from simdistill.record import Record
+from simdistill.models.pruning import student_base
+from simdistill.models.student import Answer, Posed, Student
+from simdistill.runs.record import Record
 from simdistill.serving.aside import Aside, Busy
 from simdistill.serving.batches import Batches
 from simdistill.serving.states import middle, shape
-from simdistill.students import Answer, Posed, Student
+from simdistill.simulation import PLAN, TEST, Forecast, Policy, Streams, numbers
+from simdistill.simulation.rollout import started
 from simdistill.teachers import store
 
 BEYOND = 10.0

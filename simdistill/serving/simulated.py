@@ -16,13 +16,14 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from simdistill import exact, registry
+from simdistill import registry
+from simdistill.config.settings import Range, TaskConfig
 from simdistill.errors import InputError
-from simdistill.evaluation import NEGLIGIBLE
-from simdistill.process import EPISODE, TEST, Parameters, Policy, numbers
-from simdistill.process.forecast import distribution, outcomes
-from simdistill.process.whatif import Situation, Values, what_if
-from simdistill.settings import Range, TaskConfig
+from simdistill.evaluation.cases import NEGLIGIBLE
+from simdistill.mdp import exact
+from simdistill.simulation import EPISODE, TEST, Parameters, Policy, numbers
+from simdistill.simulation.branching import Situation, Values, what_if
+from simdistill.simulation.forecasts import distribution, outcomes
 
 SERVED = 11
 """Tells episodes that are begun here from those of an examination, in their paths."""

@@ -13,18 +13,18 @@ from functools import partial
 import numpy as np
 
 from simdistill import registry
-from simdistill.compute import Map
+from simdistill.config.settings import TaskConfig, TeacherConfig
+from simdistill.envs.scenarios import begin, draw
 from simdistill.errors import ProcessError
-from simdistill.process import EPISODE, PLAN, SAMPLE, TRAIN, Forecast, Policy, ProcessModel
-from simdistill.process.forecast import outcomes
-from simdistill.process.rollout import RandomPolicy, started
-from simdistill.process.streams import SeedPath, Streams
-from simdistill.process.whatif import Situation, what_if
-from simdistill.scenarios import begin, draw
-from simdistill.settings import TaskConfig, TeacherConfig
+from simdistill.executors import Map
+from simdistill.simulation import EPISODE, PLAN, SAMPLE, TRAIN, Forecast, Policy, ProcessModel
+from simdistill.simulation.branching import Situation, what_if
+from simdistill.simulation.forecasts import outcomes
+from simdistill.simulation.rollout import RandomPolicy, started
+from simdistill.simulation.streams import SeedPath, Streams
 from simdistill.statistics import Interval
-from simdistill.teachers.comparison import compare
-from simdistill.teachers.values import Labels, Regression, Searched, denoise
+from simdistill.teachers.acceptance_test import compare
+from simdistill.teachers.cost_to_go import Labels, Regression, Searched, denoise
 
 GROUPS = 1_000_000
 """Room for the episodes of one search in the numbers of groups."""

@@ -7,9 +7,9 @@ import numpy as np
 
 from simdistill.files import read_json, write_json
 from simdistill.statistics import Interval
-from simdistill.teachers.fitted import FittedPolicy
+from simdistill.teachers.cost_to_go import Regression
 from simdistill.teachers.search import Failure, Generation, SearchTeacher, base_policy
-from simdistill.teachers.values import Regression
+from simdistill.teachers.value_network import FittedPolicy
 
 
 def save(teacher: SearchTeacher, path: Path, base: str) -> None:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from simdistill.errors import InputError
-from simdistill.process.experiment import KnownCase
+from simdistill.simulation.known_case import KnownCase
 
 PACKAGED = "simdistill.simulators.known_answers"
 Name = Annotated[str, Field(min_length=1)]

@@ -26,13 +26,13 @@ from zlib import crc32
 
 import numpy as np
 
-from simdistill.compute import Map
+from simdistill.config.settings import TaskConfig
 from simdistill.errors import InputError, ProcessError
-from simdistill.process import TEST, Experiment, KnownCase, Parameters, Policy, ProcessModel, Streams
-from simdistill.process.experiment import Measure
-from simdistill.process.rollout import RandomPolicy, Replication, follow, means, started
-from simdistill.process.streams import EPISODE, PLAN, SeedPath
-from simdistill.settings import TaskConfig
+from simdistill.executors import Map
+from simdistill.simulation import TEST, Experiment, KnownCase, Parameters, Policy, ProcessModel, Streams
+from simdistill.simulation.known_case import Measure
+from simdistill.simulation.rollout import RandomPolicy, Replication, follow, means, started
+from simdistill.simulation.streams import EPISODE, PLAN, SeedPath
 from simdistill.verification.verdict import (
     PRECISE,
     SUFFICIENT,

@@ -12,10 +12,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from simdistill import config, registry
-from simdistill.compute import Map, simulating
 from simdistill.errors import InputError
+from simdistill.executors import Map, simulating
 from simdistill.files import write_json
-from simdistill.process import KnownCase, ProcessModel
+from simdistill.simulation import KnownCase, ProcessModel
 from simdistill.verification.cases import packaged, read
 from simdistill.verification.experiments import CONSERVATION, FULL, LAW, LITTLE, QUICK, Budget, Item, run
 from simdistill.verification.verdict import Estimate, Row, Verdict, judge

@@ -13,7 +13,7 @@ from zlib import crc32
 import numpy as np
 
 from simdistill.errors import InputError
-from simdistill.process import KnownCase
+from simdistill.simulation import KnownCase
 from simdistill.verification.experiments import Item
 from simdistill.verification.verdict import Row, of_means
 

@@ -10,9 +10,9 @@ import numpy as np
 from scipy import sparse
 
 from simdistill.errors import InputError
-from simdistill.exact import DecisionProcess, optimum, tabulate
-from simdistill.process import Experiment, KnownCase
-from simdistill.process.rollout import Replication
+from simdistill.mdp.exact import DecisionProcess, optimum, tabulate
+from simdistill.simulation import Experiment, KnownCase
+from simdistill.simulation.rollout import Replication
 from simdistill.simulators.admission import (
     ACCEPT,
     REFUSE,

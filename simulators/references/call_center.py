@@ -1,6 +1,6 @@
 """Known answers of the call centre with one skill: Erlang C and Erlang A."""
 
-from simdistill.process import Experiment, KnownCase
+from simdistill.simulation import Experiment, KnownCase
 from simdistill.simulators.call_center import CallCenter, own_first
 from simdistill.simulators.references.erlang import Erlang
 

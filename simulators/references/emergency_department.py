@@ -14,8 +14,8 @@ import numpy as np
 from scipy import sparse
 
 from simdistill.errors import InputError
-from simdistill.exact import DecisionProcess, fitting_size, optimum, tabulate
-from simdistill.process import Experiment, KnownCase, Parameters
+from simdistill.mdp.exact import DecisionProcess, fitting_size, optimum, tabulate
+from simdistill.simulation import Experiment, KnownCase, Parameters
 from simdistill.simulators.emergency_department import HOUR, EmergencyDepartment
 from simdistill.simulators.references.erlang import Erlang
 

@@ -1,6 +1,6 @@
 """Known answers of the help line."""
 
-from simdistill.process import Experiment, KnownCase
+from simdistill.simulation import Experiment, KnownCase
 from simdistill.simulators.help_line import HelpLine, erlang_c, hourly
 
 

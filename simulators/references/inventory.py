@@ -16,9 +16,9 @@ import numpy as np
 from scipy import integrate, sparse
 
 from simdistill.errors import InputError
-from simdistill.exact import DecisionProcess
-from simdistill.process import Policy
-from simdistill.process.distributions import Counts, Deterministic, Exponential, Gamma, Normal
+from simdistill.mdp.exact import DecisionProcess
+from simdistill.simulation import Policy
+from simdistill.simulation.distributions import Counts, Deterministic, Exponential, Gamma, Normal
 from simdistill.simulators.inventory import BaseStock, Constant, Inventory, ReorderPoint, told
 
 Rule = Callable[[np.ndarray, np.ndarray], np.ndarray]

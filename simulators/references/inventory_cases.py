@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any
 
 from simdistill.errors import InputError
-from simdistill.process import Experiment, KnownCase
-from simdistill.process.distributions import named
+from simdistill.simulation import Experiment, KnownCase
+from simdistill.simulation.distributions import named
 from simdistill.simulators.inventory import BaseStock, Constant, Inventory, ReorderPoint
 from simdistill.simulators.references.inventory import best, counted, newsvendor, policy_cost
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from simdistill.errors import InputError
-from simdistill.process import Experiment, KnownCase, Policy, letters
+from simdistill.simulation import Experiment, KnownCase, Policy, letters
 from simdistill.simulators.job_shop import RULES, SHIPPED, JobShop, Operation, Routes, least, load
 
 OPTIMA: Mapping[str, int] = {"ft06": 55, "ft10": 930, "ft20": 1165, "la01": 666}

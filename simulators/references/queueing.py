@@ -11,9 +11,9 @@ from scipy import sparse
 from scipy.optimize import brentq
 
 from simdistill.errors import InputError
-from simdistill.exact import MarkovProcess, evaluate, optimum, tabulate
-from simdistill.process import Experiment, KnownCase, Policy, letters
-from simdistill.process.streams import Streams
+from simdistill.mdp.exact import MarkovProcess, evaluate, optimum, tabulate
+from simdistill.simulation import Experiment, KnownCase, Policy, letters
+from simdistill.simulation.streams import Streams
 from simdistill.simulators.queueing import (
     Queueing,
     Split,

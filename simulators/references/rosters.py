@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from simdistill.process import EPISODE, TEST, TUNE, Parameters, Policy, ProcessModel
-from simdistill.process.rollout import replicate
+from simdistill.simulation import EPISODE, TEST, TUNE, Parameters, Policy, ProcessModel
+from simdistill.simulation.rollout import replicate
 from simdistill.statistics import Interval, mean_interval
 
 Slot = tuple[int, int]

@@ -15,8 +15,8 @@ from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, bicgstab, splu, spsolve
 
 from simdistill.errors import InputError
-from simdistill.exact import DecisionProcess, evaluate, optimum, tabulate
-from simdistill.process import Policy
+from simdistill.mdp.exact import DecisionProcess, evaluate, optimum, tabulate
+from simdistill.simulation import Policy
 from simdistill.simulators.scheduling import (
     IDLE,
     first_come,

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from simdistill.errors import InputError
-from simdistill.process import Experiment, KnownCase, Policy
-from simdistill.process.rollout import Replication
+from simdistill.simulation import Experiment, KnownCase, Policy
+from simdistill.simulation.rollout import Replication
 from simdistill.simulators.references.scheduling import Optimal, mean_jobs, solve
 from simdistill.simulators.scheduling import (
     Scheduling,

@@ -11,10 +11,10 @@ import numpy as np
 from scipy import sparse
 
 from simdistill.errors import InputError
-from simdistill.exact import DecisionProcess, evaluate, optimum, tabulate
-from simdistill.process import WAIT, Experiment, Exponential, KnownCase, Policy, letters
-from simdistill.process.distributions import named
-from simdistill.process.rollout import Replication
+from simdistill.mdp.exact import DecisionProcess, evaluate, optimum, tabulate
+from simdistill.simulation import WAIT, Experiment, Exponential, KnownCase, Policy, letters
+from simdistill.simulation.distributions import named
+from simdistill.simulation.rollout import Replication
 from simdistill.simulators.references.queueing import relaxation
 from simdistill.simulators.shared_queue import SharedQueue, Threshold, fast_only, use_every_server
 

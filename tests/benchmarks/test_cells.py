@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from simdistill import learning, questions
 from simdistill.config import compose
+from simdistill.config.settings import RunConfig
+from simdistill.data import question as questions
 from simdistill.errors import InputError
+from simdistill.evaluation import learning_curve as learning
+from simdistill.evaluation.learning_curve import Curve
 from simdistill.files import read_json, read_lines
-from simdistill.learning import Curve
-from simdistill.settings import RunConfig
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 TINY = [

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from simdistill import registry
-from simdistill.config import FROM_A_MODEL
+from simdistill.config.compose import FROM_A_MODEL
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 

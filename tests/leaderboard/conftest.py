@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from simdistill.leaderboard import Cell, Protocol, Result
-from simdistill.record import LAYOUT, WEIGHTS
+from simdistill.runs.record import LAYOUT, WEIGHTS
 
 SETTINGS = ("default", "in_distribution", "out_of_distribution")
 TASKS = ("queueing", "inventory", "scheduling", "admission")

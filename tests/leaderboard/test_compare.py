@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from simdistill.leaderboard import compare
-from simdistill.process import generator
+from simdistill.simulation import generator
 
 
 def test_differences_are_paired_by_seed():

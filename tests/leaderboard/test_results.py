@@ -9,12 +9,12 @@ from typer.testing import CliRunner
 
 from simdistill.cli import app
 from simdistill.config import read_yaml, save
+from simdistill.config.settings import fingerprint
 from simdistill.errors import InputError
 from simdistill.files import read_json, write_json
 from simdistill.leaderboard import Cell, Protocol, board, load_protocol, read_results
 from simdistill.leaderboard.page import write_page
-from simdistill.record import WEIGHTS
-from simdistill.settings import fingerprint
+from simdistill.runs.record import WEIGHTS
 
 CELL = Cell("queueing", "sft", 1)
 PROTOCOLS = Path(__file__).parents[2] / "benchmarks" / "protocols"

@@ -48,8 +48,8 @@ SMALL = [
 @pytest.fixture(scope="session")
 def run(tiny_folder, tmp_path_factory) -> Path:
     """A finished run."""
-    from simdistill import pipeline
     from simdistill.config import compose
+    from simdistill.runs import pipeline
 
     output = tmp_path_factory.mktemp("runs") / "run"
     config = compose([*SMALL, f"student.name={tiny_folder}", f"output={output}"])[0]

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-from simdistill import pipeline, questions
 from simdistill.config import compose
+from simdistill.data import question as questions
 from simdistill.errors import InputError
+from simdistill.models.student import Student
+from simdistill.runs import pipeline
 from simdistill.serving.service import Asked, Service
-from simdistill.students import Student
 
 STATE = {"arrival_rate": 2.0, "service_rates": [2.0, 0.5], "jobs": [3, 1]}
 

@@ -5,8 +5,9 @@ from functools import partial
 import numpy as np
 import pytest
 
-from simdistill import exact, registry
+from simdistill import registry
 from simdistill.config import compose
+from simdistill.mdp import exact
 from simdistill.serving.simulated import Simulator, Unknown
 
 STATE = {"arrival_rate": 2.0, "service_rates": [2.0, 0.5], "jobs": [3, 1]}

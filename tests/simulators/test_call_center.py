@@ -11,12 +11,12 @@ from gymnasium.utils.env_checker import check_env
 
 import simdistill  # noqa: F401 (makes the simulators known to Gymnasium)
 from simdistill.config import compose
-from simdistill.environment.language import Language
+from simdistill.envs.prompts import Language
 from simdistill.errors import InputError
-from simdistill.process import TEST, KnownCase
-from simdistill.process.rollout import RandomPolicy, follow, replicate
-from simdistill.process.streams import Streams
-from simdistill.process.whatif import Situation, what_if
+from simdistill.simulation import TEST, KnownCase
+from simdistill.simulation.branching import Situation, what_if
+from simdistill.simulation.rollout import RandomPolicy, follow, replicate
+from simdistill.simulation.streams import Streams
 from simdistill.simulators.call_center import CallCenter, nearest, own_first, own_only
 from simdistill.simulators.references.erlang import Erlang, agents_for_service, agents_of_least_cost
 from simdistill.simulators.references.rosters import best_known

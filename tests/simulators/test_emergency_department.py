@@ -7,13 +7,13 @@ from gymnasium.utils.env_checker import check_env
 
 import simdistill  # noqa: F401 (makes the simulators known to Gymnasium)
 from simdistill.config import compose
-from simdistill.environment.language import Language
+from simdistill.envs.prompts import Language
 from simdistill.errors import InputError
-from simdistill.exact import choice_values, evaluate, optimum, tabulate
-from simdistill.process import TEST, KnownCase
-from simdistill.process.rollout import RandomPolicy, follow, replicate
-from simdistill.process.streams import Streams
-from simdistill.process.whatif import Situation, what_if
+from simdistill.mdp.exact import choice_values, evaluate, optimum, tabulate
+from simdistill.simulation import TEST, KnownCase
+from simdistill.simulation.branching import Situation, what_if
+from simdistill.simulation.rollout import RandomPolicy, follow, replicate
+from simdistill.simulation.streams import Streams
 from simdistill.simulators.emergency_department import EmergencyDepartment
 from simdistill.simulators.references.emergency_department import markov, solution, waits_by_formula
 from simdistill.statistics import mean_interval

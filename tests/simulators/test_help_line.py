@@ -9,11 +9,11 @@ from gymnasium.utils.env_checker import check_env
 
 import simdistill  # noqa: F401 (makes the simulators known to Gymnasium)
 from simdistill.config import compose
-from simdistill.environment.language import Language
+from simdistill.envs.prompts import Language
 from simdistill.errors import InputError
-from simdistill.process import TEST, KnownCase
-from simdistill.process.rollout import RandomPolicy, follow, replicate
-from simdistill.process.streams import Streams
+from simdistill.simulation import TEST, KnownCase
+from simdistill.simulation.rollout import RandomPolicy, follow, replicate
+from simdistill.simulation.streams import Streams
 from simdistill.simulators.help_line import HelpLine
 from simdistill.statistics import mean_interval
 

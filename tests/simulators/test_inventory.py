@@ -12,12 +12,12 @@ from gymnasium.utils.env_checker import check_env
 
 import simdistill  # noqa: F401 (makes the simulators known to Gymnasium)
 from simdistill.config import compose
-from simdistill.environment.language import Language
+from simdistill.envs.prompts import Language
 from simdistill.errors import InputError
-from simdistill.exact import choice_values, evaluate, optimum, tabulate, uniform_policy
-from simdistill.process import TEST, KnownCase, numbers
-from simdistill.process.rollout import follow, replicate
-from simdistill.process.whatif import Situation, what_if
+from simdistill.mdp.exact import choice_values, evaluate, optimum, tabulate, uniform_policy
+from simdistill.simulation import TEST, KnownCase, numbers
+from simdistill.simulation.branching import Situation, what_if
+from simdistill.simulation.rollout import follow, replicate
 from simdistill.simulators.inventory import BaseStock, Constant, Inventory, ReorderPoint, base_stock, myopic
 from simdistill.simulators.references.inventory import (
     best,

@@ -7,13 +7,13 @@ from gymnasium.utils.env_checker import check_env
 
 import simdistill  # noqa: F401 (makes the simulators known to Gymnasium)
 from simdistill.config import compose
-from simdistill.environment.language import Language
+from simdistill.envs.prompts import Language
 from simdistill.errors import InputError
-from simdistill.process import TEST, WAIT, KnownCase
-from simdistill.process.distributions import beyond, interrupted
-from simdistill.process.rollout import RandomPolicy, follow, replicate
-from simdistill.process.streams import Streams
-from simdistill.process.whatif import Situation, what_if
+from simdistill.simulation import TEST, WAIT, KnownCase
+from simdistill.simulation.branching import Situation, what_if
+from simdistill.simulation.distributions import beyond, interrupted
+from simdistill.simulation.rollout import RandomPolicy, follow, replicate
+from simdistill.simulation.streams import Streams
 from simdistill.simulators.job_shop import RULES, JobShop, best_of_rules, load, parse
 from simdistill.simulators.references.job_shop import FURTHER_RULES, OPTIMA, bounds, makespan
 from simdistill.verification.cases import packaged

@@ -15,11 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simdistill import config, registry
+from simdistill.checker.probe import Run, watch
+from simdistill.config.settings import TaskConfig
+from simdistill.envs.scenarios import begin, draw
 from simdistill.errors import InputError
-from simdistill.process import ProcessModel, numbers
-from simdistill.process.probe import Run, watch
-from simdistill.scenarios import begin, draw
-from simdistill.settings import TaskConfig
+from simdistill.simulation import ProcessModel, numbers
 
 DECISIONS = 30
 """Decisions of an episode."""

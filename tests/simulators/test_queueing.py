@@ -10,10 +10,10 @@ from scipy.optimize import minimize_scalar
 
 from simdistill.config import compose
 from simdistill.errors import InputError
-from simdistill.exact import evaluate, fitting_size, legal, optimum, tabulate, uniform_policy
-from simdistill.process import PLAN, TEST, KnownCase, World
-from simdistill.process.rollout import follow, replicate, started
-from simdistill.process.streams import Streams
+from simdistill.mdp.exact import evaluate, fitting_size, legal, optimum, tabulate, uniform_policy
+from simdistill.simulation import PLAN, TEST, KnownCase, World
+from simdistill.simulation.rollout import follow, replicate, started
+from simdistill.simulation.streams import Streams
 from simdistill.simulators.queueing import (
     Queueing,
     Split,

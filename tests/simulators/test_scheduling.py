@@ -11,10 +11,10 @@ from gymnasium.utils.env_checker import check_env
 import simdistill  # noqa: F401 (makes the simulators known to Gymnasium)
 from simdistill.config import compose
 from simdistill.errors import InputError
-from simdistill.exact import choice_values, evaluate, optimum, tabulate
-from simdistill.process import TEST, KnownCase
-from simdistill.process.rollout import follow, replicate
-from simdistill.process.whatif import Situation, what_if
+from simdistill.mdp.exact import choice_values, evaluate, optimum, tabulate
+from simdistill.simulation import TEST, KnownCase
+from simdistill.simulation.branching import Situation, what_if
+from simdistill.simulation.rollout import follow, replicate
 from simdistill.simulators.scheduling import (
     Scheduling,
     c_mu,

@@ -11,11 +11,11 @@ from gymnasium.utils.env_checker import check_env
 import simdistill  # noqa: F401 (makes the simulators known to Gymnasium)
 from simdistill.config import compose
 from simdistill.errors import InputError
-from simdistill.exact import choice_values, evaluate, optimum, tabulate
-from simdistill.process import TEST, WAIT, KnownCase
-from simdistill.process.distributions import named
-from simdistill.process.rollout import follow, replicate
-from simdistill.process.whatif import Situation, what_if
+from simdistill.mdp.exact import choice_values, evaluate, optimum, tabulate
+from simdistill.simulation import TEST, WAIT, KnownCase
+from simdistill.simulation.branching import Situation, what_if
+from simdistill.simulation.distributions import named
+from simdistill.simulation.rollout import follow, replicate
 from simdistill.simulators.references.shared_queue import BirthAndDeath, chain_measures, work
 from simdistill.simulators.shared_queue import SharedQueue, Threshold, fast_only, use_every_server
 from simdistill.statistics import mean_interval

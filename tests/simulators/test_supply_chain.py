@@ -10,13 +10,13 @@ from gymnasium.utils.env_checker import check_env
 
 import simdistill  # noqa: F401 (makes the simulators known to Gymnasium)
 from simdistill.config import compose
-from simdistill.environment.language import Language
+from simdistill.envs.prompts import Language
 from simdistill.errors import InputError
-from simdistill.process import TEST, KnownCase
-from simdistill.process.distributions import of_moments
-from simdistill.process.rollout import RandomPolicy, follow, replicate
-from simdistill.process.streams import Streams
-from simdistill.process.whatif import Situation, what_if
+from simdistill.simulation import TEST, KnownCase
+from simdistill.simulation.branching import Situation, what_if
+from simdistill.simulation.distributions import of_moments
+from simdistill.simulation.rollout import RandomPolicy, follow, replicate
+from simdistill.simulation.streams import Streams
 from simdistill.simulators.references.supply_chain import SerialSystem, best_levels, effective
 from simdistill.simulators.supply_chain import SupplyChain, echelon_base_stock, order_up_to, pass_through
 from simdistill.verification.cases import packaged

@@ -3,7 +3,7 @@
 import pytest
 
 from simdistill.config import compose
-from simdistill.settings import RunConfig
+from simdistill.config.settings import RunConfig
 
 
 @pytest.fixture(scope="session")

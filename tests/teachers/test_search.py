@@ -6,14 +6,15 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from simdistill.compute import simulating
 from simdistill.errors import ProcessError
-from simdistill.exact import evaluate, tabulate, uniform_policy
-from simdistill.process import EPISODE, TRAIN, TUNE, Streams
-from simdistill.process.whatif import Situation, Values
+from simdistill.executors import simulating
+from simdistill.mdp.exact import evaluate, tabulate, uniform_policy
+from simdistill.simulation import EPISODE, TRAIN, TUNE, Streams
+from simdistill.simulation.branching import Situation, Values
 from simdistill.simulators.queueing import Queueing, join_shortest_queue, shortest_expected_delay
+from simdistill.teachers import cost_to_go as values
 from simdistill.teachers import search as module
-from simdistill.teachers import values
+from simdistill.teachers.cost_to_go import DECAYS, Labels, Searched, centred, combine, denoise, steadied
 from simdistill.teachers.search import (
     Failure,
     base_policy,
@@ -24,7 +25,6 @@ from simdistill.teachers.search import (
     search,
     teaching_episode,
 )
-from simdistill.teachers.values import DECAYS, Labels, Searched, centred, combine, denoise, steadied
 
 
 @pytest.fixture(scope="module", autouse=True)

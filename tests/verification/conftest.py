@@ -8,7 +8,7 @@ import pytest
 from pydantic import PositiveFloat
 
 from simdistill.errors import InputError
-from simdistill.process import Experiment, KnownCase, Parameters, ProcessModel, exponential
+from simdistill.simulation import Experiment, KnownCase, Parameters, ProcessModel, exponential
 from simdistill.verification.experiments import Budget, Item
 
 BUDGET = Budget(0, 50_000, 50_000)

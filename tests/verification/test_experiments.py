@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from simdistill.process import KnownCase
+from simdistill.simulation import KnownCase
 from simdistill.verification import experiments
 from simdistill.verification.experiments import (
     CONSERVATION,

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from simdistill.errors import InputError
-from simdistill.process import KnownCase
+from simdistill.simulation import KnownCase
 from simdistill.verification import witness
 from simdistill.verification.cases import packaged
 from simdistill.verification.experiments import Budget, Item

@@ -1,0 +1,248 @@
+"""Checks of branches: that they replay, know nothing of the future, and cost the same from equal states."""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from itertools import combinations, pairwise
+
+import numpy as np
+from scipy import stats
+
+from simdistill.checker.failures import Found
+from simdistill.checker.probe import (
+    OTHER_ANSWERS,
+    Key,
+    Run,
+    Step,
+    Subject,
+    after,
+    scattered,
+    varied_by,
+)
+from simdistill.checker.randomness import first_difference
+from simdistill.errors import ProcessError
+from simdistill.simulation.branching import replay
+from simdistill.simulation.rollout import RandomPolicy, follow
+from simdistill.simulation.streams import FUTURE, BranchedWorld, Streams, World
+
+
+def branches(subject: Subject) -> Found:
+    """Finds branches that don't come back to their decision, and states that tell the future."""
+    run = subject.main
+    for index in _some(len(run.steps)):
+        step = run.steps[index]
+        for future in range(3):
+            replayed = subject.branch(
+                World(Streams(subject.path())), index, future, step.taken, run, decisions=index + 1
+            )
+            if len(replayed.steps) <= index:
+                end = f": {replayed.error}" if replayed.error is not None else ""
+                yield (
+                    f"a branch doesn't replay: it never came back to the decision at time {step.time:g}{end}",
+                    _REPLAY,
+                )
+                return
+            found = replayed.steps[index]
+            if (found.time, found.labels) != (step.time, step.labels):
+                yield (
+                    f"a branch doesn't replay: in place of the decision at time {step.time:g} between "
+                    f"{', '.join(map(str, step.labels))} it came to one at time {found.time:g} between "
+                    f"{', '.join(map(str, found.labels))}",
+                    _REPLAY,
+                )
+                return
+            if found.state != step.state:
+                yield (
+                    f"the state at time {step.time:g} tells the future: it is {step.state}, but "
+                    f"{found.state} if what is still under way ends at another time",
+                    "observe() must not show when a running activity will end; show since when it runs, or "
+                    "draw what is known beforehand with self.draw()",
+                )
+                return
+
+
+_REPLAY = (
+    "draw random numbers through self.duration(), self.poisson() and self.draw() only, yield durations as "
+    "they are, and let nothing depend on how long something that is still running will last"
+)
+
+
+def _some(count: int) -> list[int]:
+    """A few of the decisions of a run, dense at its beginning."""
+    wanted = [0, 1, 2, 4, 7, 11, 18, 29, 47, 76, 110]
+    return [index for index in wanted if index < count]
+
+
+def clairvoyance(subject: Subject) -> Found:
+    """Changes numbers that the past hasn't revealed; the futures of a branch must not notice."""
+    run = subject.main
+    for index in (index for index in (2, 7, 18, 40) if index < len(run.steps)):
+        for hidden in _hidden(subject, run, index):
+            pasts = [World(Streams(subject.path())), subject.world(altered=hidden)]
+            for choice in run.steps[index].labels[:3]:
+                limits = {"decisions": index + 25}
+                seen, other = (subject.branch(past, index, 0, choice, run, **limits) for past in pasts)
+                if (difference := first_difference(seen, other)) is not None:
+                    (source, entity, _), *_ = hidden
+                    yield (
+                        "equal states don't have equal what-if values: after the decision at time "
+                        f"{run.steps[index].time:g} every future depends on {source!r} of entity {entity}, "
+                        f"which was drawn before and which nothing has revealed yet ({difference})",
+                        "a branch knows what draw() has returned. Draw the length of an activity with "
+                        "self.duration() when it begins, and other numbers when they are first needed; or "
+                        "show the number in observe(). If it is part of a state that this decider doesn't "
+                        "see, let fingerprint() contain it",
+                    )
+                    return
+
+
+def _hidden(subject: Subject, run: Run, index: int) -> Iterator[dict[Key, Callable[[float], float]]]:
+    """Changes of drawn numbers that leave everything up to a decision as it was, one for each source."""
+    answers = [step.taken for step in run.steps[:index]]
+    keys = [draw.key for draw in run.draws[: run.steps[index].drawn] if draw.end is None]
+    for source in list(dict.fromkeys(key[0] for key in reversed(keys)))[:8]:
+        numbered = sorted(key for key in keys if key[0] == source)
+        for change in (_longer, _shorter):
+
+            def unnoticed(start: int, numbered=numbered, change=change) -> bool:
+                world = subject.world(altered=dict.fromkeys(numbered[start:], change))
+                other = subject.play(world, after(answers, scattered), decisions=index + 1)
+                return (
+                    len(other.steps) == index + 1
+                    and all(a.shown == b.shown for a, b in zip(run.steps, other.steps, strict=False))
+                    and other.steps[index].mark == run.steps[index].mark
+                )
+
+            low, high = 0, len(numbered) - 1
+            if not unnoticed(high):
+                continue
+            while high - low > len(numbered) / 50:  # a few less than possible are as good
+                middle = (low + high) // 2
+                low, high = (low, middle) if unnoticed(middle) else (middle + 1, high)
+            yield dict.fromkeys(numbered[high:], change)
+            break
+
+
+def _longer(u: float) -> float:
+    return 0.5 + 0.5 * u
+
+
+def _shorter(u: float) -> float:
+    return 0.5 * u
+
+
+RARE = 1e-6
+"""Probability below which values of equal states count as different."""
+
+HISTORIES, FUTURES = 40, 6
+"""Pasts of one state whose values are compared, and futures of each."""
+
+
+def values(subject: Subject) -> Found:
+    """Compares what-if values over many histories of one state (one-way analysis of variance)."""
+    if subject.deterministic:
+        return
+    runs: list[Run] = []
+    met: dict[tuple, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+    histories: dict[int, list[int]] = {}
+    for episode in range(HISTORIES + 20):
+        runs.append(subject.play(subject.world(episode), varied_by(episode), decisions=30))
+        for index, step in enumerate(runs[-1].steps[1:], start=1):
+            if not step.ages:
+                met[step.state, step.labels, repr(step.mark)][episode].append(index)
+        histories = max(met.values(), key=len, default={})
+        if len(histories) < episode // 10:
+            break
+    if len(histories) < 10:
+        yield (
+            "what choices cost in equal states wasn't compared: too few histories reach the same state and "
+            "fingerprint, with nothing under way whose age matters"
+        )
+        return
+    gaps = [b.time - a.time for run in runs for a, b in pairwise(run.steps) if b.time > a.time]
+    horizon = 1.5 * float(np.median(gaps)) if gaps else 1.0
+    chosen = [
+        (e, visits[e % len(visits) if e % 2 else 0]) for e, visits in list(histories.items())[:HISTORIES]
+    ]
+    first = runs[chosen[0][0]].steps[chosen[0][1]]
+    for choice in first.labels[:3]:
+        cost_NK = np.array([_branch_costs(subject, runs[e], e, i, choice, horizon) for e, i in chosen])
+        if not np.isfinite(cost_NK).all():
+            return
+        between, within = cost_NK.mean(axis=1).var(ddof=1) * FUTURES, cost_NK.var(axis=1, ddof=1).mean()
+        if between <= 1e-12 * (1 + np.abs(cost_NK).max()) ** 2:
+            continue
+        degrees = len(chosen) - 1, len(chosen) * (FUTURES - 1)
+        p = float(stats.f.sf(between / within, *degrees)) if within > 0 else 0.0
+        if p < RARE:
+            yield (
+                f"equal states don't have equal what-if values: {len(chosen)} histories reach "
+                f"{first.state}, and what {choice!r} costs from there differs more between them than chance "
+                f"allows (p = {p:.0e})",
+                "either a branch knows something of the future, as when a generator of your own goes on in "
+                "it, or the future depends on something that the state doesn't show: show it, or, if this "
+                "decider mustn't see it, let fingerprint() contain it",
+            )
+            return
+
+
+def _branch_costs(
+    subject: Subject, run: Run, episode: int, index: int, choice: str, horizon: float
+) -> list[float]:
+    """What a choice costs up to a horizon, in each of some futures."""
+    past, step, costs = World(Streams(subject.path(episode))), run.steps[index], []
+    answers = [before.taken for before in run.steps[:index]]
+    for future in range(FUTURES):
+        streams = Streams((*subject.path(episode), FUTURE, index, future))
+        world = BranchedWorld(past, streams, step.time)
+        try:
+            model, _ = replay(subject.simulator, subject.params, world, answers)
+            world.branch()
+            model.answer(choice)
+            follow(model, RandomPolicy(streams), step.time + horizon)
+            costs.append(model.cost(step.time + horizon) - step.cost)
+        except ProcessError:
+            costs.append(math.nan)  # other checks tell why
+    return costs
+
+
+def fingerprints(subject: Subject) -> Found:
+    """Finds fingerprints that leave something out."""
+    for step in subject.main.steps:
+        if step.mark is None:
+            yield "fingerprint() isn't there: what-if branches that have become equal can't stop early"
+            return
+        try:
+            hash(step.mark)
+        except TypeError as error:
+            yield f"fingerprint() can't be hashed: {error}", "return a tuple of numbers and tuples, not lists"
+            return
+    for one, other in combinations(subject.perturbed, 2):
+        if (apart := _parted(one, other)) is not None:
+            met, a, b = apart
+            yield (
+                f"fingerprint() leaves something out: two runs are equal by it at time {met.time:g} "
+                f"({met.mark!r}), and with equal answers they differ at time {min(a.time, b.time):g}: "
+                f"{a.state} at {a.time:g} and {b.state} at {b.time:g}",
+                "return all that the future depends on: who waits where, what is under way and when it ends, "
+                "and the numbers of entities that keys of later draws contain; or don't implement it",
+            )
+            return
+
+
+def _parted(one: Run, other: Run) -> tuple[Step, Step, Step] | None:
+    """Where two runs were equal by their fingerprints, and where they differed all the same."""
+    where: dict[tuple, int] = {}
+    for index, step in enumerate(other.steps):
+        where.setdefault((step.time, step.question, step.labels, step.mark), index)
+    for index, step in enumerate(one.steps):
+        met = where.get((step.time, step.question, step.labels, step.mark))
+        if met is None:
+            continue
+        alike = len(one.steps) if min(index, met) >= OTHER_ANSWERS else 1
+        for a, b in zip(one.steps[index : index + alike], other.steps[met:], strict=False):
+            costs = a.cost - step.cost, b.cost - other.steps[met].cost
+            same = math.isclose(*costs, rel_tol=1e-6, abs_tol=1e-6)
+            if (a.time, a.labels, a.state) != (b.time, b.labels, b.state) or not same:
+                return step, a, b
+    return None

@@ -1,0 +1,1 @@
+"""Questions about a process: rows, their order, and how answers are read."""

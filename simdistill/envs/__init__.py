@@ -1,0 +1,1 @@
+"""The Gymnasium side: simulators as environments, states in words."""

@@ -1,0 +1,1 @@
+"""What every policy costs, exactly or by paired simulation."""

@@ -1,0 +1,161 @@
+"""What a report shows of an examination: all parameter sets, an episode, a map of decisions.
+
+Axes: S states, N numbers of a state.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from simdistill import registry
+from simdistill.config.settings import TaskConfig
+from simdistill.envs.scenarios import examination_path
+from simdistill.evaluation import summaries
+from simdistill.evaluation.cases import SETTINGS, Case
+from simdistill.simulation import PLAN, TEST, Parameters, Policy, Streams, numbers
+from simdistill.simulation.rollout import started
+
+SHOWN_DECISIONS = 120
+SHOWN_EPISODE = 10_000
+"""Its number; the examined ones are far below."""
+MAP_SIZE = (20, 12)
+
+
+def told(params: Parameters) -> dict:
+    """Returns parameters as plain values, without those that are empty."""
+    return {name: value for name, value in params.model_dump(mode="json").items() if value not in ([], None)}
+
+
+def sets(cases: Sequence[Case], names: Iterable[str]) -> dict:
+    """Returns what these policies cost with each drawn parameter set, by setting."""
+    names = list(names)
+    return {
+        setting: [
+            {
+                "parameters": told(case.params),
+                "cost": {name: summaries.known(case, name) for name in names if name in case.costs},
+            }
+            for case in cases
+            if case.setting == setting
+        ]
+        for setting in SETTINGS[1:]
+    }
+
+
+def episode(task: TaskConfig, case: Case, policies: Mapping[str, Policy], seed: int) -> dict:
+    """Plays the same episode with several policies; every time at which one of them decides is shown.
+
+    Args:
+        task: The task.
+        case: Whose parameters are played.
+        policies: By name.
+        seed: Of the examination.
+    """
+    met = {name: _met(task, case, policy, seed) for name, policy in policies.items()}
+    labels = list(case.chain.labels) if case.chain else []
+    times = sorted({time for times, _ in met.values() for time in times})
+    series = {}
+    for name, (own_times, states) in met.items():
+        held = np.maximum(np.searchsorted(own_times, times, side="right") - 1, 0)
+        series[name] = _series([states[place] for place in held], labels)
+    if not all(series.values()):
+        return {}
+    return {"parameters": told(case.params), "times": times, "policies": series}
+
+
+def _met(task: TaskConfig, case: Case, policy: Policy, seed: int) -> tuple[list[float], list[dict]]:
+    """Returns times and states of an episode's decisions."""
+    model = registry.load("simulators", task.simulator)(case.params, examination_path(seed, SHOWN_EPISODE))
+    policy = started(policy, Streams((seed, TEST, PLAN, SHOWN_EPISODE)))
+    times, states = [], []
+    while len(times) < SHOWN_DECISIONS:
+        decision = model.advance(task.warm_up + task.horizon)
+        if decision is None:
+            break
+        state = model.state(decision)
+        times.append(decision.env.now)
+        states.append(state)
+        model.answer(policy(state, decision.labels))
+    return times, states
+
+
+def decision_map(case: Case, names: Iterable[str], visited_by: str) -> dict | None:
+    """Returns what policies do in every state of two numbers; None where a state has more.
+
+    Args:
+        case: With the policies' tables.
+        names: Of the policies.
+        visited_by: The policy whose probability of each state is shown.
+    """
+    shown_S = map_states(case)
+    if shown_S is None:
+        return None
+    rows_S = np.flatnonzero(shown_S)
+    shape = tuple(len(np.unique(column)) for column in _places(case)[rows_S].T)
+    labels = np.array(case.solved.labels)
+    return {
+        "parameters": told(case.params),
+        "axes": _axes(case.solved.states, case.solved.labels),
+        "labels": labels.tolist(),
+        "size": list(shape),
+        "policies": {
+            name: labels[case.policies_SC[name][rows_S].argmax(axis=1)].reshape(shape).tolist()
+            for name in names
+        },
+        "stationary": case.stationary_S[visited_by][rows_S].reshape(shape).tolist(),
+        "stationary_policy": visited_by,
+    }
+
+
+def map_states(case: Case) -> np.ndarray | None:
+    """Returns the states that the decision map shows (S); None where it can't be drawn."""
+    if case.chain is None:
+        return None
+    place_SN = _places(case)
+    if place_SN.shape[1] != 2:
+        return None
+    shown_S = np.all(place_SN <= np.array(MAP_SIZE), axis=1)
+    cells = np.prod([len(np.unique(column)) for column in place_SN[shown_S].T])
+    return shown_S if shown_S.sum() == cells else None
+
+
+def _places(case: Case) -> np.ndarray:
+    """Returns the numbers that differ between states (S, N)."""
+    place_SN = np.array([numbers(state) for state in case.solved.states])
+    return place_SN[:, place_SN.min(axis=0) < place_SN.max(axis=0)]
+
+
+def _axes(states: Sequence[dict], labels: Sequence[str]) -> list[str]:
+    """Names the numbers that differ between states."""
+    return [
+        f"{key} at {label}" if label else key
+        for key, value in states[0].items()
+        for place, label in enumerate(_entries(value, labels))
+        if len({_entry(state[key], place) for state in states}) > 1
+    ]
+
+
+def _entries(value: Any, labels: Sequence[str]) -> list[str]:
+    """Names the entries of a list in a state, by the choices where there are as many."""
+    if not isinstance(value, list):
+        return [""]
+    return list(labels) if len(value) == len(labels) else [str(n + 1) for n in range(len(value))]
+
+
+def _entry(value: Any, place: int) -> Any:
+    return value[place] if isinstance(value, list) else value
+
+
+def _series(states: Sequence[dict], labels: Sequence[str]) -> dict:
+    """Returns the lists of numbers in the states that change, one series per entry."""
+    return {
+        key: {
+            label: [state[key][place] for state in states]
+            for place, label in enumerate(_entries(value, labels))
+        }
+        for key, value in states[0].items()
+        if isinstance(value, list)
+        and all(isinstance(entry, int | float) for entry in value)
+        and any(state[key] != value for state in states)
+    }

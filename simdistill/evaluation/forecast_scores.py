@@ -1,0 +1,89 @@
+"""How well a student forecasts: log scores against the simulator's own distribution, and reliability.
+
+Axes: N states, B buckets, K futures.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from simdistill.simulation import Forecast
+from simdistill.statistics import Interval, bootstrap_interval
+
+BINS = 10
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A forecast asked in several states.
+
+    Attributes:
+        forecast: What is asked.
+        student_NB: The student's probabilities.
+        buckets_NK: To which bucket each simulated future of each state comes.
+        marginal_B: Shares of the buckets over the training states: the forecast of who looks at no state.
+    """
+
+    forecast: Forecast
+    student_NB: np.ndarray
+    buckets_NK: np.ndarray
+    marginal_B: np.ndarray
+
+    @property
+    def simulator_NB(self) -> np.ndarray:
+        """Share of the futures in each bucket."""
+        buckets = np.arange(len(self.marginal_B))
+        return (self.buckets_NK[:, :, None] == buckets).mean(axis=1)
+
+    @property
+    def scores_NF(self) -> np.ndarray:
+        """Expected log scores in nats: the marginal forecast's, the student's, the least possible.
+
+        The least possible is the entropy of the simulator's distribution, which a finite number of futures
+        underestimates; Miller's correction is added (Note on the bias of information estimates, 1955).
+        """
+        p_NB, futures = self.simulator_NB, self.buckets_NK.shape[1]
+        positive_NB = np.where(p_NB > 0, p_NB, 1.0)
+        entropy_N = -(p_NB * np.log(positive_NB)).sum(axis=1) + ((p_NB > 0).sum(axis=1) - 1) / (2 * futures)
+        q_NB = np.maximum(self.student_NB, np.finfo(float).tiny)
+        marginal_N, student_N = -(p_NB @ np.log(self.marginal_B)), -(p_NB * np.log(q_NB)).sum(axis=1)
+        return np.stack([marginal_N, student_N, entropy_N], axis=1)
+
+
+def skill(examined: Sequence[Examined], random: np.random.Generator) -> Interval:
+    """Returns the share of what can be known beyond the marginal forecast that the student knows.
+
+    0 is the marginal forecast and 1 the simulator's own; below 0 is worse than not to look at the state.
+    States are resampled for the interval.
+    """
+    return bootstrap_interval(_skill, np.concatenate([one.scores_NF for one in examined]), random)
+
+
+def _skill(scores_RNF: np.ndarray) -> np.ndarray:
+    marginal_R, student_R, least_R = scores_RNF.mean(axis=1).T
+    return (marginal_R - student_R) / (marginal_R - least_R)
+
+
+def log_scores(examined: Sequence[Examined]) -> dict[str, float]:
+    """Returns the mean log score of each, in nats."""
+    scores_F = np.concatenate([one.scores_NF for one in examined]).mean(axis=0).tolist()
+    return dict(zip(("marginal", "student", "simulator"), scores_F, strict=True))
+
+
+def reliability(examined: Sequence[Examined]) -> list[dict[str, float]]:
+    """Returns what happened as often as the student said it would: one entry for each tenth of probability.
+
+    Every bucket of every state counts once (DeGroot and Fienberg, The Statistician 32, 1983).
+    """
+    said_P = np.concatenate([one.student_NB.ravel() for one in examined])
+    happened_P = np.concatenate([one.simulator_NB.ravel() for one in examined])
+    bin_P = np.minimum((said_P * BINS).astype(int), BINS - 1)
+    return [
+        {
+            "said": float(said_P[bin_P == place].mean()),
+            "happened": float(happened_P[bin_P == place].mean()),
+            "count": int((bin_P == place).sum()),
+        }
+        for place in np.unique(bin_P).tolist()
+    ]

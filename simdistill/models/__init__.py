@@ -1,0 +1,1 @@
+"""Language models that answer questions: students and their weights."""

@@ -1,0 +1,119 @@
+"""Smaller students: a base model with some of its decoder layers, evenly spaced, the first and the last kept.
+
+Dropping every other layer is a usual start of a smaller student (DistilBERT, Sanh et al., arXiv 1910.01108;
+a comparison of which to drop in Sajjad et al., arXiv 2004.03844). What is left has lost its words, and is a
+place to begin training from.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock
+from transformers import AutoConfig, PreTrainedModel
+
+from simdistill.config.settings import StudentConfig
+from simdistill.errors import InputError
+from simdistill.files import read_json, replacing_folder, write_json, writing
+from simdistill.models.device import quiet
+from simdistill.models.pretrained import (
+    SOURCE_FILE,
+    BaseModel,
+    base_model,
+    cache_folder,
+    cached_model,
+    load_model,
+    load_tokenizer,
+    weights_sha256,
+)
+
+
+def student_base(student: StudentConfig) -> BaseModel:
+    """The base model of a run's student, pruned if it is to have fewer layers.
+
+    Raises:
+        InputError: The base can't be had, or hasn't that many layers.
+    """
+    base = base_model(student.name)
+    return base if student.layers is None else pruned(base, student.layers)
+
+
+def pruned(base: BaseModel, layers: int) -> BaseModel:
+    """A base model with `layers` of its decoder layers, made once and kept in the cache.
+
+    Its `source.json` says which layers of which weights it has.
+
+    Args:
+        base: What is pruned.
+        layers: At least 2; the base itself is returned if it has that many.
+
+    Raises:
+        InputError: The base has fewer layers, or isn't built of a list of them; a full disk.
+    """
+    folder = cache_folder() / f"pruned-{layers}-{base.sha256[:16]}"
+    if not folder.exists():
+        config = AutoConfig.from_pretrained(str(base.folder), local_files_only=True)
+        if layers == config.num_hidden_layers:
+            return base
+        model = load_model(base)
+        kept = prune(model, layers, base.name)
+        with writing(folder.parent):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(folder.with_name(f".{folder.name}.lock")):
+                if not folder.exists():
+                    _save(model, base, kept, folder)
+    return cached_model(folder)
+
+
+def layers_kept(base: BaseModel) -> list[int] | None:
+    """Which layers of another model a pruned one has; None for one that isn't pruned."""
+    path = base.folder / SOURCE_FILE
+    return read_json(path).get("layers") if path.exists() else None
+
+
+def prune(model: PreTrainedModel, layers: int, name: str) -> list[int]:
+    """Takes layers out of a model in place; returns the indices of those that stay.
+
+    Args:
+        model: A causal language model with a list of decoder layers.
+        layers: How many stay; between 2 and those it has.
+        name: What the model is called in messages.
+
+    Raises:
+        InputError: It hasn't that many layers, or no list of them.
+    """
+    count = model.config.num_hidden_layers
+    decoder: Any = model.get_decoder()
+    if not isinstance(getattr(decoder, "layers", None), torch.nn.ModuleList):
+        raise InputError(f"{name} can't be pruned: its {type(model).__name__} has no list of decoder layers")
+    if not 2 <= layers <= count:
+        raise InputError(f"student.layers is {layers}; {name} has {count}, so choose from 2 to {count}")
+    kept = evenly(layers, count)
+    decoder.layers = torch.nn.ModuleList(decoder.layers[index] for index in kept)
+    for index, layer in enumerate(decoder.layers):
+        for module in layer.modules():
+            if hasattr(module, "layer_idx"):
+                module.layer_idx = index  # type: ignore[assignment]
+    for key, value in model.config.to_dict().items():
+        if isinstance(value, list) and len(value) == count:  # one setting a layer, such as layer_types
+            setattr(model.config, key, [value[index] for index in kept])
+    model.config.num_hidden_layers = layers
+    return kept
+
+
+def evenly(few: int, many: int) -> list[int]:
+    """Returns `few` indices from 0 to `many` - 1, evenly spaced, both ends among them."""
+    return [place * (many - 1) // max(few - 1, 1) for place in range(few)]
+
+
+def _save(model: PreTrainedModel, base: BaseModel, kept: list[int], folder: Path) -> None:
+    with replacing_folder(folder) as temporary, quiet():
+        model.save_pretrained(temporary)
+        load_tokenizer(base).save_pretrained(temporary)
+        source = {
+            "name": f"{base.name}, {len(kept)} layers",
+            "sha256": weights_sha256(temporary),
+            "from": {"name": base.name, "sha256": base.sha256},
+            "layers": kept,
+        }
+        write_json(temporary / SOURCE_FILE, source)

@@ -1,0 +1,474 @@
+"""Students: small language models that answer questions.
+
+A student is a base model with or without a LoRA adapter. It answers a question by the exact probability of
+every choice, in one forward pass for many questions (`simdistill.models.packing`). Deciding is always done
+in float32.
+"""
+
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from inspect import signature
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors import SafetensorError
+from transformers import DynamicCache, GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+from simdistill.errors import InputError
+from simdistill.files import read_json, replacing_folder, write_json, writing
+from simdistill.models.device import quiet
+from simdistill.models.packing import PackedBatch, TokenizedQuestion, pack, packs, shared_prefix
+from simdistill.models.pretrained import (
+    BaseModel,
+    WheelStudent,
+    base_model,
+    in_words,
+    load_model,
+    load_tokenizer,
+)
+from simdistill.training.losses import choice_log_probabilities
+
+BASE_FILE = "base.json"
+PACK_NODES = 512
+ROOM = 8
+"""Tokens beyond the longest choice that an answer in words may have: they show one that goes on."""
+INEXACT = 1e-3
+"""How far a packed log probability may be off, and a tenth of that more for each of its units.
+
+float32 rounds those of SmolLM2-135M by 2e-5; layers that mix a pack's sequences change them by tenths.
+"""
+NEEDS_ATTENTION = (
+    "Packed batches need a causal language model of attention alone, with a window no shorter than the "
+    "task's prompts: no hybrid or recurrent one (LFM2, Qwen3-Next, Falcon-H1, …). Take another model, such "
+    "as Llama, SmolLM2 or Qwen3; if only its window is too short, shorten the texts of task.language."
+)
+
+
+def tokenize(
+    tokenizer: PreTrainedTokenizerBase, prompt: Sequence[dict], choices: Sequence[str]
+) -> TokenizedQuestion:
+    """A question in tokens, by the chat template.
+
+    Args:
+        tokenizer: With a chat template.
+        prompt: Messages, `{"role", "content"}`.
+        choices: At least one label, all different.
+
+    Raises:
+        InputError: The template refuses the prompt, or a choice is empty or merges with the prompt's end in
+            tokenization.
+    """
+    text = in_words(tokenizer, prompt, asks=True)
+    texts = [text, *(text + choice for choice in choices)]
+    prompt_ids, *whole_ids = (tuple(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"])
+    choice_ids = tuple(ids[len(prompt_ids) :] for ids in whole_ids)
+    for choice, ids in zip(choices, whole_ids, strict=True):
+        if ids[: len(prompt_ids)] != prompt_ids or len(ids) == len(prompt_ids):
+            raise InputError(
+                f"The choice {choice!r} has no tokens of its own after the prompt (an empty label, or one "
+                "that begins with white space that the prompt swallows). Rename it."
+            )
+    if len(set(choice_ids)) < len(choice_ids):
+        raise InputError(f"The choices {list(choices)} aren't all different in tokens. Rename them.")
+    end_id: Any = tokenizer.eos_token_id
+    return TokenizedQuestion(prompt_ids, choice_ids, end_id)
+
+
+class Asked(Protocol):
+    """What a student needs of a question."""
+
+    @property
+    def prompt(self) -> Sequence[dict]: ...
+
+    @property
+    def choices(self) -> Sequence[str]: ...
+
+
+@dataclass(frozen=True)
+class Posed:
+    """A question without an answer.
+
+    Attributes:
+        prompt: Chat messages.
+        choices: Labels.
+    """
+
+    prompt: list[dict[str, str]]
+    choices: list[str]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A student's answer to a question with C choices.
+
+    Attributes:
+        log_probabilities_C: log p of each choice.
+        probabilities_C: q, p divided by the sum over choices.
+        mass: Sum of p: how probable it is that the student says one of the choices at all.
+        choice: Index of the most probable choice, the first of equals.
+        greedy: Index of the choice that unconstrained greedy decoding says; None if it says something else.
+    """
+
+    log_probabilities_C: np.ndarray
+    probabilities_C: np.ndarray
+    mass: float
+    choice: int
+    greedy: int | None
+
+
+@dataclass
+class Work:
+    """What answering has cost.
+
+    Attributes:
+        questions: Questions scored; remembered answers aren't counted.
+        tokens: Positions computed.
+        seconds: Wall time.
+    """
+
+    questions: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+
+    @property
+    def decisions_per_second(self) -> float:
+        """Questions a second, 0 before the first."""
+        return self.questions / self.seconds if self.seconds else 0.0
+
+
+@dataclass(frozen=True)
+class Lora:
+    """A low-rank adapter to be trained.
+
+    Attributes:
+        r: Rank.
+        alpha: Scale of the update is alpha / r.
+        targets: Names of linear layers, or "all-linear".
+        layers: Indices of the transformer layers that get one; all when None. The gradient isn't computed
+            below the lowest of them, so upper layers alone train faster.
+    """
+
+    r: int = 16
+    alpha: float = 32.0
+    targets: str | tuple[str, ...] = "all-linear"
+    layers: int | None = None
+
+
+@dataclass
+class Student:
+    """A language model that answers questions.
+
+    Attributes:
+        base: Where its weights come from.
+        model: The model; a `PeftModel` while it is trained.
+        tokenizer: Its tokenizer.
+        work: What answering has cost so far.
+        goes_on: Whether a call goes on from what the call before has computed, where prompts begin alike: for
+            questions that come one at a time. The last digits then depend on what was asked before.
+    """
+
+    base: BaseModel
+    model: PreTrainedModel | PeftModel
+    tokenizer: PreTrainedTokenizerBase
+    work: Work = field(default_factory=Work)
+    goes_on: bool = False
+    _answers: dict[tuple, Answer] = field(default_factory=dict, repr=False)
+    _tokenized: dict[tuple, TokenizedQuestion] = field(default_factory=dict, repr=False)
+    _passed: tuple[TokenizedQuestion, DynamicCache] | None = field(default=None, repr=False)
+    """The first question of the last pass; its prompt's keys and values are the first of the cache."""
+
+    @classmethod
+    def load(
+        cls,
+        source: BaseModel | WheelStudent | str | Path,
+        adapter: Path | str | None = None,
+        device: str = "cpu",
+    ) -> "Student":
+        """A student for deciding: float32, its adapter merged into the weights.
+
+        Args:
+            source: As in `base_model`.
+            adapter: Folder written by `save_adapter`.
+            device: Where it is to decide, "cpu" or "cuda".
+
+        Raises:
+            InputError: The base or the adapter is missing, corrupt, or the adapter is another base's.
+        """
+        base = base_model(source)
+        model = load_model(base)
+        if adapter is not None:
+            model = _with_adapter(model, base, Path(adapter), trainable=False).merge_and_unload()
+        model.to(device)  # type: ignore[arg-type]
+        return cls(base, model.eval(), load_tokenizer(base))
+
+    @classmethod
+    def for_training(
+        cls,
+        source: BaseModel | WheelStudent | str | Path,
+        lora: Lora,
+        seed: int,
+        adapter: Path | str | None = None,
+        dtype: torch.dtype = torch.bfloat16,
+        device: str = "cpu",
+    ) -> "Student":
+        """A student with an adapter to be trained, a new one or one that goes on.
+
+        The adapter itself is float32; the frozen base can be bfloat16, which trains faster under autocast.
+
+        Args:
+            source: As in `base_model`.
+            lora: The new adapter; not used with `adapter`.
+            seed: Of the new adapter's weights.
+            adapter: Folder written by `save_adapter` to go on from.
+            dtype: Of the frozen base.
+            device: Where it is to be trained, "cpu" or "cuda".
+        """
+        base = base_model(source)
+        model = load_model(base, dtype)
+        if adapter is None:
+            model = _with_new_adapter(model, lora, seed)
+        else:
+            model = _with_adapter(model, base, Path(adapter), trainable=True)
+        return cls(base, model.to(device), load_tokenizer(base))  # type: ignore[arg-type]
+
+    def save_adapter(self, path: Path | str, card: str) -> None:
+        """Writes the adapter, tokenizer, model card and the base's checksum, all or nothing.
+
+        Args:
+            path: Folder; an adapter that is there is replaced.
+            card: Markdown of the model card.
+        """
+        if not isinstance(self.model, PeftModel):
+            raise InputError("This student has no adapter to save: it was loaded for deciding.")
+        path = Path(path)
+        with writing(path), replacing_folder(path) as temporary:
+            self.model.save_pretrained(str(temporary), save_embedding_layers=False)
+            self.tokenizer.save_pretrained(temporary)
+            write_json(temporary / BASE_FILE, {"name": self.base.name, "sha256": self.base.sha256})
+            (temporary / "README.md").write_text(card, encoding="utf-8")
+
+    def tokenize(self, prompt: Sequence[dict], choices: Sequence[str]) -> TokenizedQuestion:
+        """A question in tokens, remembered."""
+        key = _key(prompt, choices)
+        if key not in self._tokenized:
+            self._tokenized[key] = tokenize(self.tokenizer, prompt, choices)
+        return self._tokenized[key]
+
+    def check_packing(self, questions: Sequence[Asked]) -> None:
+        """Checks that a question packed behind others is answered as it is alone.
+
+        A pack's mask is all that keeps its sequences apart. Only attention goes by it: convolutions and
+        recurrent states run on from one sequence into the next, and a sliding window isn't in the mask.
+
+        Args:
+            questions: None at all, or several; the last one's prompt as long as any that will be asked.
+
+        Raises:
+            InputError: It isn't.
+        """
+        if not questions:
+            return
+        tokenized = [self.tokenize(question.prompt, question.choices[:2]) for question in questions]
+        packed, alone = self._packed(tokenized), self._alone(tokenized[-1])
+        # Not as `>`: a model may say NaN.
+        if not abs(packed - alone) <= INEXACT * (1 + 0.1 * abs(alone)):
+            raise InputError(
+                f"{self.base.name} gives an answer a log probability of {packed:.4f} when its question is "
+                f"packed in one batch with others, and {alone:.4f} alone. {NEEDS_ATTENTION}"
+            )
+
+    def _packed(self, questions: list[TokenizedQuestion]) -> float:
+        """Log probability of the last question's last choice, which follows all else in the pack."""
+        batch = pack(questions).to(self.model.device)
+        try:
+            with torch.inference_mode():
+                log_p_QC = choice_log_probabilities(self.model(**batch.model_inputs()).logits, batch)
+        except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{self.base.name} can't answer questions that are packed in one batch: {error}. "
+                f"{NEEDS_ATTENTION}"
+            ) from error
+        return float(log_p_QC[-1, len(questions[-1].choice_ids) - 1])
+
+    def _alone(self, question: TokenizedQuestion) -> float:
+        """Log probability of a question's last choice, by a plain forward pass."""
+        said = [*question.choice_ids[-1], question.end_id]
+        ids = torch.tensor([[*question.prompt_ids, *said[:-1]]], device=self.model.device)
+        with torch.inference_mode():
+            logits_TV = self.model(input_ids=ids, logits_to_keep=len(said), use_cache=False).logits[0]
+        return float(logits_TV.float().log_softmax(-1)[range(len(said)), said].sum())
+
+    def forget(self) -> None:
+        """Forgets remembered answers; needed when the model's weights have changed."""
+        self._answers.clear()
+        self._passed = None
+
+    def forget_beyond(self, most: int) -> None:
+        """Forgets all answers and tokens if more than `most` are remembered; for processes without an end."""
+        if max(len(self._answers), len(self._tokenized)) > most:
+            self._tokenized.clear()
+            self.forget()
+
+    def score(self, questions: Sequence[Asked], nodes: int = PACK_NODES) -> list[Answer]:
+        """Answers questions by the exact probability of each choice.
+
+        Answers to identical questions are remembered.
+
+        Args:
+            questions: With `prompt` and `choices`, of any kind.
+            nodes: Positions of one packed forward pass, unless a single question needs more.
+        """
+        keys = [_key(question.prompt, question.choices) for question in questions]
+        new = {
+            key: self.tokenize(question.prompt, question.choices)
+            for key, question in zip(keys, questions, strict=True)
+            if key not in self._answers
+        }
+        new_keys, tokenized = list(new), list(new.values())
+        for indices in packs(tokenized, nodes):
+            answers = self._answer([tokenized[index] for index in indices])
+            self._answers.update(zip((new_keys[index] for index in indices), answers, strict=True))
+        if not self.goes_on:
+            self._passed = None
+        return [self._answers[key] for key in keys]
+
+    def texts(self, questions: Sequence[Asked]) -> list[str]:
+        """Returns what the student says to questions, without being held to the choices."""
+        return [self._text(question) for question in questions]
+
+    def _text(self, question: Asked) -> str:
+        """Decodes an answer greedily; tokens that aren't text are shown, but for the end."""
+        model: Any = self.model
+        tokenized = self.tokenize(question.prompt, question.choices)
+        prompt = torch.tensor([tokenized.prompt_ids], device=model.device)
+        greedy = GenerationConfig(
+            do_sample=False,
+            repetition_penalty=1.0,
+            max_new_tokens=max(map(len, tokenized.choice_ids)) + ROOM,
+            eos_token_id=tokenized.end_id,
+            pad_token_id=tokenized.end_id,
+        )
+        with quiet(), torch.inference_mode():
+            found = model.generate(prompt, attention_mask=torch.ones_like(prompt), generation_config=greedy)
+        text = self.tokenizer.decode(found[0, prompt.shape[1] :])
+        return str(text).removesuffix(str(self.tokenizer.eos_token))
+
+    def _answer(self, questions: list[TokenizedQuestion]) -> list[Answer]:
+        begin = time.perf_counter()
+        known, cache = self._known(questions)
+        batch = pack(questions).to(self.model.device).after(known)
+        going_on = {_cache_name(self.model): cache, "use_cache": True}
+        with torch.inference_mode():
+            logits_KV = self.model(**batch.model_inputs() | going_on).logits[0]
+            log_p_QC = choice_log_probabilities(logits_KV, batch).cpu().numpy()
+            said_QC = _said_greedily(logits_KV, batch).cpu().numpy()
+        answers = [
+            _answer(log_p_QC[index, : len(question.choice_ids)], said_QC[index, : len(question.choice_ids)])
+            for index, question in enumerate(questions)
+        ]
+        self._passed = questions[0], cache
+        self.work.questions += len(questions)
+        self.work.tokens += batch.input_ids.shape[1]
+        self.work.seconds += time.perf_counter() - begin
+        return answers
+
+    def _known(self, questions: list[TokenizedQuestion]) -> tuple[int, DynamicCache]:
+        """How many tokens, with which all prompts begin, the last pass has computed, and a cache of these."""
+        passed, self._passed = self._passed, None  # a pass that fails leaves a cache that nobody may use
+        known = len(shared_prefix([passed[0], *questions])) if passed else 0
+        if not passed or not known:
+            return 0, DynamicCache(config=self.model.config)
+        cache = passed[1]
+        cache.crop(known - cache.get_seq_length())
+        return known, cache
+
+
+def _cache_name(model: PreTrainedModel | PeftModel) -> str:
+    """What the model calls its cache; later releases of transformers have renamed it."""
+    inner = model.get_base_model() if isinstance(model, PeftModel) else model
+    return "cache" if "cache" in signature(inner.forward).parameters else "past_key_values"
+
+
+def _key(prompt: Sequence[dict], choices: Sequence[str]) -> tuple:
+    return tuple((message["role"], message["content"]) for message in prompt), tuple(choices)
+
+
+def _answer(log_p_C: np.ndarray, said_C: np.ndarray) -> Answer:
+    log_mass = np.logaddexp.reduce(log_p_C.astype(np.float64))
+    return Answer(
+        log_probabilities_C=log_p_C,
+        probabilities_C=np.exp(log_p_C.astype(np.float64) - log_mass),
+        mass=float(np.exp(log_mass)),
+        choice=int(np.argmax(log_p_C)),
+        greedy=int(np.argmax(said_C)) if said_C.any() else None,
+    )
+
+
+def _said_greedily(logits_KV: torch.Tensor, batch: PackedBatch) -> torch.Tensor:
+    """(Q, C): True where every token of the choice, its end too, is the vocabulary's most probable."""
+    best_K = logits_KV.argmax(-1)
+    missed_N = (best_K[batch.factor_row_N] != batch.factor_token_N).long()
+    missed = missed_N.new_zeros(batch.choice_mask_QC.numel()).index_add(0, batch.factor_slot_N, missed_N)
+    return (missed.view(batch.choice_mask_QC.shape) == 0) & batch.choice_mask_QC
+
+
+def _with_new_adapter(model: PreTrainedModel, lora: Lora, seed: int) -> PeftModel:
+    targets: Any = lora.targets if isinstance(lora.targets, str) else list(lora.targets)
+    count = model.config.num_hidden_layers
+    if lora.layers is not None and lora.layers > count:
+        raise InputError(f"student.lora.layers is {lora.layers}; the student has {count} layers")
+    layers = None if lora.layers is None else list(range(count - lora.layers, count))
+    if layers is not None and isinstance(targets, str):
+        targets = _linear_names(model)
+    config = LoraConfig(
+        r=lora.r,
+        lora_alpha=lora.alpha,  # type: ignore[arg-type]
+        target_modules=targets,
+        layers_to_transform=layers,
+        lora_dropout=0.0,
+        task_type="CAUSAL_LM",
+    )
+    with torch.random.fork_rng(devices=[]), quiet():
+        torch.manual_seed(seed)
+        try:
+            return get_peft_model(model, config)  # type: ignore[return-value]
+        except ValueError as error:
+            raise InputError(f"No such LoRA adapter for this student: {error}") from error
+
+
+def _linear_names(model: PreTrainedModel) -> list[str]:
+    head = model.get_output_embeddings()
+    return sorted(
+        {
+            name.rsplit(".", 1)[-1]
+            for name, module in model.named_modules()
+            if isinstance(module, torch.nn.Linear) and module is not head
+        }
+    )
+
+
+def _with_adapter(model: PreTrainedModel, base: BaseModel, adapter: Path, trainable: bool) -> PeftModel:
+    try:
+        made_for = read_json(adapter / BASE_FILE)
+        name, expected = made_for["name"], made_for["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{adapter} is no adapter of simdistill: it has no readable {BASE_FILE}.") from error
+    if expected != base.sha256:
+        raise InputError(
+            f"The adapter {adapter} was trained on {name} with weights {expected}; {base.name} in "
+            f"{base.folder} has {base.sha256}. Use it with the student it was trained on."
+        )
+    try:
+        with quiet():
+            # Missing keys would be a different adapter, not a detail.
+            warnings.filterwarnings("error", message=".*missing adapter keys.*")
+            return PeftModel.from_pretrained(
+                model, str(adapter), is_trainable=trainable, use_safetensors=True, local_files_only=True
+            )
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, UserWarning, SafetensorError) as error:
+        raise InputError(f"The adapter in {adapter} can't be loaded: {error}") from error

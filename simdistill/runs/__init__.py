@@ -1,0 +1,1 @@
+"""A run from simulator to report, and what it keeps on disk."""

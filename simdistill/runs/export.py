@@ -1,0 +1,50 @@
+"""A finished student in the forms that others load: a merged model, and an adapter for a server with LoRA."""
+
+import shutil
+from pathlib import Path
+
+from simdistill.errors import InputError
+from simdistill.files import read_json, replacing_folder, write_json, writing
+from simdistill.models.pruning import student_base
+from simdistill.models.student import Student
+from simdistill.runs.record import Record
+
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors", "README.md", "base.json")
+
+
+def export(run: Path, folder: Path | None = None) -> tuple[Path, Path]:
+    """Writes `model/` (merged) and `adapter/` of a run.
+
+    `model/` is what `AutoModelForCausalLM.from_pretrained` loads, with its tokenizer. `adapter/` is what
+    `vllm serve BASE --enable-lora --lora-modules NAME=adapter/` takes, with the BASE that its
+    `adapter_config.json` names.
+
+    Args:
+        run: Folder of a run whose student is trained.
+        folder: Where to write; the run's own `export/` if left out.
+
+    Returns:
+        The two folders.
+
+    Raises:
+        InputError: If the run has no adapter yet, or the place can't be written to.
+    """
+    record = Record.of(run)
+    config, adapter = record.config, run / "adapter"
+    if not adapter.is_dir():
+        raise InputError(f"{run} has no student yet; finish it with: simdistill run resume={run}")
+    folder = folder or run / "export"
+    student = Student.load(student_base(config.student), adapter)
+    with writing(folder):
+        with replacing_folder(folder / "model") as model:
+            student.model.save_pretrained(str(model))  # type: ignore[operator]
+            student.tokenizer.save_pretrained(model)
+            shutil.copy(adapter / "README.md", model)
+        with replacing_folder(folder / "adapter") as served:
+            for name in ADAPTER_FILES:
+                shutil.copy(adapter / name, served)
+            # The place of the base on this machine, where a server finds it.
+            settings = read_json(served / "adapter_config.json")
+            base = str(student.base.folder)
+            write_json(served / "adapter_config.json", {**settings, "base_model_name_or_path": base})
+    return folder / "model", folder / "adapter"

@@ -1,0 +1,194 @@
+"""A person decides in the terminal, and sees the teacher's choice and what each choice would cost."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.table import Table
+
+from simdistill import registry
+from simdistill.config.settings import RunConfig, TaskConfig, TeacherConfig
+from simdistill.envs.prompts import Language
+from simdistill.errors import InputError
+from simdistill.simulation import EPISODE, TEST, Policy, ProcessModel
+from simdistill.simulation.branching import Situation, Values, what_if
+from simdistill.teachers.search import base_policy
+
+FUTURES = 200
+"""Simulated futures of each choice: enough to tell most choices apart in less than a second."""
+
+
+@dataclass
+class Teacher:
+    """A policy as it is, or one live step of what-if search over the teacher's base policy.
+
+    Attributes:
+        simulator: The process.
+        policy: Continues every what-if branch; decides where `searches` is false.
+        searches: Whether the best simulated choice counts.
+        horizon: Simulated time of a branch at first.
+    """
+
+    simulator: type[ProcessModel]
+    policy: Policy
+    searches: bool
+    horizon: float
+
+    def values(self, situation: Situation, salt: int = 0) -> Values:
+        """What the simulator says about each choice."""
+        return what_if(self.simulator, situation, self.policy, FUTURES, self.horizon, salt)
+
+    def choice(self, values: Values) -> int:
+        """Index of the teacher's choice; the base policy's stands unless another is clearly better."""
+        if not self.searches:
+            return values.base
+        # The base's own choice is the reference, with difference and standard error 0.
+        lead_C = values.mean_C + values.standard_error_C
+        return int(lead_C.argmin())
+
+
+@dataclass
+class Score:
+    """What became of a person's decisions."""
+
+    decisions: int = 0
+    agreed: int = 0
+    regrets: list[tuple[float, float]] = field(default_factory=list)
+
+
+def play(config: RunConfig, console: Console, ask: Callable[[str], str] = input) -> Score:
+    """Plays one episode of a task's default parameters until the person ends it with `q`.
+
+    Args:
+        config: The run whose task, teacher and seed hold.
+        console: Where to write.
+        ask: Reads an answer; EOFError ends the game.
+    """
+    task = config.task
+    simulator = registry.load("simulators", task.simulator)
+    teacher = _teacher(simulator, task, config.teacher)
+    language = Language(task.language)
+    path = (config.seed, TEST, EPISODE, 0)
+    model = simulator(task.parameters.default, path)
+    score, actions = Score(), []
+    console.print(language.description, markup=False, highlight=False)
+    console.print("[dim]q ends the game.[/dim]")
+    while (decision := model.advance(_end(task))) is not None:
+        situation = Situation(
+            model.params, path, tuple(actions), model.env.now, model.state(decision), tuple(decision.labels)
+        )
+        console.rule(
+            f"{task.time_unit} {situation.time:.1f}, cost so far {model.cost():.1f} {task.cost_unit}"
+        )
+        console.print(language.situation(situation.state), markup=False, highlight=False)
+        chosen = _answer(situation.choices, decision.question, console, ask)
+        if chosen is None:
+            break
+        with console.status("what if…"):
+            values = teacher.values(situation)
+        best = teacher.choice(values)
+        _show(situation.choices, values, chosen, best, task.cost_unit, console)
+        score.decisions += 1
+        score.agreed += chosen == best
+        score.regrets.append(_difference(values, chosen, best))
+        actions.append(situation.choices[chosen])
+        model.answer(actions[-1])
+    _summary(model, teacher, path, score, task, console)
+    return score
+
+
+def _teacher(simulator: type[ProcessModel], task: TaskConfig, teacher: TeacherConfig) -> Teacher:
+    if teacher.is_language_model:
+        raise InputError(
+            f"teacher.name: play shows what a search or a policy would do, and {teacher.name} is a language "
+            "model; leave it out"
+        )
+    searches = teacher.name not in ("random", *registry.policies(task.simulator))
+    name = teacher.base if searches else teacher.name
+    return Teacher(simulator, base_policy(task.simulator, name), searches, teacher.horizon)
+
+
+def _end(task: TaskConfig) -> float:
+    return math.inf if task.kind == "terminating" else task.warm_up + task.horizon
+
+
+def _answer(
+    choices: tuple[str, ...], question: str, console: Console, ask: Callable[[str], str]
+) -> int | None:
+    """Asks until the answer is one of the choices; None when the person ends the game."""
+    by_label = {label.lower(): index for index, label in enumerate(choices)}
+    while True:
+        try:
+            answer = ask(f"{question} [{' / '.join(choices)}] ").strip().lower()
+        except EOFError:
+            return None
+        if answer in by_label:
+            return by_label[answer]
+        if answer == "q":
+            return None
+        console.print(f"'{answer}' isn't one of {', '.join(choices)}; q ends the game.", markup=False)
+
+
+def _difference(values: Values, chosen: int, best: int) -> tuple[float, float]:
+    """Mean cost of one choice minus that of another, on the same futures, and its standard error."""
+    difference_K = values.differences_CK[chosen] - values.differences_CK[best]
+    return float(difference_K.mean()), float(difference_K.std(ddof=1) / math.sqrt(len(difference_K)))
+
+
+def _show(
+    choices: tuple[str, ...], values: Values, chosen: int, best: int, unit: str, console: Console
+) -> None:
+    """Prints each choice's simulated cost against the teacher's."""
+    table = Table("choice", f"{unit} more than the teacher's", "standard error", "", box=None)
+    for index, label in enumerate(choices):
+        mean, error = _difference(values, index, best)
+        marks = [name for name, mine in (("you", index == chosen), ("teacher", index == best)) if mine]
+        table.add_row(label, f"{mean:+.2f}" if index != best else "0", f"{error:.2f}", ", ".join(marks))
+    console.print(table)
+
+
+def _summary(
+    model: ProcessModel,
+    teacher: Teacher,
+    path: tuple[int, ...],
+    score: Score,
+    task: TaskConfig,
+    console: Console,
+) -> None:
+    """Prints what the person's decisions cost against the teacher's in the same world."""
+    if not score.decisions:
+        console.print("No decision, no score.")
+        return
+    until = model.env.now
+    with console.status("the teacher plays the same episode…"):
+        theirs = _teachers_cost(teacher, model, path, until)
+    mine = model.cost(until)
+    regret = sum(mean for mean, _ in score.regrets)
+    error = math.sqrt(sum(error**2 for _, error in score.regrets))
+    unit, relative = task.cost_unit, f" (you {mine / theirs - 1:+.1%})" if theirs > 0 else ""
+    lines = [
+        f"You decided {score.decisions} times until {task.time_unit} {until:.1f}, "
+        f"{score.agreed} times as the teacher.",
+        f"Cost: {mine:.1f} {unit}; the teacher on the same random numbers: {theirs:.1f}{relative}.",
+        f"What your decisions cost in the long run, by what-if: {regret:+.2f} ± {error:.2f} {unit}.",
+    ]
+    console.rule("the end")
+    console.print("\n".join(lines), markup=False, highlight=False)
+
+
+def _teachers_cost(teacher: Teacher, played: ProcessModel, path: tuple[int, ...], until: float) -> float:
+    """Cost of the teacher's own episode with the same parameters and random numbers, up to a time."""
+    model, actions = teacher.simulator(played.params, path), []
+    while (decision := model.advance(until)) is not None:
+        state = model.state(decision)
+        if teacher.searches:
+            situation = Situation(
+                model.params, path, tuple(actions), model.env.now, state, tuple(decision.labels)
+            )
+            label = decision.labels[teacher.choice(teacher.values(situation))]
+        else:
+            label = teacher.policy(state, decision.labels)
+        actions.append(label)
+        model.answer(label)
+    return model.cost(until)

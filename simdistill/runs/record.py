@@ -1,0 +1,189 @@
+"""What a run writes down of itself: its folder, its stages' times, the machine it ran on."""
+
+import os
+import platform
+import resource
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from simdistill import config as configuration
+from simdistill.config.settings import RunConfig, fingerprint
+from simdistill.errors import InputError
+from simdistill.files import read_json, sha256, write_json
+
+PACKAGES = (
+    "simdistill",
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "datasets",
+    "gymnasium",
+    "simpy",
+    "numpy",
+    "scipy",
+)
+
+
+LAYOUT = 2
+"""Of `metrics.json`; only results of one layout can be compared."""
+
+WEIGHTS = "adapter/adapter_model.safetensors"
+
+
+class Record:
+    """The folder of a run.
+
+    Args:
+        folder: Where everything goes.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._within = [0.0]  # seconds that inner stages have taken, one entry per open stage
+
+    @classmethod
+    def new(cls, config: RunConfig) -> "Record":
+        """Starts a run's folder and writes its resolved configuration.
+
+        Raises:
+            InputError: If the folder already holds a run.
+        """
+        folder = config.output or _free(Path("outputs") / config.task.name, config.seed)
+        if (folder / "config.yaml").exists():
+            raise InputError(f"{folder} already holds a run; go on with it: simdistill run resume={folder}")
+        folder.mkdir(parents=True, exist_ok=True)
+        configuration.save(config, folder / "config.yaml")
+        return cls(folder)
+
+    @classmethod
+    def of(cls, folder: Path) -> "Record":
+        """Opens the folder of a run that was started before.
+
+        Raises:
+            InputError: If there is none.
+        """
+        if not (folder / "config.yaml").is_file():
+            raise InputError(f"{folder} holds no run: it has no config.yaml")
+        return cls(folder)
+
+    @property
+    def config(self) -> RunConfig:
+        """The run's configuration."""
+        return configuration.load_config(self.folder / "config.yaml")
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other runs out of the folder.
+
+        Raises:
+            InputError: If another run is using it.
+        """
+        lock = FileLock(self.folder / ".lock")
+        try:
+            with lock.acquire(timeout=0):
+                yield
+        except Timeout:
+            raise InputError(
+                f"{self.folder} is in use by another run; wait for it or choose another output="
+            ) from None
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Adds the block's wall time, less that of inner stages, and its memory to the stage's."""
+        begin = time.perf_counter()
+        self._within.append(0.0)
+        try:
+            yield
+        finally:
+            whole = time.perf_counter() - begin
+            own = whole - self._within.pop()
+            self._within[-1] += whole
+            spent = self.spent()
+            spent["seconds"][stage] = spent["seconds"].get(stage, 0.0) + own
+            spent["peak_memory_mb"] = max(spent["peak_memory_mb"], peak_memory_mb())
+            write_json(self.folder / "training" / "spent.json", spent)
+
+    def spent(self) -> dict:
+        """Returns seconds by stage and peak memory so far."""
+        path = self.folder / "training" / "spent.json"
+        return read_json(path) if path.exists() else {"seconds": {}, "peak_memory_mb": 0.0}
+
+    def provenance(self) -> dict:
+        """Returns what ties the results to sources, configuration, questions and adapter."""
+        environment = read_json(self.folder / "environment.json")
+        return {
+            "layout": LAYOUT,
+            "versions": environment["versions"],
+            "commit": environment["commit"],
+            "config_sha256": fingerprint(configuration.read_yaml(self.folder / "config.yaml")),
+            "sha256": {name: sha256(self.folder / name) for name in ("questions.parquet", WEIGHTS)},
+        }
+
+
+def peak_memory_mb() -> float:
+    """Returns the most memory this process has held, plus the most of any of its workers, in MB."""
+    kilobytes = sum(
+        resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return kilobytes / 1024
+
+
+def environment() -> dict:
+    """Returns versions, commit and machine."""
+    return {
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "commit": _commit(),
+        "machine": {
+            "system": platform.platform(),
+            "processor": _processor(),
+            "cores": len(os.sched_getaffinity(0)),
+            "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
+        },
+        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
+    }
+
+
+def _free(parent: Path, seed: int) -> Path:
+    """Returns the first unused folder named after time and seed."""
+    stem = f"{datetime.now():%Y%m%d-%H%M%S}-seed{seed}"
+    return next(
+        folder
+        for folder in (parent / (stem + suffix) for suffix in ["", *(f"-{n}" for n in range(2, 100))])
+        if not folder.exists()
+    )
+
+
+def _commit() -> str | None:
+    """Returns the commit of the source tree, with a plus sign if it has been changed; None outside one."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
+    try:
+        git = ["git", "-C", str(root)]
+        commit = subprocess.run(
+            [*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        changed = subprocess.run(
+            [*git, "status", "--porcelain"], capture_output=True, text=True, check=True
+        ).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return commit + ("+" if changed.strip() else "")
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next(
+        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine()
+    )

@@ -1,0 +1,70 @@
+"""The SimPy side: everything that a simulator's author touches."""
+
+from simdistill.simulation.distributions import (
+    Deterministic,
+    Distribution,
+    Exponential,
+    Gamma,
+    Uniform,
+    deterministic,
+    exponential,
+    gamma,
+    uniform,
+)
+from simdistill.simulation.forecasts import Forecast
+from simdistill.simulation.known_case import Experiment, KnownCase
+from simdistill.simulation.model import (
+    WAIT,
+    Decision,
+    Parameters,
+    Policy,
+    ProcessModel,
+    Quantity,
+    letters,
+    numbers,
+)
+from simdistill.simulation.streams import (
+    EPISODE,
+    FUTURE,
+    PLAN,
+    SAMPLE,
+    TEST,
+    TRAIN,
+    TUNE,
+    Streams,
+    World,
+    generator,
+)
+
+__all__ = [
+    "EPISODE",
+    "FUTURE",
+    "PLAN",
+    "SAMPLE",
+    "TEST",
+    "TRAIN",
+    "TUNE",
+    "WAIT",
+    "Decision",
+    "Deterministic",
+    "Distribution",
+    "Experiment",
+    "Exponential",
+    "Forecast",
+    "Gamma",
+    "KnownCase",
+    "Parameters",
+    "Policy",
+    "ProcessModel",
+    "Quantity",
+    "Streams",
+    "Uniform",
+    "World",
+    "deterministic",
+    "exponential",
+    "gamma",
+    "generator",
+    "letters",
+    "numbers",
+    "uniform",
+]

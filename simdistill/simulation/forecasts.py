@@ -1,0 +1,141 @@
+"""Forecasts: what will have happened some time from now, as a distribution over buckets.
+
+The simulator's own forecast is the share of branches that end in each bucket: fresh futures, as in what-if
+search, with a policy that goes on deciding. Axes: B buckets, K futures, F forecasts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from simdistill.errors import InputError
+from simdistill.simulation.branching import Situation, replay
+from simdistill.simulation.model import Policy, ProcessModel
+from simdistill.simulation.rollout import follow, started
+from simdistill.simulation.streams import FUTURE, BranchedWorld, Streams, World
+
+SALT = 1_000
+"""Tells the futures of forecasts from those of what-if values."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """An outcome worth forecasting.
+
+    Attributes:
+        question: In words; the time must be in it.
+        measure: Name of a `level` or a `tally` of the simulator.
+        after: Simulated time from the decision to the outcome.
+        edges: Ascending; bucket b holds outcomes from edge b-1 up to below edge b.
+        reading: "last": the level then; "mean": mean of the level or tally till then; "sum": the tally's sum.
+    """
+
+    question: str
+    measure: str
+    after: float
+    edges: tuple[float, ...]
+    reading: Literal["last", "mean", "sum"] = "last"
+
+    def __post_init__(self):
+        if not self.edges or list(self.edges) != sorted(set(self.edges)):
+            raise InputError(f"forecast {self.question!r}: edges must ascend, got {list(self.edges)}")
+        if not self.after > 0:
+            raise InputError(f"forecast {self.question!r}: after must be positive, got {self.after:g}")
+
+    @property
+    def labels(self) -> list[str]:
+        """What the buckets are called (B)."""
+        inner = [
+            f"{low:g}-{high - 1:g}"
+            if whole(low, high) and high - low > 1
+            else f"{low:g}"
+            if whole(low, high)
+            else f"{low:g} to {high:g}"
+            for low, high in zip(self.edges[:-1], self.edges[1:], strict=True)
+        ]
+        return [f"below {self.edges[0]:g}", *inner, f"{self.edges[-1]:g} or more"]
+
+    def bucket(self, outcome: float) -> int:
+        """Returns the number of the bucket that holds an outcome."""
+        return int(np.searchsorted(self.edges, outcome, side="right"))
+
+    def outcome(self, model: ProcessModel, until: float, before: dict[str, tuple[float, float]]) -> float:
+        """Reads the outcome off a process that has been run up to a time.
+
+        Raises:
+            InputError: If the simulator has no such level or tally.
+        """
+        if self.reading == "last":
+            levels = model.levels()
+            if self.measure not in levels:
+                raise InputError(
+                    f"forecast {self.question!r}: {type(model).__name__} has no level {self.measure!r}; "
+                    f"it has {', '.join(levels) or 'none'}"
+                )
+            return levels[self.measure]
+        totals = model.totals(until)
+        if self.measure not in totals:
+            raise InputError(f"forecast {self.question!r}: {type(model).__name__} has no {self.measure!r}")
+        (total, weight), (earlier, weight_before) = totals[self.measure], before.get(self.measure, (0.0, 0.0))
+        if self.reading == "sum":
+            return total - earlier
+        return (total - earlier) / (weight - weight_before) if weight > weight_before else 0.0
+
+
+def whole(*numbers: float) -> bool:
+    """Whether all are whole numbers."""
+    return all(float(number).is_integer() for number in numbers)
+
+
+def outcomes(
+    simulator: type[ProcessModel],
+    situation: Situation,
+    policy: Policy,
+    forecasts: Sequence[Forecast],
+    futures: int,
+    salt: int = 0,
+) -> list[np.ndarray]:
+    """Simulates what a situation leads to under a policy.
+
+    Args:
+        simulator: The process.
+        situation: Where the futures begin; the policy answers it, too.
+        policy: Decides.
+        forecasts: What is read off each future.
+        futures: How many.
+        salt: Another salt gives other futures.
+
+    Returns:
+        For each forecast the bucket of each future's outcome (K).
+    """
+    past = World(Streams(situation.path))
+    buckets_FK = np.zeros((len(forecasts), futures), dtype=int)
+    # Read in the order of time, so that one future serves all.
+    order = sorted(range(len(forecasts)), key=lambda number: forecasts[number].after)
+    for future in range(futures):
+        path = (*situation.path, FUTURE, len(situation.actions), SALT + salt, future)
+        world = BranchedWorld(past, Streams(path), situation.time)
+        model, decision = replay(simulator, situation.params, world, situation.actions)
+        world.branch()
+        decide = started(policy, world.streams)
+        before = model.totals()
+        model.answer(decide(model.look(decision), decision.labels))
+        for number in order:
+            until = situation.time + forecasts[number].after
+            follow(model, decide, until)
+            buckets_FK[number, future] = forecasts[number].bucket(
+                forecasts[number].outcome(model, until, before)
+            )
+    return list(buckets_FK)
+
+
+def distribution(buckets_K: np.ndarray, count: int) -> np.ndarray:
+    """Returns the share of each of `count` buckets (B), with one observation's weight spread over all.
+
+    Without it a future that no branch happened to take would be called impossible, and whoever thinks
+    otherwise would have an infinite score (Krichevsky and Trofimov, IEEE Trans. Inf. Theory 27, 1981).
+    """
+    counts_B = np.bincount(buckets_K, minlength=count).astype(float)
+    return (counts_B + 1.0 / count) / (counts_B.sum() + 1.0)

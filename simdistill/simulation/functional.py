@@ -1,0 +1,207 @@
+"""Function-style SimPy models as simulators: `decide(env, …)` in place of a subclass.
+
+    from simdistill.adapt import cost_rate, decide, duration, process_model
+
+    def clinic(env, arrival_rate: float = 0.5, doctors: int = 2):
+        rooms = [simpy.Resource(env) for _ in range(doctors)]
+        ...
+        waiting = lambda: {"waiting": [len(room.queue) for room in rooms]}
+        room = yield decide(env, "Which room?", {"A": rooms[0], "B": rooms[1]}, waiting)
+
+    Clinic = process_model(clinic)
+
+`Clinic` is a `ProcessModel` like any other. The function's parameters after `env` are its parameters; what it
+does with `env` is its process, whether it starts processes or is one itself.
+"""
+
+import inspect
+import re
+import typing
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
+
+import pydantic
+import simpy
+
+from simdistill.errors import InputError
+from simdistill.simulation.distributions import Distribution
+from simdistill.simulation.forecasts import Forecast
+from simdistill.simulation.model import Choices, Decision, Parameters, Policy, ProcessModel
+
+_MODEL = "simdistill_model"
+
+
+class FunctionModel(ProcessModel):
+    """Base class of the simulators that `process_model` makes.
+
+    Attributes:
+        function: The function-style model.
+    """
+
+    function: Callable[..., Any]
+
+    def build(self):
+        self._fingerprint: Callable[[], Hashable | None] = lambda: None
+        self._final_cost: Callable[[], float] = lambda: 0.0
+        setattr(self.env, _MODEL, self)
+        arguments = {name: getattr(self.params, name) for name in type(self.params).model_fields}
+        process = type(self).function(self.env, **arguments)
+        if inspect.isgenerator(process):
+            self.env.process(process)  # type: ignore[arg-type]
+
+    def observe(self, decision: Decision) -> dict:
+        about, state = decision.about
+        return state(about) if about is not None else state()
+
+    def fingerprint(self) -> Hashable | None:
+        return self._fingerprint()
+
+    def final_cost(self) -> float:
+        return self._final_cost()
+
+
+def process_model(
+    function: Callable[..., Any],
+    *,
+    max_choices: int = 2,
+    policies: Mapping[str, Policy] | None = None,
+    cost_weights: Mapping[str, float] | None = None,
+    forecasts: Sequence[Forecast] = (),
+) -> type[ProcessModel]:
+    """Makes a simulator of a function-style model.
+
+    Args:
+        function: Takes a SimPy environment and then parameters, each with a default and, unless the default
+            tells, a type: `arrival_rate: float = 0.5`, or `Annotated[float, Field(gt=0)]` for bounds.
+        max_choices: The most choices that a question has.
+        policies: Name -> policy.
+        cost_weights: Name of a cost -> weight, 1 if left out.
+        forecasts: Outcomes of which the student is asked, too.
+
+    Raises:
+        InputError: If the function doesn't take an environment, or a parameter has no default.
+    """
+    name = "".join(part[:1].upper() + part[1:] for part in re.split(r"[_\W]+", function.__name__))
+    attributes = {
+        "__doc__": inspect.getdoc(function),
+        "__module__": function.__module__,
+        "function": staticmethod(function),
+        "Params": _params(function),
+        "max_choices": max_choices,
+        "policies": dict(policies or {}),
+        "cost_weights": dict(cost_weights or {}),
+        "forecasts": tuple(forecasts),
+    }
+    return type(name, (FunctionModel,), attributes)
+
+
+def _params(function: Callable[..., Any]) -> type[Parameters]:
+    """The parameters of a function after the environment."""
+    (environment, *parameters) = inspect.signature(function).parameters.values() or (None,)
+    if environment is None:
+        raise InputError(f"{function.__name__}() must take a SimPy environment first")
+    hints = typing.get_type_hints(function, include_extras=True)
+    fields: dict[str, Any] = {}
+    for parameter in parameters:
+        where = f"parameter '{parameter.name}' of {function.__name__}()"
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
+            raise InputError(f"{where}: write parameters by name, without * and /")
+        if parameter.default is parameter.empty:
+            raise InputError(f"{where} needs a default, as in {parameter.name}=1.0")
+        default = parameter.default
+        known = type(default) if isinstance(default, bool | int | float | str) else Any
+        fields[parameter.name] = (hints.get(parameter.name, known), default)
+    return pydantic.create_model("Params", __base__=Parameters, **fields)
+
+
+def decide(
+    env: simpy.Environment,
+    question: str,
+    choices: Choices,
+    state: Callable[..., dict],
+    about: Any = None,
+    decider: str = "",
+    priority: int = 0,
+) -> Decision:
+    """Puts a question; the process yields it and receives the chosen object.
+
+    Args:
+        env: The environment that the model's function was given.
+        question: The question in words.
+        choices: Labels, a mapping from labels to objects, a `Quantity`, or a callable that gives them.
+        state: What the decider may see, as JSON-able values; called when the question is put, with `about`
+            unless that is None.
+        about: What the question is about.
+        decider: Who decides.
+        priority: Among questions of one instant the lowest goes first, then the decider's name.
+    """
+    if not callable(state):
+        raise InputError(
+            f"decide({question!r}): state must be a function, as in lambda: {{'waiting': len(queue)}}; it is "
+            f"called when nothing else happens at this instant, and it got {state!r}"
+        )
+    return model_of(env).decide(question, choices, (about, state), decider, priority)
+
+
+def duration(
+    env: simpy.Environment, source: str, entity: int, distribution: Distribution, visit: int = 0
+) -> simpy.Event:
+    """Returns a timeout of random length that nobody knows beforehand; see `ProcessModel.duration`."""
+    return model_of(env).duration(source, entity, distribution, visit)
+
+
+def poisson(env: simpy.Environment, source: str, rate: float) -> simpy.Event:
+    """Returns an event at the next point of the source's Poisson process; see `ProcessModel.poisson`."""
+    return model_of(env).poisson(source, rate)
+
+
+def draw(
+    env: simpy.Environment, source: str, entity: int, distribution: Distribution, visit: int = 0
+) -> float:
+    """Returns a random number that may be known from now on; see `ProcessModel.draw`."""
+    return model_of(env).draw(source, entity, distribution, visit)
+
+
+def cost_rate(env: simpy.Environment, name: str, value: float) -> None:
+    """Sets the cost that accrues per unit of time from now on."""
+    model_of(env).cost_rate(name, value)
+
+
+def charge(env: simpy.Environment, name: str, amount: float) -> None:
+    """Charges an amount at once."""
+    model_of(env).charge(name, amount)
+
+
+def final_cost(env: simpy.Environment, cost: Callable[[], float]) -> None:
+    """Says what falls due when the episode ends; called then."""
+    model_of(env)._final_cost = cost
+
+
+def level(env: simpy.Environment, name: str, value: float) -> None:
+    """Sets a quantity whose average over time is reported."""
+    model_of(env).level(name, value)
+
+
+def tally(env: simpy.Environment, name: str, value: float) -> None:
+    """Adds one observation whose mean is reported."""
+    model_of(env).tally(name, value)
+
+
+def fingerprint(env: simpy.Environment, mark: Callable[[], Hashable | None]) -> None:
+    """Says all that the future depends on besides the random numbers; see `ProcessModel.fingerprint`."""
+    model_of(env)._fingerprint = mark
+
+
+def model_of(env: simpy.Environment) -> FunctionModel:
+    """Returns the simulator that an environment belongs to.
+
+    Raises:
+        InputError: If it belongs to none.
+    """
+    model = getattr(env, _MODEL, None)
+    if model is None:
+        raise InputError(
+            f"{env!r} belongs to no simulator: make one with simdistill.adapt.process_model(your_function) "
+            "and run that"
+        )
+    return model

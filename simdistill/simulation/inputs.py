@@ -1,0 +1,281 @@
+"""Real inputs: measured durations, hourly rates and shift calendars from CSV files, and hard rules.
+
+Files have a header line. What can't be read is told with file, line, column and value.
+"""
+
+import csv
+import difflib
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import simpy
+
+from simdistill.errors import InputError
+from simdistill.simulation.distributions import PiecewiseExponential
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+MINUTES = 24 * 60
+"""Minutes of a day."""
+
+Labels = TypeVar("Labels", list[str], Mapping[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Empirical:
+    """One of the measured values, each equally often (Law, Simulation Modeling and Analysis, 6.2.4).
+
+    Attributes:
+        values: What was measured, in ascending order.
+    """
+
+    values: tuple[float, ...]
+
+    def quantile(self, u: float) -> float:
+        return self.values[min(int(u * len(self.values)), len(self.values) - 1)]
+
+    def cdf(self, x: float) -> float:
+        return bisect_right(self.values, x) / len(self.values)
+
+    @property
+    def mean(self) -> float:
+        return sum(self.values) / len(self.values)
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Arrivals at a rate that changes by the clock, over and over.
+
+    Attributes:
+        rates: Arrivals per unit of time, in each of consecutive periods from time 0 on.
+        width: Length of a period.
+    """
+
+    rates: tuple[float, ...]
+    width: float
+
+    def at(self, time: float) -> float:
+        """Returns the rate at a time."""
+        return self.rates[int(time // self.width) % len(self.rates)]
+
+    def gap(self, now: float) -> PiecewiseExponential:
+        """Returns the distribution of the time from now to the next arrival.
+
+        `yield self.duration("arrival", number, rates.gap(self.env.now))`; unlike thinning, each arrival takes
+        one random number.
+        """
+        return PiecewiseExponential(self.rates, self.width, now)
+
+
+@dataclass(frozen=True)
+class Shifts:
+    """How many are on duty, day by day or week by week.
+
+    Attributes:
+        starts: When the number changes, within the cycle; the first is 0.
+        counts: How many there are from then on.
+        cycle: Length of a day or a week, in units of time.
+    """
+
+    starts: tuple[float, ...]
+    counts: tuple[int, ...]
+    cycle: float
+
+    def at(self, time: float) -> int:
+        """Returns how many are on duty at a time."""
+        return self.counts[bisect_right(self.starts, time % self.cycle) - 1]
+
+    def next_change(self, time: float) -> float:
+        """Returns when the number changes next after a time; infinity if it never does."""
+        if len(self.starts) == 1:
+            return math.inf
+        begun = time - time % self.cycle
+        later = bisect_right(self.starts, time - begun)
+        if later < len(self.starts):
+            return begun + self.starts[later]
+        first = 0 if self.counts[0] != self.counts[-1] else 1  # often nothing changes at midnight
+        return begun + self.cycle + self.starts[first]
+
+    def follow(
+        self, env: simpy.Environment, change: Callable[[int], None]
+    ) -> Generator[simpy.Event, Any, None]:
+        """A process that calls `change` with the number on duty, at once and whenever it changes."""
+        while True:
+            change(self.at(env.now))
+            following = self.next_change(env.now)
+            if following == math.inf:
+                return
+            yield env.timeout(following - env.now)
+
+
+def empirical(path: Path | str, column: str) -> Empirical:
+    """Reads measured values, such as durations, from a column.
+
+    Raises:
+        InputError: If a value is no number of at least 0, or there is none.
+    """
+    values = [row.number(column) for row in _rows(path, [column])]
+    return Empirical(tuple(sorted(values)))
+
+
+def hourly_rates(path: Path | str, hour: float = 60.0) -> Rates:
+    """Reads arrivals per hour: columns `hour` (0, 1, 2, … in order) and `rate`; a day, a week, any whole.
+
+    Args:
+        path: The file.
+        hour: Length of an hour in the model's units of time.
+
+    Raises:
+        InputError: If an hour is missing, doubled or out of order, or no rate is positive.
+    """
+    rates = []
+    for expected, row in enumerate(_rows(path, ["hour", "rate"])):
+        if row.text("hour") != str(expected):
+            raise row.error("hour", f"should be {expected}: hours count from 0 without gaps")
+        rates.append(row.number("rate") / hour)
+    if not any(rates):
+        raise InputError(f"{path}: every rate is 0, so nobody would ever arrive")
+    return Rates(tuple(rates), hour)
+
+
+def shifts(path: Path | str, minute: float = 1.0) -> Shifts:
+    """Reads a shift calendar: columns `start` and `end` (08:00, 16:30) and `staff`.
+
+    Shifts at one time add up; one that ends before it starts goes on past midnight. With a column `day` (mon,
+    …, sun) the calendar is a week's and begins on Monday, otherwise a day's.
+
+    Args:
+        path: The file.
+        minute: Length of a minute in the model's units of time.
+
+    Raises:
+        InputError: If a time, a day or a number can't be read, or a shift has no length.
+    """
+    rows = _rows(path, ["start", "end", "staff"])
+    weekly = "day" in rows[0].values
+    cycle = MINUTES * (7 if weekly else 1)
+    changes = {0: 0}
+    for row in rows:
+        midnight = MINUTES * row.choice("day", DAYS) if weekly else 0
+        start, end, staff = row.clock("start"), row.clock("end"), row.whole("staff")
+        if start == end:
+            raise row.error("end", "is when the shift starts; for a whole day write 00:00 to 24:00")
+        length = (end - start) % MINUTES or MINUTES
+        start, end = (midnight + start) % cycle, midnight + start + length
+        changes[start] = changes.get(start, 0) + staff
+        changes[end % cycle] = changes.get(end % cycle, 0) - staff
+        if end > cycle or (end == cycle and start == 0):
+            changes[0] += staff  # is on duty when the cycle begins
+    return _calendar(changes, cycle, minute)
+
+
+def _calendar(changes: Mapping[int, int], cycle: int, minute: float) -> Shifts:
+    starts, counts, on_duty = [], [], 0
+    for start in sorted(changes):
+        on_duty += changes[start]
+        if not counts or counts[-1] != on_duty:
+            starts.append(start * minute)
+            counts.append(on_duty)
+    return Shifts(tuple(starts), tuple(counts), cycle * minute)
+
+
+def allowed(choices: Labels, rules: Mapping[str, Callable[[Any], bool]]) -> Labels:
+    """Returns the choices that obey every hard rule.
+
+    Give it to a decision as `lambda: allowed(rooms, rules)`, and what a rule forbids can't be chosen, neither
+    in training nor by the student.
+
+    Args:
+        choices: Labels, or a mapping from labels to objects.
+        rules: The rule in words -> whether a label, or its object, obeys it.
+
+    Raises:
+        InputError: If nothing is left, with the rules that forbid each choice.
+    """
+    objects = choices if isinstance(choices, Mapping) else {label: label for label in choices}
+    broken = {
+        label: [rule for rule, obeys in rules.items() if not obeys(of)] for label, of in objects.items()
+    }
+    if all(broken.values()):
+        told = "; ".join(
+            f"{label} breaks {' and '.join(map(repr, found))}" for label, found in broken.items()
+        )
+        raise InputError(f"no choice obeys the rules: {told or 'there is none'}")
+    left = {label: of for label, of in objects.items() if not broken[label]}
+    return left if isinstance(choices, Mapping) else list(left)  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A line of a CSV file."""
+
+    path: Path | str
+    line: int
+    values: dict[str, str]
+
+    def text(self, column: str) -> str:
+        return self.values[column].strip()
+
+    def number(self, column: str) -> float:
+        try:
+            value = float(self.text(column))
+        except ValueError:
+            raise self.error(column, "is no number") from None
+        if not 0 <= value < math.inf:
+            raise self.error(column, "must be a number of at least 0")
+        return value
+
+    def whole(self, column: str) -> int:
+        if not self.text(column).isdecimal():
+            raise self.error(column, "must be a whole number of at least 0")
+        return int(self.text(column))
+
+    def clock(self, column: str) -> int:
+        """Minutes since midnight."""
+        hours, colon, minutes = self.text(column).partition(":")
+        if not (colon and hours.isdecimal() and minutes.isdecimal() and len(minutes) == 2):
+            raise self.error(column, "is no time of day such as 08:30")
+        if int(minutes) > 59 or int(hours) * 60 + int(minutes) > MINUTES:
+            raise self.error(column, "is no time of day between 00:00 and 24:00")
+        return int(hours) * 60 + int(minutes)
+
+    def choice(self, column: str, names: Sequence[str]) -> int:
+        """Index of one of some names; a longer form of it, such as Monday, is as good."""
+        found = self.text(column).lower()[:3]
+        if found not in names:
+            raise self.error(column, f"is none of {', '.join(names)}")
+        return names.index(found)
+
+    def error(self, column: str, reason: str) -> InputError:
+        return InputError(f"{self.path}, line {self.line}, column '{column}': {self.text(column)!r} {reason}")
+
+
+def _rows(path: Path | str, columns: Sequence[str]) -> list[_Row]:
+    """The lines of a file that has these columns; empty lines are left out."""
+    rows = []
+    try:
+        with Path(path).open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            header = [name.strip() for name in next(reader, [])]
+            for column in columns:
+                if column not in header:
+                    close = difflib.get_close_matches(column, header, n=1)
+                    meant = f"; is '{close[0]}' meant?" if close else ""
+                    found = ", ".join(header) or "nothing"
+                    raise InputError(f"{path}, line 1: there is no column '{column}', only {found}{meant}")
+            for values in reader:
+                if any(value.strip() for value in values):
+                    if len(values) != len(header):
+                        raise InputError(
+                            f"{path}, line {reader.line_num}: {len(values)} values for {len(header)} "
+                            f"columns: {','.join(values)}"
+                        )
+                    rows.append(_Row(path, reader.line_num, dict(zip(header, values, strict=True))))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: can't be read as CSV: {error}") from None
+    if not rows:
+        raise InputError(f"{path}: there is no line of values below the header")
+    return rows

@@ -1,0 +1,505 @@
+"""A SimPy model with decisions: `answer = yield self.decide(...)`."""
+
+import itertools
+import json
+import math
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pydantic
+import simpy
+from simpy.core import EmptySchedule
+
+from simdistill.errors import InputError, ProcessError
+from simdistill.simulation.distributions import Distribution
+from simdistill.simulation.streams import Streams, World
+
+if TYPE_CHECKING:
+    from simdistill.simulation.forecasts import Forecast
+    from simdistill.simulation.known_case import Experiment, KnownCase
+
+WAIT = "wait"
+"""A choice that puts the question again at the next change of state."""
+
+Policy = Callable[[dict, Sequence[str]], str]
+"""State and labels of the legal choices -> label of the choice taken."""
+
+
+class Parameters(pydantic.BaseModel):
+    """Parameters of a process model; a subclass says their units and bounds in field descriptions."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A choice of an amount: `low`, `low + step`, … up to `high`."""
+
+    low: int
+    high: int
+    step: int = 1
+
+    def labelled(self) -> dict[str, int]:
+        return {str(amount): amount for amount in range(self.low, self.high + 1, self.step)}
+
+
+Choices = Sequence[str] | Mapping[str, Any] | Quantity | Callable[[], Any]
+
+
+class Decision(simpy.Event):
+    """A question that the process has put and that waits for its answer.
+
+    Attributes:
+        question: The question in words.
+        about: What it is about: an entity, a resource, anything that `observe` needs.
+        decider: Who decides.
+        labels: Labels of the legal choices, settled when the question is put.
+    """
+
+    withdrawn = False
+    asleep_until_event = 0
+    _objects: Mapping[str, Any] = MappingProxyType({})
+
+    def __init__(
+        self, env: simpy.Environment, question: str, choices: Choices, about: Any, decider: str, priority: int
+    ):
+        super().__init__(env)
+        self.question, self.about, self.decider, self.priority = question, about, decider, priority
+        self.labels: list[str] = []
+        self._choices = choices
+
+    def settle(self) -> None:
+        """Works out the legal choices as they are now."""
+        choices: Any = self._choices
+        if type(choices) is not dict:  # the usual kind first: this runs at every decision
+            if callable(choices):
+                choices = choices()
+            if isinstance(choices, Quantity):
+                choices = choices.labelled()
+            elif not isinstance(choices, Mapping):
+                choices = {label: label for label in choices}
+        self._objects = choices
+        self.labels = list(choices)
+
+    def withdraw(self) -> None:
+        """Takes the question back; the process that waits for it must have been interrupted."""
+        self.withdrawn = True
+
+    def resolve(self, label: str) -> None:
+        """Hands the chosen object to the process that asked, which goes on at once."""
+        self._ok, self._value = True, self._objects[label]
+        # As SimPy does when the event's turn has come; through `succeed()` it would have to wait for others
+        # of this instant.
+        waiting, self.callbacks = self.callbacks, None  # pyright: ignore[reportAttributeAccessIssue]
+        for resume in waiting:
+            resume(self)
+
+
+class ProcessModel:
+    """Base class of a simulator; a subclass writes `Params`, `build` and `observe`.
+
+    Args:
+        params: Parameters, a mapping of some of them, or None for the defaults.
+        world: Where random numbers come from; a seed path makes a fresh one.
+
+    Raises:
+        InputError: If a parameter is unknown, of the wrong type or out of bounds.
+    """
+
+    Params: ClassVar[type[Parameters]] = Parameters
+    max_choices: Any = 2
+    cost_weights: ClassVar[Mapping[str, float]] = {}
+    policies: ClassVar[Mapping[str, Policy]] = {}
+    forecasts: "ClassVar[Sequence[Forecast]]" = ()
+    families: ClassVar[Sequence[str]] = ()
+    max_silent_events: ClassVar[int] = 1_000_000
+
+    def __init__(self, params: Parameters | Mapping | None = None, world: World | tuple[int, ...] = (0,)):
+        self.params: Any = self.parse(params)
+        self.world = world if isinstance(world, World) else World(Streams(world))
+        self.seed_path = self.world.path
+        self.env = simpy.Environment()
+        self.illegal_answers = 0
+        self._pending: list[Decision] = []
+        self._put: Decision | None = None
+        self._events = 0
+        self._most_labels = 0  # that have been compared with `max_choices`
+        self._costs: dict[str, list[float]] = {}  # name -> [accrued, rate, since]
+        self._levels: dict[str, list[float]] = {}  # name -> [integral over time, value, since]
+        self._tallies: dict[str, list[float]] = {}  # name -> [sum, count]
+        self._guard(self.build)
+
+    # What a simulator's author writes.
+
+    def build(self) -> None:
+        """Creates the resources and starts the processes."""
+        raise NotImplementedError(f"{type(self).__name__} needs a method build(self)")
+
+    def observe(self, decision: Decision) -> dict:
+        """Returns what the decider may see, as JSON-able values with string keys, and nothing else."""
+        raise NotImplementedError(f"{type(self).__name__} needs a method observe(self, decision)")
+
+    def fingerprint(self) -> Hashable | None:
+        """Returns all that the future depends on besides the random numbers, or None if that isn't known.
+
+        Two branches of one future whose fingerprints are equal at the same time stay equal; what-if search
+        then stops early and exactly.
+        """
+        return None
+
+    def final_cost(self) -> float:
+        """Returns a cost that falls due when the episode ends."""
+        return 0.0
+
+    def fallback(self, decision: Decision) -> str:
+        """Returns the choice taken in place of an illegal answer; the first one unless overridden."""
+        return decision.labels[0]
+
+    @classmethod
+    def experiment(cls, case: "KnownCase") -> "Experiment":
+        """Returns how to reproduce a known answer; for simulators that name `families`."""
+        raise NotImplementedError(f"{cls.__name__} names families and needs experiment(cls, case)")
+
+    # What a simulator's author calls.
+
+    def decide(
+        self, question: str, choices: Choices, about: Any = None, decider: str = "", priority: int = 0
+    ) -> Decision:
+        """Puts a question; the process yields it and receives the chosen object.
+
+        Args:
+            question: The question in words.
+            choices: Labels, a mapping from labels to objects, a `Quantity`, or a callable that gives one of
+                these when the question is put (once nothing else happens at this instant).
+            about: Handed to `observe`.
+            decider: Who decides.
+            priority: Among questions of one instant the lowest goes first, then the decider's name.
+        """
+        decision = Decision(self.env, question, choices, about, decider, priority)
+        self._pending.append(decision)
+        return decision
+
+    def duration(self, source: str, entity: int, distribution: Distribution, visit: int = 0) -> simpy.Event:
+        """Returns a timeout of random length that nobody knows beforehand.
+
+        Args:
+            source: What takes this long, e.g. "repair".
+            entity: Number of the entity, given by the world and not by decisions: an arrival's index, a
+                period.
+            distribution: Distribution of its length, in the model's time unit.
+            visit: Distinguishes several of one entity.
+        """
+        return self.env.timeout(self.world.duration(source, entity, distribution, self.env.now, visit))
+
+    def poisson(self, source: str, rate: float) -> simpy.Event:
+        """Returns an event at the next point of the source's Poisson process.
+
+        For exponential durations this is the same as `duration`, as the rest of an exponential time doesn't
+        depend on its age; and two runs that differ by one job meet again as soon as the jobs are equal in
+        number, because busy servers finish at the same points.
+
+        Args:
+            source: Name of the source, e.g. "service at A".
+            rate: Points per unit of time; fixed for the episode.
+        """
+        now = self.env.now
+        return self.env.timeout(self.world.tick(source, rate, now) - now)
+
+    def draw(self, source: str, entity: int, distribution: Distribution, visit: int = 0) -> float:
+        """Returns a random number that may be known from now on, e.g. a job's size."""
+        return self.world.number(source, entity, distribution, visit)
+
+    def cost_rate(self, name: str, value: float) -> None:
+        """Sets the cost that accrues per unit of time from now on; it is a level, too."""
+        account = self._costs.get(name)
+        now = self.env.now
+        if account is None:
+            account = self._costs[name] = [0.0, 0.0, now]
+        if not -math.inf < value < math.inf:
+            self._finite(name, value)
+        account[0] += account[1] * (now - account[2])
+        account[1], account[2] = value, now
+
+    def charge(self, name: str, amount: float) -> None:
+        """Charges an amount at once."""
+        self._costs.setdefault(name, [0.0, 0.0, self.env.now])[0] += self._finite(name, amount)
+
+    def level(self, name: str, value: float) -> None:
+        """Sets a quantity whose average over time is reported, e.g. the number in system."""
+        account = self._levels.get(name)
+        now = self.env.now
+        if account is None:
+            self._levels[name] = [0.0, value, now]
+        else:
+            account[0] += account[1] * (now - account[2])
+            account[1], account[2] = value, now
+
+    def tally(self, name: str, value: float) -> None:
+        """Adds one observation whose mean over observations is reported, e.g. a wait; True counts as 1."""
+        account = self._tallies.get(name)
+        if account is None:
+            account = self._tallies[name] = [0.0, 0.0]
+        account[0] += value
+        account[1] += 1.0
+
+    def log(self, activity: str, **entities: Any) -> None:
+        """Tells an event log what happened to whom, e.g. `self.log("service begins", job=17, server="A")`.
+
+        Without an open log it does nothing; see `simdistill.simulation.event_log`.
+
+        Args:
+            activity: What happened, the same words each time.
+            entities: Kind of an entity -> which one, or a list of several.
+        """
+
+    # What runs a process: environments, rollouts and what-if branches.
+
+    @classmethod
+    def parse(cls, params: Parameters | Mapping | None) -> Parameters:
+        """Checks parameters.
+
+        Raises:
+            InputError: Naming every field that is wrong, its value and its bound.
+        """
+        if isinstance(params, cls.Params):
+            return params
+        try:
+            return cls.Params.model_validate(dict(params or {}))
+        except pydantic.ValidationError as error:
+            lines = [
+                f"{'.'.join(map(str, (cls.__name__, *e['loc'])))} = {e['input']!r}: {e['msg']}"
+                for e in error.errors()
+            ]
+            raise InputError("\n".join(lines)) from None
+
+    def advance(self, until: float = math.inf) -> Decision | None:
+        """Runs the process up to its next question.
+
+        Args:
+            until: Simulated time at which to stop all the same.
+
+        Returns:
+            The decision with its `labels`, or None when the process has ended or `until` is reached.
+
+        Raises:
+            ProcessError: If the process fails, runs on without a question, or offers no choice.
+        """
+        if self._put is not None:
+            raise ProcessError(*self._where(), "the last question has no answer yet")
+        env, pending, events = self.env, self._pending, self._events
+        peek, step = env.peek, env.step
+        quiet_until = events + self.max_silent_events
+        try:
+            while events < quiet_until:
+                following = peek()
+                if pending and following > env.now:
+                    self._events = events
+                    decision = self._ask()
+                    if decision is not None:
+                        return decision
+                    if self._events > events:  # a sole choice was taken, and more may happen at this instant
+                        events = self._events
+                        continue
+                if following > until:
+                    return None
+                events += 1
+                step()
+            reason = f"{self.max_silent_events:,} events passed without a decision"
+            raise ProcessError(*self._where(), f"{reason}; does the process still reach decide()?")
+        except EmptySchedule:
+            return None
+        except ProcessError:
+            raise
+        except Exception as error:
+            raise self._failed(error) from error
+        finally:
+            self._events = events
+
+    def answer(self, label: str) -> None:
+        """Answers the question last put.
+
+        An illegal answer is counted in `illegal_answers` and replaced by the declared fallback.
+        """
+        decision = self._put
+        if decision is None:
+            raise ProcessError(*self._where(), "no question is waiting for an answer")
+        if label not in decision.labels:
+            self.illegal_answers += 1
+            label = self._guard(self.fallback, decision)
+            if label not in decision.labels:
+                reason = f"fallback() returned {label!r}, which isn't one of {decision.labels}"
+                raise ProcessError(*self._where(), reason)
+        self._put = None
+        if label == WAIT:
+            decision.asleep_until_event = self._events + 1
+            self._pending.append(decision)
+        else:
+            self._events += 1
+            decision.resolve(label)
+
+    def look(self, decision: Decision) -> dict:
+        """Returns `observe(decision)` as it is; fast enough for branches.
+
+        Raises:
+            ProcessError: If `observe` raises.
+        """
+        try:
+            return self.observe(decision)
+        except (ProcessError, NotImplementedError):
+            raise
+        except Exception as error:
+            raise self._failed(error) from error
+
+    def state(self, decision: Decision) -> dict:
+        """Returns `observe(decision)` after checking that it is JSON.
+
+        Raises:
+            ProcessError: If `observe` raises, or naming the value that JSON doesn't know.
+        """
+        state = self.look(decision)
+        try:
+            json.dumps(state, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ProcessError(
+                *self._where(), f"observe() returned {state!r}, which is not JSON: {error}"
+            ) from None
+        if not isinstance(state, dict):
+            raise ProcessError(*self._where(), f"observe() returned a {type(state).__name__}, not a dict")
+        return state
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing can happen any more."""
+        return self._put is None and self.env.peek() == math.inf
+
+    def cost(self, time: float | None = None) -> float:
+        """Returns the weighted cost accrued up to a time, by default up to now."""
+        if time is None or self.ended:
+            time = self.env.now
+        weights, total = self.cost_weights, 0.0
+        for name, (accrued, rate, since) in self._costs.items():
+            total += weights.get(name, 1.0) * (accrued + rate * (time - since))
+        return total
+
+    def costs(self, time: float | None = None) -> dict[str, float]:
+        """Returns the cost accrued up to a time by name, unweighted; an ended process costs no more."""
+        time = self.env.now if time is None or self.ended else time
+        return {name: total + rate * (time - since) for name, (total, rate, since) in self._costs.items()}
+
+    def levels(self) -> dict[str, float]:
+        """Returns the value of each level and of each rate of cost now."""
+        return {
+            name: value
+            for accounts in (self._costs, self._levels)
+            for name, (_, value, _) in accounts.items()
+        }
+
+    def totals(self, time: float | None = None) -> dict[str, tuple[float, float]]:
+        """Returns sums and weights up to a time: of levels over time, of tallies over observations.
+
+        The mean over a window is the difference of the sums over the difference of the weights. Each cost is
+        there too, under its own name, with the time as its weight.
+        """
+        time = self.env.now if time is None or self.ended else time
+        levels = {
+            name: (total + value * (time - since), time)
+            for name, (total, value, since) in self._levels.items()
+        }
+        costs = {name: (cost, time) for name, cost in self.costs(time).items()}
+        return {**costs, **levels, **{name: (total, n) for name, (total, n) in self._tallies.items()}}
+
+    def _ask(self) -> Decision | None:
+        """Puts the first pending question that needs an answer from outside, if there is one."""
+        pending = self._pending
+        if len(pending) > 1 or pending[0].withdrawn:
+            pending[:] = sorted((d for d in pending if not d.withdrawn), key=_turn)
+        for decision in pending:
+            if decision.asleep_until_event > self._events or not decision.callbacks:
+                continue  # without callbacks nobody waits: not yielded yet, or interrupted since
+            labels = self._labels(decision)
+            pending.remove(decision)
+            if len(labels) == 1 and labels[0] != WAIT:
+                self._events += 1
+                decision.resolve(labels[0])
+                return None
+            self._put = decision
+            return decision
+        return None
+
+    def _labels(self, decision: Decision) -> list[str]:
+        """Settles and checks the choices of a decision."""
+        try:
+            decision.settle()
+        except (ProcessError, NotImplementedError):
+            raise
+        except Exception as error:
+            raise self._failed(error) from error
+        labels = decision.labels
+        if not labels:
+            raise ProcessError(*self._where(), f"{decision.question!r} offers no choice")
+        if len(labels) > self._most_labels:
+            if len(labels) > self.max_choices:
+                raise ProcessError(
+                    *self._where(),
+                    f"{decision.question!r} offers {len(labels)} choices; "
+                    f"{type(self).__name__}.max_choices is {self.max_choices}",
+                )
+            self._most_labels = len(labels)
+        return labels
+
+    def _finite(self, name: str, value: float) -> float:
+        if not -math.inf < value < math.inf:  # false for NaN as well
+            raise ProcessError(*self._where(), f"cost {name!r} is {value!r}")
+        return value
+
+    def _where(self) -> tuple[str, tuple[int, ...], float]:
+        return type(self).__name__, self.seed_path, self.env.now
+
+    def _guard(self, call: Callable, *arguments: Any) -> Any:
+        """Calls the author's code; what it raises is told with simulator, episode, seed and time."""
+        try:
+            return call(*arguments)
+        except (ProcessError, NotImplementedError):
+            raise
+        except Exception as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: Exception) -> ProcessError:
+        return ProcessError(*self._where(), f"{type(error).__name__}: {error}")
+
+
+def _turn(decision: Decision) -> tuple[int, str]:
+    """Questions of one instant go by priority, then by who decides."""
+    return decision.priority, decision.decider
+
+
+def letters(count: int) -> list[str]:
+    """Returns `count` short labels: A, B, …, Z, A1, B1, …"""
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    numbers = itertools.count()
+    return [alphabet[n % 26] + (str(n // 26) if n >= 26 else "") for n in itertools.islice(numbers, count)]
+
+
+def numbers(state: dict) -> list[float]:
+    """Returns the numbers of a state in the order in which they stand in it."""
+    found: list[float] = []
+    _collect(state.values(), found)
+    return found
+
+
+def _collect(values: Iterable[Any], found: list[float]) -> None:
+    """Adds the numbers among values and in their lists and dictionaries."""
+    for value in values:
+        kind = type(value)  # the usual ones first: this runs at every decision
+        if kind is float:
+            found.append(value)
+        elif kind is int:
+            found.append(float(value))
+        elif kind is list or isinstance(value, list | tuple):
+            _collect(value, found)
+        elif isinstance(value, dict):
+            _collect(value.values(), found)
+        elif isinstance(value, int | float):
+            found.append(float(value))

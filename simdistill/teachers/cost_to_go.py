@@ -1,0 +1,233 @@
+"""Values of searched states: what the simulator said, mended by a fit on the numbers of the state.
+
+Axes: S states, C choices, K futures, M networks.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.optimize import nnls
+
+from simdistill.simulation import PLAN, TRAIN, generator
+from simdistill.simulation.branching import Situation, Values
+from simdistill.teachers.value_network import FittedPolicy, fit, precision
+
+DECAYS = (1.0, 3.0, 10.0)
+"""Weight decays to choose from; strong, as the noise of a few futures exceeds the cost differences."""
+PRIOR_FUTURES = 10
+"""How many further futures a variance that was predicted from the state counts for."""
+
+Spread = tuple[float, float]
+"""Error variance of a fit, as (constant, share of cost²)."""
+
+
+@dataclass(frozen=True)
+class Searched:
+    """A situation with what the simulator says about its choices.
+
+    Attributes:
+        situation: Where the choice is made.
+        values: Simulated cost differences under fresh futures.
+        group: Number of the scenario; its situations share their parameters.
+    """
+
+    situation: Situation
+    values: Values
+    group: int
+
+
+@dataclass
+class Labels:
+    """Denoised values of searched states.
+
+    Attributes:
+        names: Labels of the choices, in the order of the columns.
+        costs_SC: Cost of each choice minus the least one; NaN where it isn't legal.
+        errors_SC: Standard error of each choice's cost difference to the least one.
+        simulated_SC: Simulated cost of each choice relative to the mean over choices.
+        simulated_errors_SC: Standard error of `simulated_SC`.
+    """
+
+    names: tuple[str, ...]
+    costs_SC: np.ndarray
+    errors_SC: np.ndarray
+    simulated_SC: np.ndarray
+    simulated_errors_SC: np.ndarray
+
+
+@dataclass(frozen=True)
+class Regression:
+    """What searched values come to on the numbers of the state.
+
+    Attributes:
+        network: The values.
+        noise: Logarithm of the variance of a simulated value; None where variances aren't moderated.
+        spread: The network's own error variance; None if it mends nothing.
+    """
+
+    network: FittedPolicy
+    noise: FittedPolicy | None
+    spread: Spread | None
+
+    def label(self, searched: Sequence[Searched]) -> Labels:
+        """Mends the values of states that the networks haven't seen."""
+        names, states = self.network.labels, [s.situation.state for s in searched]
+        costs_SC, variances_SC = centred(searched, names)
+        noise_SC = None if self.noise is None else self.noise.costs(states)
+        variances_SC = steadied(variances_SC, noise_SC, _futures(searched))
+        return combine(names, costs_SC, variances_SC, self.network.costs(states), self.spread)
+
+
+def denoise(
+    searched: Sequence[Searched],
+    seed: int,
+    number: int,
+    folds: int,
+    mend: bool = True,
+    moderate: bool = True,
+) -> tuple[Regression, Labels]:
+    """Fits the values on the numbers of the state, and mends each state's own mean with the fit.
+
+    The fit for a state comes from networks that haven't seen its scenario, or where there is one scenario
+    only, the state (cross-fitting); both are weighted by their precision. Of several weight decays the
+    one is taken that predicts such unseen states best.
+
+    Args:
+        searched: States with simulated values.
+        seed: Root seed.
+        number: Distinguishes several fits.
+        folds: Of the cross-fitting.
+        mend: Whether the values are mended, or left as they were simulated.
+        moderate: Whether variances are moderated by what is usual in such states, if there are any.
+
+    Returns:
+        The regression and the values.
+    """
+    labels = tuple(dict.fromkeys(choice for s in searched for choice in s.situation.choices))
+    costs_SC, variances_SC = centred(searched, labels)
+    groups_S = np.array([s.group for s in searched])
+    if len(set(groups_S.tolist())) == 1:
+        groups_S = np.arange(len(searched))
+    fold_of_group = {group: i % folds for i, group in enumerate(dict.fromkeys(groups_S.tolist()))}
+    fold_S = np.array([fold_of_group[group] for group in groups_S.tolist()])
+    train_MS = np.arange(folds)[:, None] != fold_S[None]
+    first = int(generator((seed, TRAIN, PLAN, number)).integers(2**31))
+    states = [s.situation.state for s in searched]
+
+    def unseen(network: FittedPolicy) -> np.ndarray:
+        return network.costs_of_each(states)[fold_S, np.arange(len(states))]
+
+    futures = _futures(searched)
+    noise = _noise(states, labels, variances_SC, train_MS, first) if moderate and futures > 1 else None
+    variances_SC = steadied(variances_SC, None if noise is None else unseen(noise), futures)
+    weights_SC = precision(costs_SC, variances_SC)
+    fits = [fit(states, labels, costs_SC, weights_SC, train_MS, first, decay=decay) for decay in DECAYS]
+    fitted = [unseen(network) for network in fits]
+    errors = [np.nansum(weights_SC * (costs_SC - fitted_SC) ** 2) for fitted_SC in fitted]
+    best = int(np.argmin(errors))
+    network, fitted_SC = fits[best], fitted[best]
+    spread = _fit_error(costs_SC - fitted_SC, fitted_SC, variances_SC) if mend else None
+    labelled = combine(labels, costs_SC, variances_SC, fitted_SC, spread)
+    return Regression(network, noise, spread), labelled
+
+
+def centred(searched: Sequence[Searched], labels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Returns cost relative to the mean over the legal choices (S, C), and its sampling variance (S, C)."""
+    costs_SC = np.full((len(searched), len(labels)), np.nan)
+    variances_SC = np.full_like(costs_SC, np.nan)
+    for row, state in enumerate(searched):
+        columns = [labels.index(choice) for choice in state.situation.choices]
+        difference_CK = state.values.differences_CK
+        centred_CK = difference_CK - difference_CK.mean(axis=0)
+        costs_SC[row, columns] = centred_CK.mean(axis=1)
+        if centred_CK.shape[1] > 1:
+            variances_SC[row, columns] = centred_CK.var(axis=1, ddof=1) / centred_CK.shape[1]
+    if np.isnan(variances_SC).all():
+        # One future tells no variance. What its costs vary over states bounds it, as signal comes on top.
+        return costs_SC, np.where(np.isnan(costs_SC), np.nan, np.nanmean(costs_SC**2, axis=0))
+    return costs_SC, variances_SC
+
+
+def steadied(variances_SC: np.ndarray, noise_SC: np.ndarray | None, futures: int) -> np.ndarray:
+    """Returns variances of a handful of futures, which can agree by luck, as they can be weighed by.
+
+    Where what is rare is dear, futures that had none of it show a low cost and a low variance at once:
+    weighed by their own variance alone they count for more, and make the rare look cheaper than it is. So
+    they are moderated by what is usual in such states (Smyth, Stat. Appl. Genet. Mol. Biol. 3(1), 2004,
+    section 3). Without that, a small variance is drawn half-way to the typical one.
+
+    Args:
+        variances_SC: Sampling variance of each cost, from its own futures.
+        noise_SC: Logarithm of the variance predicted for it, by networks that haven't seen it, or None.
+        futures: Number of futures of each choice.
+    """
+    if futures == 1:
+        return variances_SC
+    if noise_SC is None:
+        return np.fmax(variances_SC, 0.5 * (variances_SC + np.nanmedian(variances_SC)))
+    own = futures - 1
+    return (PRIOR_FUTURES * np.exp(noise_SC) + own * variances_SC) / (PRIOR_FUTURES + own)
+
+
+def combine(
+    names: Sequence[str],
+    costs_SC: np.ndarray,
+    variances_SC: np.ndarray,
+    fitted_SC: np.ndarray,
+    spread: Spread | None,
+) -> Labels:
+    """Weights simulated and fitted costs by their precision; returns costs relative to the best choice."""
+    mended_SC, variance_SC = costs_SC, variances_SC
+    if spread is not None:
+        error_SC = spread[0] + spread[1] * fitted_SC**2
+        weight_SC = error_SC / (error_SC + variances_SC)
+        mended_SC = weight_SC * costs_SC + (1 - weight_SC) * fitted_SC
+        variance_SC = error_SC * variances_SC / (error_SC + variances_SC)
+    best_S = np.nanargmin(mended_SC, axis=1)
+    rows = np.arange(len(best_S))
+    # Errors of centred costs sum to 0, so any two of C correlate by -1 / (C - 1), as all are alike.
+    others_S1 = np.maximum(np.isfinite(costs_SC).sum(axis=1, keepdims=True) - 1, 1)
+    best_S1 = variance_SC[rows, best_S][:, None]
+    errors_SC = np.sqrt(variance_SC + best_S1 + 2 * np.sqrt(variance_SC * best_S1) / others_S1)
+    errors_SC[rows, best_S] = 0.0
+    relative_SC = mended_SC - mended_SC[rows, best_S][:, None]
+    return Labels(tuple(names), relative_SC, errors_SC, costs_SC, np.sqrt(variances_SC))
+
+
+def _futures(searched: Sequence[Searched]) -> int:
+    return searched[0].values.differences_CK.shape[1]
+
+
+def _noise(
+    states: Sequence[dict],
+    labels: Sequence[str],
+    variances_SC: np.ndarray,
+    train_MS: np.ndarray,
+    seed: int,
+) -> FittedPolicy:
+    """Fits the logarithm of the variances on the numbers of the state."""
+    legal_SC = np.isfinite(variances_SC)
+    # Futures that are all alike have no logarithm, and nearly alike a large one.
+    floor = 0.01 * float(np.mean(variances_SC[legal_SC])) or 1e-12
+    raised_SC = np.fmax(variances_SC, floor)
+    logs_SC = np.log(raised_SC)
+    logs_SC = np.where(legal_SC, logs_SC - logs_SC[legal_SC].mean(), np.nan)
+    network = fit(states, labels, logs_SC, legal_SC.astype(float), train_MS, seed)
+    # What logarithms average to is less than the average (Duan: Smearing estimate, JASA 78, 1983).
+    found_SC = np.exp(network.costs(states))
+    level = np.log(raised_SC[legal_SC].sum() / found_SC[legal_SC].sum())
+    *hidden, (weights, biases) = network.layers
+    return replace(network, layers=[*hidden, (weights, biases + level / network.scale)])
+
+
+def _fit_error(residual_SC: np.ndarray, fitted_SC: np.ndarray, variances_SC: np.ndarray) -> Spread:
+    """Estimates the fit's error variance as a + b cost², from what noise alone doesn't explain."""
+    legal = np.isfinite(residual_SC)
+    excess = residual_SC[legal] ** 2 - variances_SC[legal]
+    size = fitted_SC[legal] ** 2
+    weights = 1.0 / (variances_SC[legal] + 0.05 * size)
+    design = np.stack([np.ones_like(size), size], axis=1)
+    solution, _ = nnls(design * weights[:, None], excess * weights)
+    floor = 0.02 * float(np.median(variances_SC[legal]))
+    return max(float(solution[0]), floor), float(solution[1])

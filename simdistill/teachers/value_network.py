@@ -1,0 +1,171 @@
+"""A fast policy fitted to what-if values: a small network on the numbers of the state.
+
+Fitting uses torch; deciding is plain numpy and remembers states, because a policy inside branches must cost a
+few microseconds a decision.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+import numpy as np
+
+from simdistill.simulation import Policy, Streams, numbers
+from simdistill.simulation.rollout import started
+
+
+def features(numbers_SN: np.ndarray) -> np.ndarray:
+    """Returns each number itself, on a log scale and as a reciprocal: rates divide, queues range widely."""
+    size_SN = np.abs(numbers_SN)
+    return np.concatenate(
+        [numbers_SN, np.sign(numbers_SN) * np.log1p(size_SN), 1.0 / (0.25 + size_SN)], axis=1
+    )
+
+
+@dataclass
+class FittedPolicy:
+    """Takes the choice of least fitted cost; one that the search never met comes last.
+
+    Axes: M networks (their mean counts), F features, H hidden units, C choices.
+
+    Attributes:
+        labels: Labels of the choices, in the order of the networks' outputs.
+        shift_F, stretch_F: Standardise the features.
+        layers: Per layer the weights (M, in, out) and biases (M, 1, out).
+        scale: Cost units of an output of 1.
+        elsewhere: Decides in states of another form, with more or fewer numbers than the fit was made on.
+    """
+
+    labels: tuple[str, ...]
+    shift_F: np.ndarray
+    stretch_F: np.ndarray
+    layers: list[tuple[np.ndarray, np.ndarray]]
+    scale: float
+    elsewhere: Policy | None = None
+    _remembered: dict = field(default_factory=dict, repr=False, compare=False)
+
+    def started(self, streams: Streams) -> "FittedPolicy":
+        """Returns the policy for one run, whose random numbers the policy for other states may draw."""
+        if self.elsewhere is None:
+            return self
+        return replace(self, elsewhere=started(self.elsewhere, streams))  # what is remembered is shared
+
+    def __call__(self, state: dict, choices: Sequence[str]) -> str:
+        key = (*numbers(state), *choices)
+        choice = self._remembered.get(key)
+        if choice is None:
+            if self.elsewhere is not None and not self.knows(state):
+                return self.elsewhere(state, choices)
+            if len(self._remembered) > 1_000_000:
+                self._remembered.clear()
+            costs = dict(zip(self.labels, self.costs([state])[0], strict=True))
+            choice = min(choices, key=lambda label: costs.get(label, math.inf))
+            self._remembered[key] = choice
+        return choice
+
+    def tabulate(self, states: Sequence[dict], choices: Sequence[str]) -> np.ndarray:
+        """Returns the choice in every state as probabilities (S, C), for the same choices in all of them."""
+        if self.elsewhere is not None and not all(map(self.knows, states)):
+            at_once = getattr(self.elsewhere, "tabulate", None)
+            if at_once is not None and not any(map(self.knows, states)):
+                return at_once(states, choices)
+            return np.eye(len(choices))[[choices.index(self(state, choices)) for state in states]]
+        column = {label: i for i, label in enumerate(self.labels)}
+        known_SC = np.concatenate([self.costs(states), np.full((len(states), 1), np.inf)], axis=1)
+        costs_SC = known_SC[:, [column.get(label, -1) for label in choices]]
+        return np.eye(len(choices))[costs_SC.argmin(axis=1)]
+
+    def costs(self, states: Sequence[dict]) -> np.ndarray:
+        """Returns the fitted cost of each choice (S, C), relative to the mean over choices, in cost units."""
+        return self.costs_of_each(states).mean(axis=0)
+
+    def costs_of_each(self, states: Sequence[dict]) -> np.ndarray:
+        """Returns what each network says (M, S, C)."""
+        values_SF = features(np.array([numbers(state) for state in states]))
+        hidden = ((values_SF - self.shift_F) / self.stretch_F)[None]
+        for depth, (weights, biases) in enumerate(self.layers):
+            hidden = hidden @ weights + biases
+            if depth + 1 < len(self.layers):
+                hidden = np.tanh(hidden)
+        return hidden * self.scale
+
+    def knows(self, state: dict) -> bool:
+        """Whether a state has as many numbers as those that the fit was made on."""
+        return len(features(np.array([numbers(state)]))[0]) == len(self.shift_F)
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "_remembered": {}}
+
+
+def precision(costs_SC: np.ndarray, variances_SC: np.ndarray) -> np.ndarray:
+    """Returns how much each cost counts in a fit (S, C): 0 where the choice isn't legal, 1 on average.
+
+    Where costs are large their absolute error matters less than their sign, hence the squared cost in the
+    denominator; the noise floor keeps a state whose few futures happened to agree from dominating.
+    """
+    legal_SC = np.isfinite(costs_SC)
+    noisy_SC = legal_SC & (np.nan_to_num(variances_SC) > 0)  # choices that are alike have no variance at all
+    noise = float(np.median(variances_SC[noisy_SC])) if noisy_SC.any() else 1e-12
+    weights_SC = legal_SC / (np.nan_to_num(variances_SC) + noise + 0.1 * np.nan_to_num(costs_SC) ** 2)
+    return weights_SC / weights_SC.mean()
+
+
+def fit(
+    states: Sequence[dict],
+    labels: Sequence[str],
+    costs_SC: np.ndarray,
+    weights_SC: np.ndarray,
+    train_MS: np.ndarray,
+    seed: int,
+    hidden: int = 32,
+    steps: int = 400,
+    decay: float = 1.0,
+) -> FittedPolicy:
+    """Fits networks to noisy costs by weighted least squares.
+
+    Args:
+        states: What was observed, length S.
+        labels: Labels of the choices, length C.
+        costs_SC: Cost of each choice relative to the mean over the legal ones, NaN where it isn't legal.
+        weights_SC: How much each cost counts, as `precision` says.
+        train_MS: Which states each network learns from.
+        seed: Of the networks' first weights.
+        hidden: Units in each of two hidden layers.
+        steps: Optimiser steps, each on all states.
+        decay: Weight decay.
+    """
+    import torch
+
+    values_SF = features(np.array([numbers(state) for state in states]))
+    shift_F, stretch_F = values_SF.mean(axis=0), values_SF.std(axis=0) + 1e-6
+    legal_SC = np.isfinite(costs_SC)
+    scale = float(np.sqrt(np.mean(costs_SC[legal_SC] ** 2))) or 1.0
+
+    count, units, choices = len(train_MS), values_SF.shape[1], len(labels)
+    torch_generator = torch.Generator().manual_seed(seed)
+    sizes = [units, hidden, hidden, choices]
+    layers = []
+    for before, after in pairwise(sizes):
+        weights = torch.randn(count, before, after, generator=torch_generator) / before**0.5
+        layers.append((weights.requires_grad_(), torch.zeros(count, 1, after, requires_grad=True)))
+    inputs = torch.tensor((values_SF - shift_F) / stretch_F, dtype=torch.float32)
+    targets = torch.tensor(np.nan_to_num(costs_SC) / scale, dtype=torch.float32)
+    weight_MSC = torch.tensor(weights_SC[None] * train_MS[:, :, None], dtype=torch.float32)
+    weight_MSC = weight_MSC / weight_MSC.sum(dim=(1, 2), keepdim=True)
+    parameters = [tensor for layer in layers for tensor in layer]
+    optimizer = torch.optim.AdamW(parameters, lr=1e-2, weight_decay=decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-2, total_steps=steps)
+    for _ in range(steps):
+        output = inputs.expand(count, -1, -1)
+        for depth, (weights, biases) in enumerate(layers):
+            output = output @ weights + biases
+            if depth + 1 < len(layers):
+                output = torch.tanh(output)
+        loss = (weight_MSC * (output - targets) ** 2).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    arrays = [(w.detach().double().numpy(), b.detach().double().numpy()) for w, b in layers]
+    return FittedPolicy(tuple(labels), shift_F, stretch_F, arrays, scale)

@@ -1,0 +1,37 @@
+"""The first questions of a task, by which models are tried before anything else is done."""
+
+from simdistill.config.settings import RunConfig
+from simdistill.envs.prompts import Language
+from simdistill.errors import ProcessError
+from simdistill.models.student import Posed
+from simdistill.simulation import TRAIN
+from simdistill.teachers.search import teaching_episode
+
+TRIES = 4
+"""Scenarios whose process may fail before its first decision."""
+
+
+def first_questions(config: RunConfig) -> list[Posed]:
+    """Returns two questions of a run: its first one, and one that tells the same situation twice.
+
+    The second has a longer prompt than other states are likely to have, and begins as the first does.
+
+    Args:
+        config: The run.
+
+    Returns:
+        Two questions, or none if no process comes to a decision; teaching tells why.
+    """
+    language = Language(config.task.language)
+    for scenario in range(TRIES):
+        try:
+            model = teaching_episode(config.task, (config.seed, TRAIN), 0, scenario, 0)
+            decision = model.advance()
+            if decision is None:
+                continue
+            system, user = language.prompt(model.state(decision))
+        except ProcessError:
+            continue
+        twice = user | {"content": f"{user['content']}\n{user['content']}"}
+        return [Posed([system, asked], list(decision.labels)) for asked in (user, twice)]
+    return []

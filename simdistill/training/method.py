@@ -1,0 +1,428 @@
+"""What all methods share: stages, each with its questions, its student and its adapter."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from importlib.util import find_spec
+from itertools import accumulate
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import TrainerCallback
+
+from simdistill import distributed as launched
+from simdistill.config.settings import DistillConfig, RunConfig, StudentConfig
+from simdistill.data.ordering import apart, balanced, mixed
+from simdistill.data.question import Question, load, save
+from simdistill.errors import InputError
+from simdistill.files import read_json, write_json
+from simdistill.models.device import chosen_device, faster_dtype, quiet, release_memory
+from simdistill.models.pruning import student_base
+from simdistill.models.student import Asked, Lora, Student
+from simdistill.training.clock import Clock
+from simdistill.training.first_questions import first_questions
+from simdistill.training.schedule import Schedule, part_of
+from simdistill.training.trainers.exact import MetricsWriter, RoundResult
+
+Collect = Callable[[int, Student], list[Question]]
+"""Round and student -> questions on states of the student's own rollouts."""
+
+Progress = Callable[[str, int, int], None]
+
+WEIGHTS = ("imitation", "soft", "regret", "validity")
+"""Fields of `distill` that weigh the terms of a loss."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Distilled:
+    """What distillation has cost.
+
+    Attributes:
+        questions: Questions trained on.
+        tokens: Positions computed in training.
+    """
+
+    questions: int
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of training.
+
+    Attributes:
+        title: What it is called on the terminal.
+        size: Decisions asked about, at most.
+        batch_size: Questions of an optimizer step.
+        own_states: How many of them are about states that the student itself meets.
+        first: The first of the teacher's questions that is asked in this stage.
+        forecasts: Whether forecasts are learned from, too.
+    """
+
+    title: str
+    size: int
+    batch_size: int
+    own_states: int = 0
+    first: int = 0
+    forecasts: bool = True
+
+    @property
+    def taught(self) -> range:
+        """Returns which of the teacher's questions are asked."""
+        return range(self.first, self.first + self.size - self.own_states)
+
+    def among(self, known: int) -> range:
+        """Returns which of so many questions are asked; the last ones if fewer were found than planned."""
+        first = max(0, min(self.first, known - len(self.taught)))
+        return range(first, first + len(self.taught))
+
+
+class Method:
+    """A way to distil: stages of training, each of which is kept. A subclass says `stages` and `train`.
+
+    Attributes:
+        learning_rate: Its peak where `distill.learning_rate` is left open.
+        goes_by: Which of `WEIGHTS` it uses; others that are set are told to be of no use.
+        from_a_model: Whether it looks into the language model `teacher.model`, whichever teacher answers.
+
+    Args:
+        config: The run.
+        folder: The run's folder; stages, checkpoints and adapters are kept in its `training/`.
+    """
+
+    learning_rate = 1e-3
+    goes_by: Sequence[str] = WEIGHTS
+    from_a_model = False
+
+    def __init__(self, config: RunConfig, folder: Path):
+        self.config, self.folder = config, folder
+        self.training = folder / "training"
+
+    def prepare(self) -> None:
+        """Finds out whether all that is needed is there; called before anything is simulated.
+
+        Raises:
+            InputError: If something is missing or doesn't fit.
+        """
+        base = student_base(self.config.student)
+        for number in range(len(self.stages)):
+            self.schedule(number)  # refuses a batch that parts or processes can't share
+        if self.config.distill.grpo.vllm:
+            _check_vllm(self.device)
+        self._tell_unused()
+        self.check_models(Student.load(base), first_questions(self.config))
+        release_memory()
+
+    def _tell_unused(self) -> None:
+        unused = _unused(self.config.distill, self.goes_by)
+        if unused:
+            log.warning("method=%s doesn't use %s", self.config.method, unused)
+        teacher = self.config.teacher
+        if teacher.model and not teacher.is_language_model and not self.from_a_model:
+            log.warning(
+                "teacher.model=%s isn't asked: method=%s learns from teacher.name=%s alone; for the model's "
+                "answers set teacher=hf, or teacher=endpoint",
+                teacher.model,
+                self.config.method,
+                teacher.name,
+            )
+
+    def check_models(self, student: Student, asked: Sequence[Asked]) -> None:
+        """Checks that the language models can be trained, or learned from, as the method does it.
+
+        Args:
+            student: Before training, for deciding.
+            asked: Some of the run's questions.
+
+        Raises:
+            InputError: If they can't.
+        """
+        student.check_packing(asked)
+
+    @property
+    def stages(self) -> list[Stage]:
+        """Returns what is trained on, one stage after another."""
+        raise NotImplementedError
+
+    def train(
+        self, number: int, student: Student, questions: Sequence[Question], callbacks: list[TrainerCallback]
+    ) -> RoundResult:
+        """Trains the student in place in one stage."""
+        raise NotImplementedError
+
+    def __call__(
+        self, tune: Sequence[Question], collect: Collect, card: str, progress: Progress
+    ) -> Distilled:
+        """Trains stage after stage; finished stages of a stopped run are not done again.
+
+        Args:
+            tune: Held-out questions for the learning curve.
+            collect: Finds and labels states of the student's own rollouts.
+            card: The adapter's model card.
+            progress: Called with a phase, how much is done and how much there is.
+
+        Returns:
+            What it has cost. The adapter of the last stage is `adapter()`.
+        """
+        clock = Clock(self.training / "clock.jsonl")
+        results = [
+            self._stage(number, tune, collect, card, progress, clock) for number in range(len(self.stages))
+        ]
+        return Distilled(sum(r.questions for r in results), sum(r.tokens for r in results))
+
+    def assist(self) -> None:
+        """Trains in the stages that aren't finished, in a process beside the first one."""
+        for number in range(len(self.stages)):
+            if not self._done(number).exists():
+                launched.meet(self.device)
+                self.train(number, self._student(number), self._questions(number), [])
+
+    def adapter(self, number: int | None = None) -> Path:
+        """Returns the folder of a stage's adapter, by default the last one's."""
+        return self.training / f"adapter-{len(self.stages) - 1 if number is None else number}"
+
+    def _stage(
+        self,
+        number: int,
+        tune: Sequence[Question],
+        collect: Collect,
+        card: str,
+        progress: Progress,
+        clock: Clock,
+    ) -> RoundResult:
+        done = self._done(number)
+        if done.exists():
+            return RoundResult(**read_json(done))
+        release_memory()
+        self._collect(number, collect)
+        questions = self._questions(number)
+        release_memory()
+        student = self._student(number)
+        earlier = [RoundResult(**read_json(self._done(n))) for n in range(number)]
+        writer = MetricsWriter(
+            self.folder / "metrics.jsonl",
+            self.stages[number].batch_size,
+            first_step=sum(result.steps for result in earlier),
+            first_question=sum(result.questions for result in earlier),
+            first_token=sum(result.tokens for result in earlier),
+        )
+        every = self.config.distill.tune_steps
+        watch = Watch(student, tune, every, self.dtype, writer, clock, self.stages[number].title, progress)
+        launched.meet(self.device)
+        result = self.train(number, student, questions, [writer, watch])
+        student.save_adapter(self.adapter(number), card)
+        write_json(done, asdict(result))
+        return result
+
+    def _done(self, number: int) -> Path:
+        return self.training / f"round-{number}.json"
+
+    def _student(self, number: int) -> Student:
+        student, lora = self.config.student, self.config.student.lora
+        return Student.for_training(
+            student_base(student),
+            Lora(lora.r, lora.alpha, _frozen(lora.targets), _layers(student)),
+            self.config.seed,
+            self.adapter(number - 1) if number else None,
+            self.dtype,
+            self.device,
+        )
+
+    @property
+    def device(self) -> str:
+        """Where the student is trained, "cpu" or "cuda"."""
+        return chosen_device(self.config.device)
+
+    @cached_property
+    def dtype(self) -> torch.dtype:
+        """Arithmetic of training; a resumed run keeps what it began with."""
+        chosen = self.training / "dtype.json"
+        if not chosen.exists():
+            wanted = self.config.student.dtype
+            dtype = faster_dtype(self.device) if wanted == "auto" else getattr(torch, wanted)
+            write_json(chosen, str(dtype).removeprefix("torch."))
+        return getattr(torch, read_json(chosen))
+
+    def step(self, number: int) -> int:
+        """Returns the rows of an optimizer step of a stage: questions, or the answers sampled to them."""
+        return self.stages[number].batch_size
+
+    def schedule(self, number: int) -> Schedule:
+        """Returns a stage's settings; the learning rate is one straight line to zero over all stages."""
+        settings, sizes = self.config.distill, [stage.size for stage in self.stages]
+        peak = settings.learning_rate or self.learning_rate
+        total, before = sum(sizes), sum(sizes[:number])
+        return Schedule(
+            learning_rate=peak * (1 - before / total),
+            end_learning_rate=peak * (1 - (before + sizes[number]) / total),
+            warmup_steps=0 if number else settings.warmup_steps,
+            batch_size=part_of(self.step(number), settings.accumulation),
+            output_dir=self.training / f"checkpoints-{number}",
+            seed=self.config.seed,
+            checkpoint_steps=settings.checkpoint_steps,
+            accumulation=settings.accumulation,
+            bf16=self.dtype == torch.bfloat16,
+            device=self.device,
+            resume=True,
+        )
+
+    def _collect(self, number: int, collect: Collect) -> None:
+        """Writes down a stage's questions on the student's own states, if they aren't yet."""
+        own, path = self.stages[number].own_states, self._own(number)
+        if own and not path.exists():
+            student = Student.load(student_base(self.config.student), self.adapter(number - 1), self.device)
+            save(collect(number, student)[:own], path)
+
+    def _own(self, number: int) -> Path:
+        return self.training / f"questions-{number}.parquet"
+
+    def _questions(self, number: int) -> list[Question]:
+        stage = self.stages[number]
+        path = self.training / "questions-0.parquet"
+        known = load(path)
+        taught = stage.among(sum(question.kind == "decision" for question in known))
+        asked = [
+            question
+            for place, question in _placed(known)
+            if place in taught and (stage.forecasts or question.kind == "decision")
+        ]
+        if stage.own_states:
+            path = self._own(number)
+            asked = mixed(apart(load(path)), asked)
+        _check(asked, path)
+        asked = self.wanted(asked)
+        return balanced(asked, stage.batch_size) if self.config.distill.balanced else asked
+
+    def wanted(self, questions: list[Question]) -> list[Question]:
+        """Returns those of a stage's questions that the method learns from, by default all."""
+        return questions
+
+
+def _placed(questions: Sequence[Question]) -> Iterator[tuple[int, Question]]:
+    """Yields questions with their place among the decisions; a forecast has that of the decision before."""
+    decisions = accumulate(question.kind == "decision" for question in questions)
+    return zip((number - 1 for number in decisions), questions, strict=True)
+
+
+def _check_vllm(device: str) -> None:
+    if device != "cuda":
+        raise InputError(
+            f"distill.grpo.vllm=true: vLLM samples on a graphics card, and this run is on {device}; "
+            "leave it out"
+        )
+    if find_spec("vllm") is None:
+        raise InputError("distill.grpo.vllm=true: vLLM isn't installed; pip install 'simdistill[vllm]'")
+
+
+def _unused(settings: DistillConfig, goes_by: Sequence[str]) -> str:
+    """Weights that were set and aren't gone by, in words."""
+    fields = DistillConfig.model_fields
+    found = {name: getattr(settings, name) for name in WEIGHTS if name not in goes_by}
+    return ", ".join(f"distill.{n}={value:g}" for n, value in found.items() if value != fields[n].default)
+
+
+def _check(questions: Sequence[Question], path: Path) -> None:
+    # A forecast teaches what comes, not what to do.
+    decisions = [question for question in questions if question.kind == "decision"]
+    if not decisions:
+        raise InputError(
+            f"{path} has no decisions to learn from; raise teacher.scenarios, or distill.round_questions "
+            "for states of the student's own"
+        )
+    if all(len(question.choices) == 1 for question in decisions):
+        raise InputError(
+            f"{path}: none of the {len(decisions)} decisions has more than one choice, so there is nothing "
+            "to learn; let the process ask where there is something to choose"
+        )
+
+
+def own_rounds(config: RunConfig) -> list[Stage]:
+    """Returns a stage on the teacher's states, and later ones in which the student's own are mixed."""
+    settings = config.distill
+    own, taught = settings.round_questions, settings.round_teacher_questions
+    later = [
+        Stage(
+            f"train, round {n} on its own states",
+            own + taught,
+            settings.batch_size,
+            own_states=own,
+            first=settings.questions + (n - 1) * taught,
+        )
+        for n in range(1, settings.rounds + 1)
+    ]
+    return [Stage("train", settings.questions, settings.batch_size), *later]
+
+
+class Watch(TrainerCallback):
+    """Shows progress, and asks the held-out questions now and then.
+
+    Args:
+        student: In training.
+        tune: Held-out questions.
+        every: Steps from one look at them to the next.
+        dtype: Arithmetic of training.
+        writer: Writes the learning curve.
+        clock: Counts the time of training, without that of the looks.
+        phase: What the stage is called.
+        progress: Shows how far it is.
+    """
+
+    def __init__(
+        self,
+        student: Student,
+        tune: Sequence[Question],
+        every: int,
+        dtype: torch.dtype,
+        writer: MetricsWriter,
+        clock: Clock,
+        phase: str,
+        progress: Progress,
+    ):
+        self.student, self.tune, self.every, self.dtype = student, tune, every, dtype
+        self.writer, self.clock, self.phase, self.progress = writer, clock, phase, progress
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        """Takes the clock back to where training goes on."""
+        self.clock.back_to(self.writer.first_step + state.global_step)
+
+    def on_step_end(self, args, state, control, **kwargs):
+        """Counts the step."""
+        self.clock.note(self.writer.first_step + state.global_step)
+        with self.clock.paused():
+            self.progress(self.phase, state.global_step, state.max_steps)
+            if self.tune and (state.global_step % self.every == 0 or state.global_step == state.max_steps):
+                self._examine(state)
+
+    def _examine(self, state) -> None:
+        student = self.student
+        student.forget()
+        bf16 = self.dtype == torch.bfloat16
+        with quiet(), torch.autocast(student.model.device.type, torch.bfloat16, enabled=bf16):
+            answers = student.score(self.tune)
+        regret_Q = [
+            question.values[answer.choice] for question, answer in zip(self.tune, answers, strict=True)
+        ]
+        agree_Q = [
+            question.choices[answer.choice] == question.answer
+            for question, answer in zip(self.tune, answers, strict=True)
+        ]
+        found = {
+            "tune_regret": float(np.mean(regret_Q)),
+            "tune_agreement": float(np.mean(agree_Q)),
+            "tune_validity": float(np.mean([answer.mass for answer in answers])),
+        }
+        self.writer.write(state, found)
+
+
+def _layers(student: StudentConfig) -> int | None:
+    """Layers that get an adapter: a pruned student may have fewer than a task's settings ask for."""
+    wanted, there = student.lora.layers, student.layers
+    return wanted if wanted is None or there is None else min(wanted, there)
+
+
+def _frozen(targets: str | list[str]) -> str | tuple[str, ...]:
+    return targets if isinstance(targets, str) else tuple(targets)

@@ -1,0 +1,33 @@
+"""Reinforcement learning with token-weighted imitation in the same loss: CHORD-phi.
+
+"On-Policy RL Meets Off-Policy Experts" (arXiv 2508.11408): (1 - mu) * GRPO + mu * imitation, where a
+demonstrated token of probability p weighs p * (1 - p). Tokens that the student is sure of, and tokens that it
+would never say, hardly count: a student that never says a label isn't taught to say one.
+"""
+
+import torch
+
+from simdistill.training.methods.simdistill_sampled import SampledSimDistill
+from simdistill.training.trainers.sampled import Mix
+
+MU = 0.1
+
+
+class Chord(SampledSimDistill):
+    """GRPO plus token-weighted imitation of the teacher's answers, in one loss."""
+
+    learning_rate = 1e-4
+    goes_by = ()
+
+    @property
+    def mix(self) -> Mix:
+        return Mix(1 - MU, MU, self.config.distill.grpo.demonstrations, phi)
+
+    @property
+    def soft(self) -> float:
+        return 0.0
+
+
+def phi(p_N: torch.Tensor) -> torch.Tensor:
+    """Weights of demonstrated tokens of these probabilities."""
+    return p_N * (1 - p_N)

@@ -1,0 +1,65 @@
+"""Reinforcement learning on sampled answers, rewarded by what the simulator says about them.
+
+GRPO (Shao et al., DeepSeekMath, arXiv 2402.03300) without division by a group's deviation or by length
+(Dr. GRPO, Liu et al., arXiv 2503.20783), which would erase how much a choice matters.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from transformers import TrainerCallback
+
+from simdistill.config.settings import DistillConfig, GrpoConfig
+from simdistill.data.question import Question
+from simdistill.models.student import Student
+from simdistill.training.method import Method, Stage
+from simdistill.training.schedule import Schedule
+from simdistill.training.trainers.exact import RoundResult
+from simdistill.training.trainers.plain import grpo_round
+
+
+class GRPO(Method):
+    """Simulator-consistency reward on sampled answers, with TRL's own trainer."""
+
+    learning_rate = 1e-4
+    goes_by = ()
+
+    @property
+    def stages(self) -> list[Stage]:
+        return [sampled(self.config.distill)]
+
+    def train(
+        self, number: int, student: Student, questions: Sequence[Question], callbacks: list[TrainerCallback]
+    ) -> RoundResult:
+        scale, settings = self.config.task.scale, self.config.distill.grpo
+        return grpo_round(student, questions, scale, settings, self.schedule(number), callbacks)
+
+    def step(self, number: int) -> int:
+        """Returns the sampled answers of an optimizer step."""
+        return answers(self.config.distill.grpo)
+
+    def schedule(self, number: int) -> Schedule:
+        """Returns a stage's settings, of which a batch is of sampled answers."""
+        return on_samples(super().schedule(number), self.config.distill)
+
+
+def on_samples(schedule: Schedule, settings: DistillConfig) -> Schedule:
+    """Returns a schedule for sampled answers, with a learning rate of their own if there is one."""
+    grpo = settings.grpo
+    return replace(
+        schedule,
+        learning_rate=grpo.learning_rate or schedule.learning_rate,
+        end_learning_rate=0.0,
+        warmup_steps=0,
+    )
+
+
+def answers(grpo: GrpoConfig) -> int:
+    """Returns how many answers are sampled in an optimizer step."""
+    return grpo.prompts * grpo.samples
+
+
+def sampled(settings: DistillConfig) -> Stage:
+    """Returns a stage of GRPO; without forecasts, as a reward is for what costs little."""
+    grpo = settings.grpo
+    return Stage("train on sampled answers", grpo.questions, grpo.prompts, forecasts=False)

@@ -1,0 +1,24 @@
+"""Distillation of soft targets: forward KL to the teacher's probabilities over the choices.
+
+Hinton, Vinyals and Dean, arXiv 1503.02531. A language model teaches its own probabilities; any other teacher,
+in place of logits, what choices cost in simulation.
+"""
+
+from simdistill.training.losses import Weights
+from simdistill.training.method import Stage
+from simdistill.training.methods.simdistill import SimDistill
+
+
+class KD(SimDistill):
+    """Forward KL to soft targets: a language model's, else a softmax of simulated values."""
+
+    goes_by = ()
+
+    @property
+    def stages(self) -> list[Stage]:
+        settings = self.config.distill
+        return [Stage("train", settings.questions, settings.batch_size)]
+
+    @property
+    def weights(self) -> Weights:
+        return Weights(imitation=1.0, soft=1.0, regret=0.0, validity=1.0)

@@ -1,0 +1,52 @@
+"""Supervised fine-tuning, then reinforcement learning: the baseline that mixed methods must beat.
+
+The usual order since Ouyang et al., arXiv 2203.02155; once its bugs are fixed, most methods that mix the two
+don't beat it (arXiv 2604.23747).
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from transformers import TrainerCallback
+
+from simdistill.data.question import Question
+from simdistill.models.student import Student
+from simdistill.training.method import Stage
+from simdistill.training.methods.grpo import GRPO, answers, on_samples, sampled
+from simdistill.training.methods.sft import SFT
+from simdistill.training.schedule import Schedule
+from simdistill.training.trainers.exact import RoundResult
+from simdistill.training.trainers.plain import grpo_round
+
+
+class SFTThenGRPO(SFT):
+    """SFT, then GRPO on further questions: of those that it has learned the student is sure already."""
+
+    @property
+    def stages(self) -> list[Stage]:
+        settings = self.config.distill
+        stage = sampled(settings)
+        if settings.grpo.again:
+            return [*super().stages, stage]
+        left = self.config.teacher.states - stage.size
+        return [*super().stages, replace(stage, first=max(0, min(settings.questions, left)))]
+
+    def train(
+        self, number: int, student: Student, questions: Sequence[Question], callbacks: list[TrainerCallback]
+    ) -> RoundResult:
+        if number == 0:
+            return super().train(number, student, questions, callbacks)
+        scale, settings = self.config.task.scale, self.config.distill.grpo
+        return grpo_round(student, questions, scale, settings, self.schedule(number), callbacks)
+
+    def step(self, number: int) -> int:
+        """Returns the questions of an optimizer step in the first stage, sampled answers in the second."""
+        return answers(self.config.distill.grpo) if number else super().step(number)
+
+    def schedule(self, number: int) -> Schedule:
+        """Returns a stage's settings; the first stage's rate falls to zero, and GRPO begins with its own."""
+        settings, schedule = self.config.distill, super().schedule(number)
+        if number == 0:
+            rate = settings.learning_rate or self.learning_rate
+            return replace(schedule, learning_rate=rate, end_learning_rate=0.0)
+        return on_samples(replace(schedule, learning_rate=GRPO.learning_rate), settings)

@@ -1,0 +1,40 @@
+"""Ours: imitation, exact expected regret and validity; states move from the teacher's to the student's.
+
+Later rounds learn from states that the student itself visits, labelled by the simulator (Ross, Gordon and
+Bagnell: DAgger, AISTATS 2011; with costs in place of labels: Ross and Bagnell, AggreVaTe, arXiv 1406.5979).
+"""
+
+from collections.abc import Sequence
+
+from transformers import TrainerCallback
+
+from simdistill.data.question import Question
+from simdistill.models.student import Student
+from simdistill.training.losses import Weights
+from simdistill.training.method import Method, Stage, own_rounds
+from simdistill.training.targets import targets
+from simdistill.training.trainers.exact import RoundResult, TrainingQuestion, train_round
+
+
+class SimDistill(Method):
+    """Imitation plus exact simulator consistency, with later rounds on the student's own states."""
+
+    @property
+    def stages(self) -> list[Stage]:
+        return own_rounds(self.config)
+
+    @property
+    def weights(self) -> Weights:
+        """Weights of the loss's terms."""
+        settings = self.config.distill
+        return Weights(settings.imitation, settings.soft, settings.regret, settings.validity)
+
+    def train(
+        self, number: int, student: Student, questions: Sequence[Question], callbacks: list[TrainerCallback]
+    ) -> RoundResult:
+        rows, schedule = self.rows(student, questions), self.schedule(number)
+        return train_round(student.model, student.tokenizer, rows, schedule, self.weights, callbacks)
+
+    def rows(self, student: Student, questions: Sequence[Question]) -> list[TrainingQuestion]:
+        """Gives questions their targets."""
+        return targets(self.config, student, questions, self.weights.soft)

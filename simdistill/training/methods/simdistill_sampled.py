@@ -1,0 +1,66 @@
+"""Ours for students that sample: soft imitation and the simulator's consistency reward in one step of GRPO.
+
+What `simdistill` takes as an expectation over all choices is estimated from samples here. So it is noisier,
+and a sampled answer needn't begin at once: with `distill.grpo.answer_tokens` there is room to reason before
+"Answer:". Demonstrated are the choices' labels alone, without reasons, and the examination scores the choices
+as they are, so a student that reasons is examined without its reasons.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from transformers import TrainerCallback
+
+from simdistill.config.settings import DistillConfig
+from simdistill.data.question import Question
+from simdistill.models.student import Student
+from simdistill.training.method import Stage
+from simdistill.training.methods.grpo import GRPO
+from simdistill.training.targets import targets
+from simdistill.training.trainers.exact import RoundResult
+from simdistill.training.trainers.plain import grpo_round
+from simdistill.training.trainers.sampled import Mix, SimDistillTrainer, demonstrations
+
+
+class SampledSimDistill(GRPO):
+    """Imitation of soft targets plus reward for sampled answers, in one step."""
+
+    learning_rate = 1e-3
+    goes_by = ("imitation", "soft", "regret")
+
+    @property
+    def stages(self) -> list[Stage]:
+        return [mixed(self.config.distill)]
+
+    @property
+    def mix(self) -> Mix:
+        """Weights of the loss's terms."""
+        settings = self.config.distill
+        return Mix(settings.regret, settings.imitation, settings.grpo.demonstrations)
+
+    @property
+    def soft(self) -> float:
+        """Share of soft targets in what is demonstrated."""
+        return self.config.distill.soft
+
+    def train(
+        self, number: int, student: Student, questions: Sequence[Question], callbacks: list[TrainerCallback]
+    ) -> RoundResult:
+        settings, scale = self.config.distill, self.config.task.scale
+        taught = targets(self.config, student, questions[: settings.questions], self.soft)
+        answered = questions[: settings.grpo.questions]
+        kind = partial(SimDistillTrainer, demonstrations=demonstrations(taught, self.soft), mix=self.mix)
+        result = grpo_round(student, answered, scale, settings.grpo, self.schedule(number), callbacks, kind)
+        return replace(result, questions=result.questions + result.steps * self.mix.per_step)
+
+
+def mixed(settings: DistillConfig) -> Stage:
+    """Returns a stage that answers and imitates; a step's questions are those of both."""
+    grpo = settings.grpo
+    return Stage(
+        title="train on samples and demonstrations",
+        size=max(settings.questions, grpo.questions),
+        batch_size=grpo.prompts + grpo.demonstrations,
+        forecasts=False,
+    )

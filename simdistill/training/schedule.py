@@ -1,0 +1,153 @@
+"""How a stage of training goes, whichever of TRL's trainers does it: rates, sizes, checkpoints, resuming."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from transformers import PrinterCallback, Trainer
+from transformers.trainer_utils import TrainOutput
+
+from simdistill import distributed as launched
+from simdistill.errors import InputError
+from simdistill.models.device import quiet
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The settings of a stage. It goes once over its rows.
+
+    After a warm-up from zero, the learning rate goes on a straight line.
+
+    Attributes:
+        learning_rate: At the first step after the warm-up.
+        end_learning_rate: After the last step; below `learning_rate`.
+        warmup_steps: Optimizer steps; 0 in a stage that goes on from another.
+        batch_size: Rows of one forward pass, over all processes.
+        output_dir: Folder of the stage's checkpoints.
+        seed: Of whatever a trainer or model draws.
+        checkpoint_steps: Optimizer steps between checkpoints; 0 for none.
+        accumulation: Forward passes of one optimizer step.
+        bf16: bfloat16 autocast.
+        device: Where the model is, "cpu" or "cuda".
+        resume: Go on from the last complete checkpoint, if there is one. Others are removed.
+
+    Raises:
+        InputError: The rows of a pass can't be divided among the processes.
+    """
+
+    learning_rate: float
+    end_learning_rate: float
+    warmup_steps: int
+    batch_size: int
+    output_dir: Path
+    seed: int
+    checkpoint_steps: int
+    accumulation: int = 1
+    bf16: bool = True
+    device: str = "cpu"
+    resume: bool = False
+
+    def __post_init__(self):
+        if self.batch_size % launched.processes():
+            raise InputError(
+                f"a batch of {self.batch_size} can't be divided among {launched.processes()} processes; "
+                "change distill.batch_size (distill.grpo.prompts, distill.opd.prompts) or --num_processes"
+            )
+
+    def arguments(self) -> dict[str, Any]:
+        """Arguments of a trainer's configuration; defaults that suit large models only are replaced."""
+        return {
+            "output_dir": str(self.output_dir),
+            "num_train_epochs": 1,
+            "per_device_train_batch_size": self.batch_size // launched.processes(),
+            "ddp_find_unused_parameters": False,
+            "gradient_accumulation_steps": self.accumulation,
+            "learning_rate": self.learning_rate,
+            "lr_scheduler_type": "polynomial",
+            "lr_scheduler_kwargs": {"lr_end": self.end_learning_rate, "power": 1.0},
+            "warmup_steps": self.warmup_steps,
+            "optim": "adamw_torch",
+            "weight_decay": 0.0,
+            "max_grad_norm": 1.0,
+            "seed": self.seed,
+            "bf16": self.bf16,
+            "use_cpu": self.device == "cpu",
+            "gradient_checkpointing": False,
+            "dataloader_pin_memory": self.device == "cuda",
+            "save_strategy": "steps" if self.checkpoint_steps else "no",
+            "save_steps": self.checkpoint_steps or 500,
+            "save_total_limit": 1,
+            "logging_steps": 1,
+            "logging_first_step": True,
+            "disable_tqdm": True,
+            "report_to": "none",
+            "push_to_hub": False,
+        }
+
+    def train(self, trainer: Trainer) -> TrainOutput:
+        """Trains to the end.
+
+        Raises:
+            InputError: A checkpoint can't be written.
+        """
+        checkpoint = last_checkpoint(self.output_dir) if self.resume else None
+        if launched.is_first():
+            _remove_checkpoints(self.output_dir, but=checkpoint)
+        trainer.remove_callback(PrinterCallback)
+        try:
+            with quiet():
+                return trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        except (OSError, SafetensorError) as error:
+            raise InputError(
+                f"Could not write a checkpoint to {self.output_dir}: {error}. Make room there."
+            ) from error
+
+
+def part_of(step: int, parts: int) -> int:
+    """Returns the rows of one of a step's equal parts.
+
+    Args:
+        step: Rows of an optimizer step.
+        parts: `distill.accumulation`.
+
+    Raises:
+        InputError: They can't be equal.
+    """
+    if step % parts:
+        raise InputError(
+            f"distill.accumulation={parts}: a step of {step} can't be divided into so many equal parts; "
+            "change it, or distill.batch_size (distill.grpo.prompts times samples, distill.opd.prompts)"
+        )
+    return step // parts
+
+
+def last_checkpoint(output_dir: Path) -> Path | None:
+    """The newest checkpoint that was written to its end, or None.
+
+    The trainer's state is the last file of a checkpoint, so one without it, or with half of it, isn't used.
+    """
+    checkpoints = [folder for folder in Path(output_dir).glob("checkpoint-*") if _step(folder) is not None]
+    complete = [folder for folder in checkpoints if _is_complete(folder)]
+    return max(complete, key=lambda folder: _step(folder) or 0, default=None)
+
+
+def _step(folder: Path) -> int | None:
+    number = folder.name.removeprefix("checkpoint-")
+    return int(number) if number.isdecimal() else None
+
+
+def _is_complete(folder: Path) -> bool:
+    try:
+        state = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return state.get("global_step") == _step(folder)
+
+
+def _remove_checkpoints(output_dir: Path, but: Path | None) -> None:
+    for folder in output_dir.glob("checkpoint-*"):
+        if folder != but:
+            shutil.rmtree(folder)

@@ -1,0 +1,1 @@
+"""Trainers, all on TRL."""

@@ -1,0 +1,84 @@
+"""Running a process under a policy: seeds, replays, replications."""
+
+import pickle
+from collections import Counter
+
+import pytest
+
+from simdistill.simulation import TEST, Streams
+from simdistill.simulation.rollout import RandomPolicy, follow, replicate, started
+from simdistill.simulators.queueing import Queueing, join_shortest_queue, shortest_expected_delay
+
+
+def history(simulator, policy, path, until=50.0):
+    """Time, state, answer and cost at every decision."""
+    model, seen = simulator(world=path), []
+
+    def record(decision, state, label):
+        seen.append((decision.env.now, state, label, model.cost()))
+
+    follow(model, policy, until, record)
+    return seen
+
+
+@pytest.mark.parametrize("simulator", ["repairs", "queueing"])
+def test_a_seed_decides_the_run(simulator, repairs):
+    process = repairs if simulator == "repairs" else Queueing
+
+    def policy():
+        return RandomPolicy(Streams((5,)))
+
+    run = history(process, policy(), (1, 2, 3))
+    assert len(run) > 10
+    assert history(process, policy(), (1, 2, 3)) == run
+    assert history(process, policy(), (1, 2, 4)) != run
+    assert history(process, policy(), (2, 2, 3)) != run
+
+
+def test_stopping_on_the_way_changes_nothing():
+    through, stopped = Queueing(world=(1, 2)), Queueing(world=(1, 2))
+    follow(through, shortest_expected_delay, 50.0)
+    for until in (0.0, 13.7, 13.7, 29.0, 50.0):
+        follow(stopped, shortest_expected_delay, until)
+    assert stopped.cost(50.0) == through.cost(50.0) > 0
+    assert stopped.jobs == through.jobs
+
+
+def test_the_random_policy_takes_every_choice_equally_often():
+    policy = RandomPolicy(Streams((1,)))
+    counts = Counter(policy({}, ["A", "B", "C"]) for _ in range(3000))
+    assert set(counts) == {"A", "B", "C"}
+    assert all(900 < count < 1100 for count in counts.values())
+
+
+def test_a_random_policy_draws_the_runs_own_numbers():
+    policy = RandomPolicy(Streams((1,)))
+    answers = []
+    for _ in range(2):
+        run = started(policy, Streams((2, 3)))
+        answers.append([run({}, ["A", "B"]) for _ in range(40)])
+    assert answers[0] == answers[1]
+    other = started(policy, Streams((2, 4)))
+    assert [other({}, ["A", "B"]) for _ in range(40)] != answers[0]
+    assert started(join_shortest_queue, Streams((2, 3))) is join_shortest_queue
+    assert pickle.loads(pickle.dumps(policy))({}, ["A", "B"]) == policy({}, ["A", "B"])
+
+
+def test_a_replication_is_the_average_cost_after_the_warm_up():
+    path = (0, TEST, 4)
+    replication = replicate(Queueing, {}, shortest_expected_delay, path, warm_up=20.0, horizon=100.0)
+    model = Queueing(world=path)
+    follow(model, shortest_expected_delay, 20.0)
+    warm_up = model.cost(20.0)
+    decisions = follow(model, shortest_expected_delay, 120.0)
+    assert replication.cost == pytest.approx((model.cost(120.0) - warm_up) / 100.0)
+    assert sum(replication.halves) / 2 == pytest.approx(replication.cost)
+    assert replication.decisions > decisions > 150
+
+
+def test_growing_queues_show_in_the_halves():
+    overloaded = {"arrival_rate": 3.0}
+    replications = [
+        replicate(Queueing, overloaded, shortest_expected_delay, (0, TEST, n), 20.0, 200.0) for n in range(3)
+    ]
+    assert all(second - first > 20 for first, second in (r.halves for r in replications))

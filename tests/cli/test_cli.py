@@ -85,7 +85,7 @@ def test_a_sweep_gives_each_run_a_process(pipeline, monkeypatch):
         commands.append(command[1:])
         return SimpleNamespace(returncode=3 if "outputs/run1" in command[-1] else 0)
 
-    monkeypatch.setattr("simdistill.cli.app.subprocess.run", run)
+    monkeypatch.setattr("simdistill.cli.runs.subprocess.run", run)
     result = call("run", "task=queueing", "seed=0,1,2")
     assert started == [0, 1, 2]
     assert commands == [["-m", "simdistill", "run", f"resume=outputs/run{seed}"] for seed in (0, 1)]
@@ -179,6 +179,8 @@ def test_a_stopped_run_says_how_to_go_on(pipeline):
     result = call("run", "task=queueing")
     told = "simdistill: stopped; go on with simdistill run resume=outputs/queueing/one\n"
     assert (result.exit_code, result.stderr) == (130, told)
+    pipeline.run = raising(KeyboardInterrupt("outputs/a b/one"))
+    assert call("run", "task=queueing").stderr.endswith("run resume='outputs/a b/one'\n")
     pipeline.run = raising(KeyboardInterrupt())
     result = call("run", "task=queueing")
     assert (result.exit_code, result.stderr) == (130, "simdistill: stopped\n")

@@ -1,0 +1,109 @@
+"""The verbs for authors of simulators: new, check, verify, trace."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simdistill.cli.arguments import Overrides
+from simdistill.cli.terminal import wide_console
+from simdistill.errors import InputError
+
+
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name, as in clinic or call_center.")],
+    package: Annotated[bool, typer.Option(help="Write an installable package, with an entry point.")] = False,
+) -> None:
+    """Write a working simulator with its task and its test into this folder, as a start for your own.
+
+    For example: simdistill new clinic
+    """
+    from simdistill.scaffold import new as write
+
+    written = write(name, package=package)
+    for path in written:
+        typer.echo(f"wrote {path}")
+    install = "pip install -e . && " if package else ""
+    typer.echo(
+        f"next: {install}pytest {written[-1]}; simdistill play task={name}; simdistill run task={name}"
+    )
+
+
+def check(
+    simulator: Annotated[
+        str, typer.Argument(metavar="SIMULATOR", help="A registered name, module:Class, or a task's name.")
+    ],
+    deterministic: Annotated[
+        bool, typer.Option(help="Nothing is random with these parameters, so seeds needn't matter.")
+    ] = False,
+) -> None:
+    """Check that a simulator keeps what the rest relies on; exit code 1 if it doesn't.
+
+    For example: simdistill check clinic:Clinic
+    """
+    from simdistill import config, registry
+    from simdistill.checker.check import inspect_simulator
+
+    parameters = {}
+    tasks = config.tasks()
+    if ":" not in simulator and simulator not in registry.names("simulators") and simulator in tasks:
+        task = config.compose([f"task={tasks[simulator]}"])[0].task
+        simulator, parameters = task.simulator, task.parameters.default
+    report = inspect_simulator(
+        registry.load("simulators", simulator), parameters, deterministic=deterministic
+    )
+    typer.echo(str(report))
+    if report.problems:
+        raise typer.Exit(1)
+
+
+def verify(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="A simulator, a family or a case; all if left out.")
+    ] = None,
+    cases: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Take the cases of this folder in place of the packaged ones."),
+    ] = None,
+    quick: Annotated[bool, typer.Option(help="Chosen cases only, within two minutes.")] = False,
+    witness: Annotated[bool, typer.Option(help="Run the networks that Ciw knows in Ciw as well.")] = False,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table to this file.")] = None,
+) -> None:
+    """Hold simulators and reference solvers against known answers; exit code 1 if one isn't reproduced.
+
+    For example: simdistill verify queueing --quick
+    """
+    from simdistill.verification import verify as verification
+
+    console = wide_console()
+    rows = verification.verify(name, cases, quick, witness, console)
+    verification.show(rows, console)
+    if json is not None:
+        verification.save(rows, json)
+    if verification.disagreements(rows):
+        raise typer.Exit(1)
+
+
+def trace(
+    overrides: Overrides = None,
+    form: Annotated[str, typer.Option("--format", help="jsonl, ocel (OCEL 2.0 JSON) or xes.")] = "jsonl",
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="The file.")] = None,
+    policy: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who decides; the task's heuristic if left out.")
+    ] = None,
+) -> None:
+    """Write the event log of one episode, for process mining.
+
+    For example: simdistill trace task=queueing --format ocel -o log.jsonocel
+    """
+    if output is None:
+        raise InputError("trace needs a file to write to: -o FILE")
+    from simdistill import config
+    from simdistill.simulation import event_log as eventlog
+
+    configs = config.compose(overrides or [])
+    if len(configs) > 1:
+        raise InputError(f"trace takes one task and one value for each field, not {len(configs)} runs")
+    log = eventlog.of_task(configs[0].task, policy, configs[0].seed)
+    eventlog.write(log, output, form)
+    typer.echo(f"{output}: {len(log.entries)} entries until {log.time_unit} {log.time:g}")

@@ -1,0 +1,54 @@
+"""How verbs end and what they print on: errors as one message, tables that keep their width."""
+
+import errno
+import shlex
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console
+
+from simdistill.errors import InputError, ProcessError
+
+
+def wide_console() -> Console:
+    """A console whose tables aren't squeezed when they go to a file."""
+    console = Console()
+    return console if console.is_terminal else Console(width=150)
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turns what people can mend into one message on stderr; all else keeps its traceback."""
+    try:
+        yield
+    except InputError as error:
+        _stop(str(error), 2)
+    except ProcessError as error:
+        _stop(f"{error}{_place(error.__cause__)}", 2)
+    except KeyboardInterrupt as error:
+        # A run that is interrupted says which folder it was writing.
+        folder = f"; go on with simdistill run resume={shlex.quote(error.args[0])}" if error.args else ""
+        _stop(f"stopped{folder}", 130)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        place = f" for {error.filename}" if error.filename else ""
+        _stop(
+            f"the disk is full: no space left{place}; what was finished is kept, "
+            "so make room and go on with simdistill run resume=RUN",
+            1,
+        )
+
+
+def _place(cause: BaseException | None) -> str:
+    """Where in a simulator's own code an error arose."""
+    frames = traceback.extract_tb(cause.__traceback__) if cause else []
+    return f"\n  in {frames[-1].filename}, line {frames[-1].lineno}: {frames[-1].line}" if frames else ""
+
+
+def _stop(message: str, code: int) -> None:
+    print(f"simdistill: {message}", file=sys.stderr)
+    raise typer.Exit(code)

@@ -21,9 +21,10 @@ from rich.progress import track
 
 from simdistill import registry
 from simdistill.config import compose
-from simdistill.envs.prompts import Language
+from simdistill.envs.prompts import Prompter
 from simdistill.envs.scenarios import examination_sets
-from simdistill.models.student import Posed, Student
+from simdistill.models.choice_model import Posed
+from simdistill.models.student import Student
 from simdistill.simulation import EPISODE, TEST
 
 RESULTS = Path(__file__).parent / "results" / "deciding.json"
@@ -60,7 +61,7 @@ class Deciders:
         language: The task's words.
     """
 
-    def __init__(self, student: Student, language: Language):
+    def __init__(self, student: Student, language: Prompter):
         self.student, self.language = student, language
         self.student.tokenizer.padding_side = "left"
 
@@ -76,7 +77,7 @@ class Deciders:
             self.scored(met[begin : begin + episodes])
 
     def scored(self, met: Sequence[dict]) -> None:
-        self.student.score([Posed(self.language.prompt(state), list(CHOICES)) for state in met])
+        self.student.score([Posed(self.language.decision(state), list(CHOICES)) for state in met])
 
     def generating(self, met: Sequence[dict], batch_size: int) -> None:
         """Generates answers greedily, as many tokens as an answer and its end have."""
@@ -85,7 +86,7 @@ class Deciders:
             prompts = [
                 str(
                     tokenizer.apply_chat_template(
-                        self.language.prompt(state), tokenize=False, add_generation_prompt=True
+                        self.language.decision(state), tokenize=False, add_generation_prompt=True
                     )
                 )
                 for state in met[begin : begin + batch_size]
@@ -109,7 +110,7 @@ def row(measure: str, values: Sequence[float] | np.ndarray, target: float | None
 def measured(rounds: int, scale: float) -> list[dict]:
     """Measures every way in each round, so that ratios are of the same moment."""
     student = Student.load("smollm2-135m")
-    deciders = Deciders(student, Language(compose(["task=queueing"])[0].task.language))
+    deciders = Deciders(student, Prompter(compose(["task=queueing"])[0].task.language))
     many = states(int(60 * scale))
     distinct = [state for met in many for state in {str(s): s for s in met}.values()]
     played = [state for step in zip(*states(int(200 * scale)), strict=True) for state in step]

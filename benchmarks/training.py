@@ -25,10 +25,11 @@ from transformers import TrainerCallback
 from simdistill.config import compose
 from simdistill.config.settings import RunConfig
 from simdistill.data.question import Question, decision_questions
-from simdistill.envs.prompts import Language
+from simdistill.envs.prompts import Prompter
 from simdistill.models.device import faster_dtype
+from simdistill.models.lora import Lora
 from simdistill.models.packing import pack
-from simdistill.models.student import Lora, Student
+from simdistill.models.student import Student
 from simdistill.simulation import TRAIN
 from simdistill.teachers.search import demonstrate
 from simdistill.training.losses import Weights
@@ -72,7 +73,7 @@ def rows(config: RunConfig, count: int) -> list[Question]:
     return decision_questions(
         lesson.searched,
         lesson.labels,
-        Language(config.task.language),
+        Prompter(config.task.language),
         task=config.task.name,
         simulator=config.task.simulator,
         split="train",
@@ -165,7 +166,7 @@ class Trainings:
         forward = 2.0 * layer * layers * self.tokens
         backward = 2.0 * layer * wanted * self.tokens
         rows = [row.question for row in training_questions(student, self.questions, 1.0, 0.1)]
-        kept = sum(len(pack(rows[b : b + 16]).keep_K) for b in range(0, len(rows), 16))
+        kept = sum(len(pack(rows[b : b + 16]).scored_J) for b in range(0, len(rows), 16))
         vocabulary = 2.0 * 2.0 * config.hidden_size * config.vocab_size * kept  # forward and back
         return (forward + backward + vocabulary) / len(rows)
 

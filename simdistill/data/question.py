@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from datasets import Dataset, Features, List, Value, disable_progress_bars
 
-from simdistill.envs.prompts import Language
+from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
 from simdistill.files import replacing
 from simdistill.simulation import Forecast, Policy
@@ -95,7 +95,7 @@ class Question:
 def decision_questions(
     searched: Sequence[Searched],
     labels: Labels,
-    language: Language,
+    language: Prompter,
     *,
     task: str,
     simulator: str,
@@ -132,7 +132,7 @@ def decision_questions(
                 split=split,
                 round=round,
                 group=item.group,
-                prompt=language.prompt(situation.state),
+                prompt=language.decision(situation.state),
                 choices=list(situation.choices),
                 answer=answer,
                 values=costs_C.tolist(),
@@ -154,7 +154,7 @@ def forecast_question(
     situation: Situation,
     forecast: Forecast,
     buckets_K: np.ndarray,
-    language: Language,
+    language: Prompter,
     *,
     task: str,
     simulator: str,

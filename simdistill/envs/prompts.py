@@ -12,7 +12,7 @@ from simdistill.errors import InputError
 _JINJA = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 
 
-class Language:
+class Prompter:
     """Renders a task's templates; they come with tasks of strangers, hence the sandbox.
 
     Args:
@@ -36,7 +36,7 @@ class Language:
         """
         return _render("situation", self._situation, state)
 
-    def prompt(self, state: dict) -> list[dict[str, str]]:
+    def decision(self, state: dict) -> list[dict[str, str]]:
         """Returns the chat messages of a question: the description as system, the situation as user."""
         return [
             {"role": "system", "content": self.description},
@@ -45,7 +45,7 @@ class Language:
 
     def forecast(self, state: dict, question: str, labels: Sequence[str]) -> list[dict[str, str]]:
         """Returns the chat messages of a forecast: a decision's, and what is asked in its place."""
-        system, user = self.prompt(state)
+        system, user = self.decision(state)
         asked = f"{user['content']}\n{question} Answer {', '.join(labels[:-1])} or {labels[-1]}."
         return [system, {"role": "user", "content": asked}]
 

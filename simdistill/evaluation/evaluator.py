@@ -11,7 +11,7 @@ from safetensors import safe_open
 from simdistill import registry
 from simdistill.config.settings import RunConfig
 from simdistill.data.question import Question
-from simdistill.envs.prompts import Language
+from simdistill.envs.prompts import Prompter
 from simdistill.envs.scenarios import begin, draw, examination_path
 from simdistill.evaluation import cases as evaluation
 from simdistill.evaluation import exhibits, summaries
@@ -22,8 +22,9 @@ from simdistill.evaluation.forecast_scores import Examined
 from simdistill.evaluation.student_policy import Asking
 from simdistill.executors import Map
 from simdistill.files import read_json, read_lines, write_json, write_lines
+from simdistill.models.choice_model import Answer, Posed
 from simdistill.models.perplexity import perplexity
-from simdistill.models.student import Answer, Posed, Student
+from simdistill.models.student import Student
 from simdistill.simulation import (
     EPISODE,
     PLAN,
@@ -58,7 +59,7 @@ class Examination:
     """
 
     def __init__(
-        self, config: RunConfig, language: Language, compute: Map, progress: Callable[[str, int, int], None]
+        self, config: RunConfig, language: Prompter, compute: Map, progress: Callable[[str, int, int], None]
     ):
         self.config, self.task, self.settings = config, config.task, config.evaluation
         self.language, self.compute, self.progress = language, compute, progress
@@ -164,7 +165,7 @@ class Examination:
                 self.simulator, situation, policy, SHOWN_FUTURES, self.config.teacher.horizon, salt=1
             )
             answer = self.asking.student.score(
-                [Posed(self.language.prompt(situation.state), list(situation.choices))]
+                [Posed(self.language.decision(situation.state), list(situation.choices))]
             )
             rows.append(
                 _shown(self.language.situation(situation.state), situation, values, answer[0], self.taught)

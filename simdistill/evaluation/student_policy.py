@@ -5,20 +5,21 @@ from collections.abc import Sequence
 import numpy as np
 
 from simdistill.data.answers import SHOWN
-from simdistill.envs.prompts import Language
-from simdistill.models.student import Answer, Posed, Student
+from simdistill.envs.prompts import Prompter
+from simdistill.models.choice_model import Answer, Posed
+from simdistill.models.student import Student
 
 
 class Asking:
     """A student as a policy that answers many states at once, and remembers its answers."""
 
-    def __init__(self, student: Student, language: Language):
+    def __init__(self, student: Student, language: Prompter):
         self.student, self.language = student, language
         self.answers: dict[tuple, Answer] = {}
         self.first: list[Posed] = []
 
     def __call__(self, states: Sequence[dict], choices: Sequence[Sequence[str]]) -> list[str]:
-        posed = [Posed(self.language.prompt(s), list(c)) for s, c in zip(states, choices, strict=True)]
+        posed = [Posed(self.language.decision(s), list(c)) for s, c in zip(states, choices, strict=True)]
         answers = self.student.score(posed)
         self.first += posed[: SHOWN - len(self.first)]
         for question, answer in zip(posed, answers, strict=True):

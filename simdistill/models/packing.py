@@ -31,18 +31,18 @@ class TokenizedQuestion:
 
 @dataclass(frozen=True)
 class PackedBatch:
-    """Questions packed in one sequence of T positions; Q questions of at most C choices; K kept positions.
+    """Questions packed in one sequence of T positions; Q questions of at most C choices; J scored positions.
 
     A choice's probability is a product of token probabilities, its end token's among them; there are N such
-    factors in the batch. Factor n is the probability of token `factor_token_N[n]` at kept position
+    factors in the batch. Factor n is the probability of token `factor_token_N[n]` at scored position
     `factor_row_N[n]`, and belongs to slot `factor_slot_N[n]` = question * C + choice.
 
     Attributes:
         input_ids: (1, T).
         position_ids: (1, T), the depth in the trie.
         attention_mask: (1, 1, T, T), True where the row's position attends to the column's.
-        keep_K: Positions whose logits are needed, ascending.
-        factor_row_N: Index into keep_K.
+        scored_J: Positions whose logits are needed, ascending.
+        factor_row_N: Index into scored_J.
         factor_token_N: Token id.
         factor_slot_N: Question * C + choice.
         choice_mask_QC: False where a question has fewer than C choices.
@@ -51,7 +51,7 @@ class PackedBatch:
     input_ids: torch.Tensor
     position_ids: torch.Tensor
     attention_mask: torch.Tensor
-    keep_K: torch.Tensor
+    scored_J: torch.Tensor
     factor_row_N: torch.Tensor
     factor_token_N: torch.Tensor
     factor_slot_N: torch.Tensor
@@ -77,7 +77,7 @@ class PackedBatch:
             input_ids=self.input_ids[:, prefix:],
             position_ids=self.position_ids[:, prefix:],
             attention_mask=self.attention_mask[:, :, prefix:],
-            keep_K=self.keep_K - prefix,
+            scored_J=self.scored_J - prefix,
         )
 
     def to(self, device: torch.device | str) -> "PackedBatch":
@@ -85,7 +85,7 @@ class PackedBatch:
         return PackedBatch(**{name: tensor.to(device) for name, tensor in self.tensors().items()})
 
     def model_inputs(self) -> dict:
-        """Arguments of a causal language model's forward pass that gives the logits (1, K, vocabulary).
+        """Arguments of a causal language model's forward pass that gives the logits (1, J, V).
 
         The model needs `attn_implementation="sdpa"`: the eager one misreads boolean masks.
         """
@@ -93,7 +93,7 @@ class PackedBatch:
             "input_ids": self.input_ids,
             "position_ids": self.position_ids,
             "attention_mask": self.attention_mask,
-            "logits_to_keep": self.keep_K,
+            "logits_to_keep": self.scored_J,
             "use_cache": False,
         }
 
@@ -154,13 +154,13 @@ def pack(questions: Sequence[TokenizedQuestion]) -> PackedBatch:
             nodes += [prompt_end, *trie.extend(prompt_end, choice_ids)]
             tokens += [*choice_ids, question.end_id]
             slots += [index * width + choice] * (len(choice_ids) + 1)
-    keep_K, row_N = np.unique(np.asarray(nodes), return_inverse=True)
+    scored_J, row_N = np.unique(np.asarray(nodes), return_inverse=True)
     counts_Q = torch.tensor([len(question.choice_ids) for question in questions])
     return PackedBatch(
         input_ids=torch.tensor([trie.tokens]),
         position_ids=torch.tensor([trie.depths]),
         attention_mask=torch.from_numpy(trie.mask_TT())[None, None],
-        keep_K=torch.from_numpy(keep_K),
+        scored_J=torch.from_numpy(scored_J),
         factor_row_N=torch.from_numpy(row_N),
         factor_token_N=torch.tensor(tokens),
         factor_slot_N=torch.tensor(slots),

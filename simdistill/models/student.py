@@ -6,34 +6,27 @@ in float32.
 """
 
 import time
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from inspect import signature
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
-from safetensors import SafetensorError
+from peft import PeftModel
 from transformers import DynamicCache, GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from simdistill.errors import InputError
-from simdistill.files import read_json, replacing_folder, write_json, writing
+from simdistill.files import replacing_folder, write_json, writing
+from simdistill.models.choice_model import Answer, Asked
 from simdistill.models.device import quiet
-from simdistill.models.packing import PackedBatch, TokenizedQuestion, pack, packs, shared_prefix
-from simdistill.models.pretrained import (
-    BaseModel,
-    WheelStudent,
-    base_model,
-    in_words,
-    load_model,
-    load_tokenizer,
-)
-from simdistill.training.losses import choice_log_probabilities
+from simdistill.models.likelihood import choice_log_probabilities, greedy_choices
+from simdistill.models.lora import BASE_FILE, Lora, with_adapter, with_new_adapter
+from simdistill.models.packing import TokenizedQuestion, pack, packs, shared_prefix
+from simdistill.models.pretrained import BaseModel, WheelStudent, base_model, load_model, load_tokenizer
+from simdistill.models.tokenization import tokenize
 
-BASE_FILE = "base.json"
 PACK_NODES = 512
 ROOM = 8
 """Tokens beyond the longest choice that an answer in words may have: they show one that goes on."""
@@ -47,78 +40,6 @@ NEEDS_ATTENTION = (
     "task's prompts: no hybrid or recurrent one (LFM2, Qwen3-Next, Falcon-H1, …). Take another model, such "
     "as Llama, SmolLM2 or Qwen3; if only its window is too short, shorten the texts of task.language."
 )
-
-
-def tokenize(
-    tokenizer: PreTrainedTokenizerBase, prompt: Sequence[dict], choices: Sequence[str]
-) -> TokenizedQuestion:
-    """A question in tokens, by the chat template.
-
-    Args:
-        tokenizer: With a chat template.
-        prompt: Messages, `{"role", "content"}`.
-        choices: At least one label, all different.
-
-    Raises:
-        InputError: The template refuses the prompt, or a choice is empty or merges with the prompt's end in
-            tokenization.
-    """
-    text = in_words(tokenizer, prompt, asks=True)
-    texts = [text, *(text + choice for choice in choices)]
-    prompt_ids, *whole_ids = (tuple(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"])
-    choice_ids = tuple(ids[len(prompt_ids) :] for ids in whole_ids)
-    for choice, ids in zip(choices, whole_ids, strict=True):
-        if ids[: len(prompt_ids)] != prompt_ids or len(ids) == len(prompt_ids):
-            raise InputError(
-                f"The choice {choice!r} has no tokens of its own after the prompt (an empty label, or one "
-                "that begins with white space that the prompt swallows). Rename it."
-            )
-    if len(set(choice_ids)) < len(choice_ids):
-        raise InputError(f"The choices {list(choices)} aren't all different in tokens. Rename them.")
-    end_id: Any = tokenizer.eos_token_id
-    return TokenizedQuestion(prompt_ids, choice_ids, end_id)
-
-
-class Asked(Protocol):
-    """What a student needs of a question."""
-
-    @property
-    def prompt(self) -> Sequence[dict]: ...
-
-    @property
-    def choices(self) -> Sequence[str]: ...
-
-
-@dataclass(frozen=True)
-class Posed:
-    """A question without an answer.
-
-    Attributes:
-        prompt: Chat messages.
-        choices: Labels.
-    """
-
-    prompt: list[dict[str, str]]
-    choices: list[str]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A student's answer to a question with C choices.
-
-    Attributes:
-        log_probabilities_C: log p of each choice.
-        probabilities_C: q, p divided by the sum over choices.
-        mass: Sum of p: how probable it is that the student says one of the choices at all.
-        choice: Index of the most probable choice, the first of equals.
-        greedy: Index of the choice that unconstrained greedy decoding says; None if it says something else.
-    """
-
-    log_probabilities_C: np.ndarray
-    probabilities_C: np.ndarray
-    mass: float
-    choice: int
-    greedy: int | None
 
 
 @dataclass
@@ -139,24 +60,6 @@ class Work:
     def decisions_per_second(self) -> float:
         """Questions a second, 0 before the first."""
         return self.questions / self.seconds if self.seconds else 0.0
-
-
-@dataclass(frozen=True)
-class Lora:
-    """A low-rank adapter to be trained.
-
-    Attributes:
-        r: Rank.
-        alpha: Scale of the update is alpha / r.
-        targets: Names of linear layers, or "all-linear".
-        layers: Indices of the transformer layers that get one; all when None. The gradient isn't computed
-            below the lowest of them, so upper layers alone train faster.
-    """
-
-    r: int = 16
-    alpha: float = 32.0
-    targets: str | tuple[str, ...] = "all-linear"
-    layers: int | None = None
 
 
 @dataclass
@@ -202,7 +105,7 @@ class Student:
         base = base_model(source)
         model = load_model(base)
         if adapter is not None:
-            model = _with_adapter(model, base, Path(adapter), trainable=False).merge_and_unload()
+            model = with_adapter(model, base, Path(adapter), trainable=False).merge_and_unload()
         model.to(device)  # type: ignore[arg-type]
         return cls(base, model.eval(), load_tokenizer(base))
 
@@ -231,9 +134,9 @@ class Student:
         base = base_model(source)
         model = load_model(base, dtype)
         if adapter is None:
-            model = _with_new_adapter(model, lora, seed)
+            model = with_new_adapter(model, lora, seed)
         else:
-            model = _with_adapter(model, base, Path(adapter), trainable=True)
+            model = with_adapter(model, base, Path(adapter), trainable=True)
         return cls(base, model.to(device), load_tokenizer(base))  # type: ignore[arg-type]
 
     def save_adapter(self, path: Path | str, card: str) -> None:
@@ -364,9 +267,9 @@ class Student:
         batch = pack(questions).to(self.model.device).after(known)
         going_on = {_cache_name(self.model): cache, "use_cache": True}
         with torch.inference_mode():
-            logits_KV = self.model(**batch.model_inputs() | going_on).logits[0]
-            log_p_QC = choice_log_probabilities(logits_KV, batch).cpu().numpy()
-            said_QC = _said_greedily(logits_KV, batch).cpu().numpy()
+            logits_JV = self.model(**batch.model_inputs() | going_on).logits[0]
+            log_p_QC = choice_log_probabilities(logits_JV, batch).cpu().numpy()
+            said_QC = greedy_choices(logits_JV, batch).cpu().numpy()
         answers = [
             _answer(log_p_QC[index, : len(question.choice_ids)], said_QC[index, : len(question.choice_ids)])
             for index, question in enumerate(questions)
@@ -407,68 +310,3 @@ def _answer(log_p_C: np.ndarray, said_C: np.ndarray) -> Answer:
         choice=int(np.argmax(log_p_C)),
         greedy=int(np.argmax(said_C)) if said_C.any() else None,
     )
-
-
-def _said_greedily(logits_KV: torch.Tensor, batch: PackedBatch) -> torch.Tensor:
-    """(Q, C): True where every token of the choice, its end too, is the vocabulary's most probable."""
-    best_K = logits_KV.argmax(-1)
-    missed_N = (best_K[batch.factor_row_N] != batch.factor_token_N).long()
-    missed = missed_N.new_zeros(batch.choice_mask_QC.numel()).index_add(0, batch.factor_slot_N, missed_N)
-    return (missed.view(batch.choice_mask_QC.shape) == 0) & batch.choice_mask_QC
-
-
-def _with_new_adapter(model: PreTrainedModel, lora: Lora, seed: int) -> PeftModel:
-    targets: Any = lora.targets if isinstance(lora.targets, str) else list(lora.targets)
-    count = model.config.num_hidden_layers
-    if lora.layers is not None and lora.layers > count:
-        raise InputError(f"student.lora.layers is {lora.layers}; the student has {count} layers")
-    layers = None if lora.layers is None else list(range(count - lora.layers, count))
-    if layers is not None and isinstance(targets, str):
-        targets = _linear_names(model)
-    config = LoraConfig(
-        r=lora.r,
-        lora_alpha=lora.alpha,  # type: ignore[arg-type]
-        target_modules=targets,
-        layers_to_transform=layers,
-        lora_dropout=0.0,
-        task_type="CAUSAL_LM",
-    )
-    with torch.random.fork_rng(devices=[]), quiet():
-        torch.manual_seed(seed)
-        try:
-            return get_peft_model(model, config)  # type: ignore[return-value]
-        except ValueError as error:
-            raise InputError(f"No such LoRA adapter for this student: {error}") from error
-
-
-def _linear_names(model: PreTrainedModel) -> list[str]:
-    head = model.get_output_embeddings()
-    return sorted(
-        {
-            name.rsplit(".", 1)[-1]
-            for name, module in model.named_modules()
-            if isinstance(module, torch.nn.Linear) and module is not head
-        }
-    )
-
-
-def _with_adapter(model: PreTrainedModel, base: BaseModel, adapter: Path, trainable: bool) -> PeftModel:
-    try:
-        made_for = read_json(adapter / BASE_FILE)
-        name, expected = made_for["name"], made_for["sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{adapter} is no adapter of simdistill: it has no readable {BASE_FILE}.") from error
-    if expected != base.sha256:
-        raise InputError(
-            f"The adapter {adapter} was trained on {name} with weights {expected}; {base.name} in "
-            f"{base.folder} has {base.sha256}. Use it with the student it was trained on."
-        )
-    try:
-        with quiet():
-            # Missing keys would be a different adapter, not a detail.
-            warnings.filterwarnings("error", message=".*missing adapter keys.*")
-            return PeftModel.from_pretrained(
-                model, str(adapter), is_trainable=trainable, use_safetensors=True, local_files_only=True
-            )
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, UserWarning, SafetensorError) as error:
-        raise InputError(f"The adapter in {adapter} can't be loaded: {error}") from error

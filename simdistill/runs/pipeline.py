@@ -17,7 +17,7 @@ from simdistill.config.compose import FROM_A_MODEL
 from simdistill.config.settings import RunConfig, for_training
 from simdistill.data import question as questions
 from simdistill.data.question import Question
-from simdistill.envs.prompts import Language
+from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
 from simdistill.evaluation.evaluator import Examination
 from simdistill.evaluation.student_policy import Asking
@@ -149,7 +149,7 @@ class Run:
         self.record, self.config, self.compute, self.progress = record, config, compute, progress
         self.folder = record.folder
         self.training = self.folder / "training"
-        self.language = Language(config.task.language)
+        self.language = Prompter(config.task.language)
         self.device = chosen_device(config.device)
 
     def prepare(self) -> None:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from simdistill import registry
 from simdistill.config.settings import RunConfig, TaskConfig, TeacherConfig
-from simdistill.envs.prompts import Language
+from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
 from simdistill.simulation import EPISODE, TEST, Policy, ProcessModel
 from simdistill.simulation.branching import Situation, Values, what_if
@@ -68,7 +68,7 @@ def play(config: RunConfig, console: Console, ask: Callable[[str], str] = input)
     task = config.task
     simulator = registry.load("simulators", task.simulator)
     teacher = _teacher(simulator, task, config.teacher)
-    language = Language(task.language)
+    language = Prompter(task.language)
     path = (config.seed, TEST, EPISODE, 0)
     model = simulator(task.parameters.default, path)
     score, actions = Score(), []

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from queue import Empty, Full, Queue
 from threading import Thread
 
-from simdistill.models.student import Answer, Posed, Student
+from simdistill.models.choice_model import Answer, Posed
+from simdistill.models.student import Student
 from simdistill.serving.aside import Busy
 
 REMEMBERED = 20_000

@@ -10,10 +10,11 @@ import numpy as np
 
 from simdistill import registry
 from simdistill.data import question as questions
-from simdistill.envs.prompts import Language
+from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
+from simdistill.models.choice_model import Answer, Posed
 from simdistill.models.pruning import student_base
-from simdistill.models.student import Answer, Posed, Student
+from simdistill.models.student import Student
 from simdistill.runs.record import Record
 from simdistill.serving.aside import Aside, Busy
 from simdistill.serving.batches import Batches
@@ -97,7 +98,7 @@ class Service:
         if not (run / "adapter").is_dir():
             raise InputError(f"{run} has no student yet; finish it with: simdistill run resume={run}")
         self.run, self.task, self.limits = run, config.task, limits or Limits()
-        self.language = Language(config.task.language)
+        self.language = Prompter(config.task.language)
         self.teacher = store.load(run / "training" / "teacher.json", config.task.simulator)
         self.heuristic: Policy = registry.policies(config.task.simulator)[config.task.heuristic]
         self.seed = config.seed
@@ -238,7 +239,7 @@ class Service:
 
     def _posed(self, asked: Asked, forecast: Forecast | None = None) -> Posed:
         try:
-            prompt = self.language.prompt(asked.state)
+            prompt = self.language.decision(asked.state)
         except InputError as error:
             raise Refused(422, f"the state can't be put in words: {error}") from None
         length, most = len(prompt[-1]["content"]), LONGER * self.longest

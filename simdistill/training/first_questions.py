@@ -1,9 +1,9 @@
 """The first questions of a task, by which models are tried before anything else is done."""
 
 from simdistill.config.settings import RunConfig
-from simdistill.envs.prompts import Language
+from simdistill.envs.prompts import Prompter
 from simdistill.errors import ProcessError
-from simdistill.models.student import Posed
+from simdistill.models.choice_model import Posed
 from simdistill.simulation import TRAIN
 from simdistill.teachers.search import teaching_episode
 
@@ -22,14 +22,14 @@ def first_questions(config: RunConfig) -> list[Posed]:
     Returns:
         Two questions, or none if no process comes to a decision; teaching tells why.
     """
-    language = Language(config.task.language)
+    language = Prompter(config.task.language)
     for scenario in range(TRIES):
         try:
             model = teaching_episode(config.task, (config.seed, TRAIN), 0, scenario, 0)
             decision = model.advance()
             if decision is None:
                 continue
-            system, user = language.prompt(model.state(decision))
+            system, user = language.decision(model.state(decision))
         except ProcessError:
             continue
         twice = user | {"content": f"{user['content']}\n{user['content']}"}

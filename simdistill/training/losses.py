@@ -15,8 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from simdistill.models.packing import PackedBatch
-
 
 @dataclass(frozen=True)
 class Weights:
@@ -96,27 +94,6 @@ def soft_targets(
     scores_C = -differences_C / np.sqrt(temperature**2 + errors_C**2)
     weights_C = np.exp(scores_C - scores_C.max())
     return weights_C / weights_C.sum()
-
-
-def choice_log_probabilities(logits: torch.Tensor, batch: PackedBatch) -> torch.Tensor:
-    """log p of every choice, (Q, C), -inf at padding.
-
-    Args:
-        logits: (1, K, vocabulary) or (K, vocabulary), at the batch's kept positions.
-        batch: The packed questions.
-    """
-    factors_N = token_log_probabilities(logits, batch)
-    mask_QC = batch.choice_mask_QC
-    sums = torch.zeros(mask_QC.numel(), dtype=factors_N.dtype, device=factors_N.device)
-    log_p_QC = sums.index_add(0, batch.factor_slot_N, factors_N).view(mask_QC.shape)
-    return log_p_QC.masked_fill(~mask_QC, -torch.inf)
-
-
-def token_log_probabilities(logits: torch.Tensor, batch: PackedBatch) -> torch.Tensor:
-    """log p of every token of every choice, (N,); the arguments are those of `choice_log_probabilities`."""
-    logits_KV = logits.reshape(-1, logits.shape[-1]).float()
-    normaliser_K = logits_KV.logsumexp(-1)
-    return logits_KV[batch.factor_row_N, batch.factor_token_N] - normaliser_K[batch.factor_row_N]
 
 
 def squared_gradient(term: torch.Tensor, *outputs: torch.Tensor) -> torch.Tensor:

@@ -62,8 +62,8 @@ class Matching(torch.nn.Module):
 def shares(batch: PackedBatch) -> torch.Tensor:
     """How much each packed position counts (T,): a question counts 1 and each of its positions alike."""
     questions, choices = batch.choice_mask_QC.shape
-    # A question's positions are those that its factors' kept positions attend to.
-    attended_NT = batch.attention_mask[0, 0, batch.keep_K[batch.factor_row_N]].float()
+    # A question's positions are those that its factors' scored positions attend to.
+    attended_NT = batch.attention_mask[0, 0, batch.scored_J[batch.factor_row_N]].float()
     uses_QT = attended_NT.new_zeros(questions, attended_NT.shape[1])
     uses_QT = uses_QT.index_add(0, batch.factor_slot_N // choices, attended_NT).clamp(max=1.0)
     return (uses_QT / uses_QT.sum(1, keepdim=True)).sum(0)

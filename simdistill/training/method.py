@@ -18,9 +18,11 @@ from simdistill.data.ordering import apart, balanced, mixed
 from simdistill.data.question import Question, load, save
 from simdistill.errors import InputError
 from simdistill.files import read_json, write_json
+from simdistill.models.choice_model import Asked
 from simdistill.models.device import chosen_device, faster_dtype, quiet, release_memory
+from simdistill.models.lora import Lora
 from simdistill.models.pruning import student_base
-from simdistill.models.student import Asked, Lora, Student
+from simdistill.models.student import Student
 from simdistill.training.clock import Clock
 from simdistill.training.first_questions import first_questions
 from simdistill.training.schedule import Schedule, part_of

@@ -9,7 +9,7 @@ from datasets import load_dataset
 
 from simdistill.config import compose
 from simdistill.data.question import FEATURES, Question, decision_questions, load, save
-from simdistill.envs.prompts import Language
+from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
 from simdistill.simulation import TRAIN, World
 from simdistill.simulation.branching import replay
@@ -49,7 +49,7 @@ def questions(config, searched) -> list[Question]:
     return decision_questions(
         searched,
         labels,
-        Language(config.task.language),
+        Prompter(config.task.language),
         task="queueing",
         simulator="queueing",
         split="train",
@@ -77,7 +77,7 @@ def test_a_policy_may_demonstrate_instead(config, searched):
     asked = decision_questions(
         searched,
         labels,
-        Language(config.task.language),
+        Prompter(config.task.language),
         task="t",
         simulator="queueing",
         split="train",
@@ -97,7 +97,7 @@ def test_choices_that_are_not_legal_are_left_out(config, searched):
     (question, *_) = decision_questions(
         searched,
         labels,
-        Language(config.task.language),
+        Prompter(config.task.language),
         task="t",
         simulator="queueing",
         split="tune",

@@ -4,19 +4,19 @@ import pytest
 
 from simdistill.config import compose
 from simdistill.config.settings import LanguageConfig
-from simdistill.envs.prompts import Language
+from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
 
 STATE = {"arrival_rate": 2.0, "service_rates": [2.0, 0.5], "jobs": [3, 1]}
 
 
-def language(situation="Jobs {{ jobs }}", description="You send jobs to servers.") -> Language:
-    return Language(LanguageConfig(description=description, situation=situation))
+def language(situation="Jobs {{ jobs }}", description="You send jobs to servers.") -> Prompter:
+    return Prompter(LanguageConfig(description=description, situation=situation))
 
 
 def test_the_queueing_task_tells_all_that_is_observed():
-    words = Language(compose(["task=queueing"])[0].task.language)
-    system, user = words.prompt(STATE)
+    words = Prompter(compose(["task=queueing"])[0].task.language)
+    system, user = words.decision(STATE)
     assert system["role"] == "system"
     assert system["content"].startswith("You send jobs to servers")
     assert system["content"].endswith("Answer with the server's letter.")
@@ -24,7 +24,7 @@ def test_the_queueing_task_tells_all_that_is_observed():
 
 
 def test_other_states_have_other_words():
-    words = Language(compose(["task=queueing"])[0].task.language)
+    words = Prompter(compose(["task=queueing"])[0].task.language)
     others = [
         {**STATE, "jobs": [3, 2]},
         {**STATE, "arrival_rate": 2.1},

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from simdistill.models.likelihood import choice_log_probabilities
 from simdistill.models.packing import TokenizedQuestion, pack, packs, shared_prefix
-from simdistill.training.losses import choice_log_probabilities
 
 END = 2
 
@@ -16,7 +16,7 @@ def question(prompt, *choices):
 
 def queueing_questions(tokenizer, count):
     """Questions that share descriptions, parameters and beginnings of states; "1" is a prefix of "10"."""
-    from simdistill.models.student import tokenize
+    from simdistill.models.tokenization import tokenize
 
     made = []
     for index in range(count):
@@ -55,7 +55,7 @@ def test_a_prefix_is_one_node_and_parents_come_first():
     batch = pack([question([5, 6], [7], [7, 8]), question([5, 9], [7])])
     assert batch.input_ids.tolist() == [[5, 6, 7, 8, 9, 7]]
     assert batch.position_ids.tolist() == [[0, 1, 2, 3, 1, 2]]
-    assert batch.keep_K.tolist() == [1, 2, 3, 4, 5]
+    assert batch.scored_J.tolist() == [1, 2, 3, 4, 5]
     assert batch.attention_mask[0, 0].int().tolist() == [
         [1, 0, 0, 0, 0, 0],
         [1, 1, 0, 0, 0, 0],
@@ -71,7 +71,7 @@ def test_factors_name_every_token_and_the_end():
     batch = pack([question([5], [7], [7, 8]), question([5], [8])])
     factors = zip(
         batch.factor_slot_N.tolist(),
-        batch.keep_K[batch.factor_row_N].tolist(),
+        batch.scored_J[batch.factor_row_N].tolist(),
         batch.factor_token_N.tolist(),
         strict=True,
     )

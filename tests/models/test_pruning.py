@@ -10,9 +10,10 @@ from transformers import DynamicCache
 from simdistill.config.settings import StudentConfig
 from simdistill.errors import InputError
 from simdistill.files import read_json
+from simdistill.models.lora import Lora
 from simdistill.models.pretrained import base_model, load_model
 from simdistill.models.pruning import evenly, prune, pruned, student_base
-from simdistill.models.student import Lora, Student
+from simdistill.models.student import Student
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from transformers import Lfm2Config, Lfm2ForCausalLM, MistralConfig, MistralForC
 
 from simdistill.errors import InputError
 from simdistill.models import device as machine
+from simdistill.models.lora import Lora
 from simdistill.models.pretrained import (
     SMOLLM2_135M,
     WheelStudent,
@@ -25,7 +26,8 @@ from simdistill.models.pretrained import (
     load_tokenizer,
     sha256,
 )
-from simdistill.models.student import Lora, Student, tokenize
+from simdistill.models.student import Student
+from simdistill.models.tokenization import tokenize
 
 
 @dataclass

@@ -20,7 +20,7 @@ from safetensors import safe_open
 from simdistill.config import compose
 from simdistill.config.settings import fingerprint
 from simdistill.data import question as questions
-from simdistill.envs.prompts import Language
+from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
 from simdistill.evaluation.student_policy import Asking
 from simdistill.files import read_json, read_lines
@@ -130,7 +130,7 @@ def test_a_student_that_never_answers_is_shown_and_keeps_its_results(finished, t
     assert metrics["valid_answers"] == 0 and len(said) == 10
     config, student = pipeline.Record.of(finished).config, Student.load(tiny_folder, finished / "adapter")
     state = {"arrival_rate": 2.0, "service_rates": [2.0, 0.5], "jobs": [3, 1]}
-    asking = Asking(student, Language(config.task.language))
+    asking = Asking(student, Prompter(config.task.language))
     asking.decide(state, ["A", "B"])
     (one,) = asking.instead()
     assert one["choices"] == ["A", "B"] and one["said"] not in ("A", "B")
@@ -144,7 +144,7 @@ def test_a_student_that_never_answers_is_shown_and_keeps_its_results(finished, t
 
 def test_a_student_that_answers_once_is_not_diagnosed(tiny_folder, monkeypatch):
     student = Student.load(tiny_folder)
-    asking = Asking(student, Language(compose(["task=queueing"])[0].task.language))
+    asking = Asking(student, Prompter(compose(["task=queueing"])[0].task.language))
     state = {"arrival_rate": 2.0, "service_rates": [2.0, 0.5], "jobs": [3, 1]}
     asking.decide(state, ["A", "B"])
     (key, answer), *_ = asking.answers.items()

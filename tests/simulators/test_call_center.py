@@ -11,7 +11,7 @@ from gymnasium.utils.env_checker import check_env
 
 import simdistill  # noqa: F401 (makes the simulators known to Gymnasium)
 from simdistill.config import compose
-from simdistill.envs.prompts import Language
+from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
 from simdistill.simulation import TEST, KnownCase
 from simdistill.simulation.branching import Situation, what_if
@@ -259,7 +259,7 @@ def test_gymnasiums_checker_has_nothing_to_say():
 def test_the_task_composes_and_tells_both_kinds_of_question():
     task = compose(["task=call_center"])[0].task
     _, met = questions(task.parameters.default, CallCenter.policies["erlang_a"])
-    language = Language(task.language)
+    language = Prompter(task.language)
     told = {state["staffing"]: language.situation(state) for *_, state in met}
     assert told[1].startswith(
         "Agents for B in half hour 8 of 8? Work for 1.3.\nCalls 12.0, 8.0; seconds 240, 300; patience 180"

@@ -7,7 +7,7 @@ from gymnasium.utils.env_checker import check_env
 
 import simdistill  # noqa: F401 (makes the simulators known to Gymnasium)
 from simdistill.config import compose
-from simdistill.envs.prompts import Language
+from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
 from simdistill.mdp.exact import choice_values, evaluate, optimum, tabulate
 from simdistill.simulation import TEST, KnownCase
@@ -242,7 +242,7 @@ def test_the_task_composes():
     model = EmergencyDepartment({**task.parameters.default, "waiting_at_start": (1, 2, 3)}, (1, TEST))
     decision = model.advance()
     assert decision is not None
-    told = Language(task.language).situation(model.state(decision))
+    told = Prompter(task.language).situation(model.state(decision))
     assert told.splitlines() == [
         "Beds 0 of 8, boarding 120.",
         "1: 1, 0 min; cost 8, takes 45",

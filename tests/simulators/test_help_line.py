@@ -9,7 +9,7 @@ from gymnasium.utils.env_checker import check_env
 
 import simdistill  # noqa: F401 (makes the simulators known to Gymnasium)
 from simdistill.config import compose
-from simdistill.envs.prompts import Language
+from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
 from simdistill.simulation import TEST, KnownCase
 from simdistill.simulation.rollout import RandomPolicy, follow, replicate
@@ -139,7 +139,7 @@ def test_the_task_composes():
     model = HelpLine(task.parameters.default, (1, TEST))
     decision = model.advance()
     assert decision is not None
-    told = Language(task.language).situation(model.state(decision))
+    told = Prompter(task.language).situation(model.state(decision))
     assert told.splitlines() == [
         "Hour 1 of 6. Nurses 0, busy 0, waiting 0, new work 3.2.",
         "Operators 0, busy 0, waiting 0; cost 18, waiting costs 40.",

@@ -12,7 +12,7 @@ from gymnasium.utils.env_checker import check_env
 
 import simdistill  # noqa: F401 (makes the simulators known to Gymnasium)
 from simdistill.config import compose
-from simdistill.envs.prompts import Language
+from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
 from simdistill.mdp.exact import choice_values, evaluate, optimum, tabulate, uniform_policy
 from simdistill.simulation import TEST, KnownCase, numbers
@@ -344,7 +344,7 @@ def test_the_environment_passes_gymnasiums_check():
 @pytest.mark.parametrize("name", ["inventory", "inventory_backorders"])
 def test_tasks_compose_and_put_states_into_words(name):
     task = compose([f"task={name}"])[0].task
-    language = Language(task.language)
+    language = Prompter(task.language)
     process = Inventory.markov(task.parameters.default, 40)
     assert process.labels == list("0123456789")
     words = {language.situation(state) for state in process.states}

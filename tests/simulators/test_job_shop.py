@@ -7,7 +7,7 @@ from gymnasium.utils.env_checker import check_env
 
 import simdistill  # noqa: F401 (makes the simulators known to Gymnasium)
 from simdistill.config import compose
-from simdistill.envs.prompts import Language
+from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
 from simdistill.simulation import TEST, WAIT, KnownCase
 from simdistill.simulation.branching import Situation, what_if
@@ -218,5 +218,5 @@ def test_the_task_tells_a_situation_shortly():
     model = JobShop(config.task.parameters.default)
     decision = model.advance()
     assert decision is not None
-    told = Language(config.task.language).situation(model.state(decision))
+    told = Prompter(config.task.language).situation(model.state(decision))
     assert told.startswith("Here ") and len(told) < 200

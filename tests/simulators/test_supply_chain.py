@@ -10,7 +10,7 @@ from gymnasium.utils.env_checker import check_env
 
 import simdistill  # noqa: F401 (makes the simulators known to Gymnasium)
 from simdistill.config import compose
-from simdistill.envs.prompts import Language
+from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
 from simdistill.simulation import TEST, KnownCase
 from simdistill.simulation.branching import Situation, what_if
@@ -301,7 +301,7 @@ def test_tasks_tell_a_situation_shortly(task):
     model = SupplyChain(config.task.parameters.default)
     decision = model.advance()
     assert decision is not None
-    assert len(Language(config.task.language).situation(model.state(decision))) < 220
+    assert len(Prompter(config.task.language).situation(model.state(decision))) < 220
 
 
 def test_stermans_game_is_a_scenario_that_training_never_shows():

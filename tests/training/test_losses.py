@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from simdistill.models.likelihood import choice_log_probabilities
 from simdistill.models.packing import TokenizedQuestion, pack
-from simdistill.training.losses import Targets, Weights, choice_log_probabilities, soft_targets, terms
+from simdistill.training.losses import Targets, Weights, soft_targets, terms
 
 LOG_P_QC = torch.tensor([[-1.0, -2.0, -3.0], [-0.5, -4.0, -torch.inf]], dtype=torch.float64)
 TARGETS = Targets(
@@ -89,15 +90,15 @@ def test_the_regret_gradient_vanishes_when_confidently_wrong():
 
 def test_choice_log_probabilities_sum_tokens_and_end():
     batch = pack([TokenizedQuestion((1, 2), ((3,), (3, 4)), 0), TokenizedQuestion((1, 5), ((4,),), 0)])
-    logits_KV = torch.randn(len(batch.keep_K), 6, generator=torch.Generator().manual_seed(0))
-    rows = logits_KV.log_softmax(-1)
+    logits_JV = torch.randn(len(batch.scored_J), 6, generator=torch.Generator().manual_seed(0))
+    rows = logits_JV.log_softmax(-1)
     expected = torch.tensor(
         [
             [rows[0, 3] + rows[1, 0], rows[0, 3] + rows[1, 4] + rows[2, 0]],
             [rows[3, 4] + rows[4, 0], -torch.inf],
         ]
     )
-    torch.testing.assert_close(choice_log_probabilities(logits_KV, batch), expected)
+    torch.testing.assert_close(choice_log_probabilities(logits_JV, batch), expected)
 
 
 def test_soft_targets_know_their_noise():

@@ -15,7 +15,8 @@ from simdistill.data.question import Question, save
 from simdistill.errors import InputError
 from simdistill.files import read_json, read_lines
 from simdistill.models.device import quiet
-from simdistill.models.student import Lora, Student
+from simdistill.models.lora import Lora
+from simdistill.models.student import Student
 from simdistill.training.method import Stage
 from simdistill.training.methods.sft_filtered import certain
 from simdistill.training.schedule import Schedule

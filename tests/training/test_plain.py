@@ -13,7 +13,8 @@ from simdistill.data.question import Question
 from simdistill.errors import InputError
 from simdistill.files import read_lines
 from simdistill.models.device import quiet
-from simdistill.models.student import Lora, Student
+from simdistill.models.lora import Lora
+from simdistill.models.student import Student
 from simdistill.training.methods.sft import LIKELIHOOD
 from simdistill.training.schedule import Schedule
 from simdistill.training.trainers import plain

@@ -15,16 +15,12 @@ from simdistill.data.question import Question
 from simdistill.errors import InputError
 from simdistill.files import read_json, read_lines
 from simdistill.models.device import quiet
+from simdistill.models.likelihood import choice_log_probabilities, token_log_probabilities
+from simdistill.models.lora import Lora
 from simdistill.models.packing import TokenizedQuestion, pack
-from simdistill.models.student import Lora, Student
+from simdistill.models.student import Student
 from simdistill.rewards import consistency
-from simdistill.training.losses import (
-    Targets,
-    Weights,
-    choice_log_probabilities,
-    terms,
-    token_log_probabilities,
-)
+from simdistill.training.losses import Targets, Weights, terms
 from simdistill.training.methods.chord import phi
 from simdistill.training.schedule import Schedule
 from simdistill.training.trainers.exact import MetricsWriter, collate, training_questions
@@ -140,9 +136,9 @@ def test_demonstrated_tokens_weigh_what_they_should():
     )
     assert float(shown.share_N.sum()) == pytest.approx(0.25 * 2 + 0.75 * 3 + 2)
     batch = pack(questions)
-    logits_KV = torch.randn(len(batch.keep_K), 6, generator=torch.Generator().manual_seed(0))
-    log_p_N = token_log_probabilities(logits_KV, batch)
-    rows = logits_KV.log_softmax(-1)
+    logits_JV = torch.randn(len(batch.scored_J), 6, generator=torch.Generator().manual_seed(0))
+    log_p_N = token_log_probabilities(logits_JV, batch)
+    rows = logits_JV.log_softmax(-1)
     log_p = [rows[0, 3] + rows[1, 0], rows[0, 3] + rows[1, 4] + rows[2, 0], rows[3, 4] + rows[4, 0]]
     plain = shown.loss(log_p_N, torch.ones_like)
     torch.testing.assert_close(plain, -(0.25 * log_p[0] + 0.75 * log_p[1] + log_p[2]))

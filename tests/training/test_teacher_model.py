@@ -21,10 +21,12 @@ from simdistill.config.settings import RunConfig
 from simdistill.data.question import Question, save
 from simdistill.errors import InputError
 from simdistill.files import read_json, read_lines
+from simdistill.models.likelihood import choice_log_probabilities
+from simdistill.models.lora import Lora
 from simdistill.models.packing import PackedBatch
-from simdistill.models.student import Lora, Student
+from simdistill.models.student import Student
 from simdistill.teachers.language_models.base import check_apart, check_same_words
-from simdistill.training.losses import Targets, Weights, choice_log_probabilities, terms
+from simdistill.training.losses import Targets, Weights, terms
 from simdistill.training.matching import Matching, shares
 from simdistill.training.methods.hidden import SHARE, HiddenTrainer
 from simdistill.training.methods.opd import PlainDistillationTrainer, opd_round

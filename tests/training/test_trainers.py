@@ -11,9 +11,11 @@ from transformers import TrainerCallback
 
 from simdistill.errors import InputError
 from simdistill.models.device import quiet
+from simdistill.models.likelihood import choice_log_probabilities
+from simdistill.models.lora import Lora
 from simdistill.models.packing import PackedBatch
-from simdistill.models.student import Lora, Student
-from simdistill.training.losses import Targets, Weights, choice_log_probabilities, terms
+from simdistill.models.student import Student
+from simdistill.training.losses import Targets, Weights, terms
 from simdistill.training.schedule import Schedule, last_checkpoint
 from simdistill.training.trainers.exact import MetricsWriter, TrainingQuestion, collate, train_round
 

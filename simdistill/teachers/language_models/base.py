@@ -17,10 +17,11 @@ from transformers import PreTrainedTokenizerBase
 from simdistill.config.settings import TeacherConfig
 from simdistill.data.answers import SHOWN, listed
 from simdistill.data.question import Question
-from simdistill.envs.prompts import Language
+from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
+from simdistill.models.choice_model import Asked, Posed
 from simdistill.models.pretrained import BaseModel, cache_folder, sha256
-from simdistill.models.student import Asked, Posed, Student
+from simdistill.models.student import Student
 from simdistill.teachers.language_models.cache import Remembered
 
 log = logging.getLogger(__name__)
@@ -147,10 +148,10 @@ class LanguageTeacher:
             )
 
     def decide(
-        self, language: Language, states: Sequence[dict], choices: Sequence[Sequence[str]]
+        self, language: Prompter, states: Sequence[dict], choices: Sequence[Sequence[str]]
     ) -> list[str]:
         """Decides in many states; an answer that is none of the choices counts as the first one."""
-        posed = [Posed(language.prompt(s), list(c)) for s, c in zip(states, choices, strict=True)]
+        posed = [Posed(language.decision(s), list(c)) for s, c in zip(states, choices, strict=True)]
         said = self.score(posed)
         self.asked += len(said)
         self.valid += sum(found.valid for found in said)

@@ -24,7 +24,8 @@ from zlib import crc32
 from simdistill.config.settings import TeacherConfig
 from simdistill.data.answers import beginning
 from simdistill.errors import InputError
-from simdistill.models.student import ROOM, Asked
+from simdistill.models.choice_model import Asked
+from simdistill.models.student import ROOM
 from simdistill.simulation import PLAN, TRAIN
 from simdistill.simulation.streams import Streams
 from simdistill.teachers.language_models.base import (

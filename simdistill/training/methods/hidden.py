@@ -21,8 +21,9 @@ from transformers import PreTrainedModel, TrainerCallback
 
 from simdistill.data.question import Question
 from simdistill.errors import InputError
+from simdistill.models.choice_model import Asked
 from simdistill.models.packing import PackedBatch
-from simdistill.models.student import Asked, Student
+from simdistill.models.student import Student
 from simdistill.teachers.language_models.base import check_apart
 from simdistill.training.matching import Matching, shares
 from simdistill.training.methods.kd import KD

@@ -15,8 +15,9 @@ from trl.trainer.distillation_trainer import DistillationTrainer
 
 from simdistill.data.question import Question
 from simdistill.errors import InputError
+from simdistill.models.choice_model import Asked
 from simdistill.models.device import quiet
-from simdistill.models.student import Asked, Student
+from simdistill.models.student import Student
 from simdistill.teachers.language_models.base import check_apart
 from simdistill.training.method import Stage
 from simdistill.training.methods.kd import KD

@@ -28,17 +28,10 @@ from trl.trainer.sft_trainer import SFTTrainer
 from simdistill.data.question import Question
 from simdistill.files import read_lines, write_lines
 from simdistill.models.device import quiet
+from simdistill.models.likelihood import choice_log_probabilities
 from simdistill.models.packing import PackedBatch, TokenizedQuestion, pack
 from simdistill.models.student import Student
-from simdistill.training.losses import (
-    Targets,
-    Terms,
-    Weights,
-    choice_log_probabilities,
-    soft_targets,
-    squared_gradient,
-    terms,
-)
+from simdistill.training.losses import Targets, Terms, Weights, soft_targets, squared_gradient, terms
 from simdistill.training.schedule import Schedule
 
 # huggingface_hub may have been imported before the variable was set.

@@ -13,8 +13,9 @@ import torch
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from simdistill.errors import InputError
+from simdistill.models.likelihood import token_log_probabilities
 from simdistill.models.packing import PackedBatch, TokenizedQuestion, pack
-from simdistill.training.losses import squared_gradient, token_log_probabilities
+from simdistill.training.losses import squared_gradient
 from simdistill.training.trainers.exact import TrainingQuestion, WithoutCard
 
 Phi = Callable[[torch.Tensor], torch.Tensor]

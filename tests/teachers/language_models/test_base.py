@@ -12,11 +12,13 @@ from rich.console import Console
 from simdistill.config import compose
 from simdistill.config.settings import TeacherConfig
 from simdistill.data import question as questions
-from simdistill.envs.prompts import Language
+from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
 from simdistill.files import read_json
+from simdistill.models.choice_model import Posed
+from simdistill.models.lora import Lora
 from simdistill.models.pretrained import base_model, load_model, load_tokenizer
-from simdistill.models.student import Lora, Posed, Student
+from simdistill.models.student import Student
 from simdistill.runs import pipeline
 from simdistill.teachers.language_models import base as module
 from simdistill.teachers.language_models.base import LocalTeacher, check_apart, check_same_words, chosen
@@ -222,7 +224,7 @@ def test_it_is_examined_as_a_policy(finished, letters_folder, adapter):
     assert 0 < metrics["teacher_valid_answers"] <= 1
     assert (finished / "report.html").is_file()
     shown = read_json(finished / "examination.json")["decision_map"]
-    language = Language(pipeline.Record.of(finished).config.task.language)
+    language = Prompter(pipeline.Record.of(finished).config.task.language)
     places = list(np.ndindex(*shown["size"]))[:40]
     states = [{**shown["parameters"], "jobs": list(place)} for place in places]
     said = local(letters_folder, adapter).decide(language, states, [["A", "B"]] * len(states))

@@ -19,7 +19,7 @@ from simdistill.config.settings import TeacherConfig
 from simdistill.data import question as questions
 from simdistill.errors import InputError
 from simdistill.files import read_json
-from simdistill.models.student import Posed
+from simdistill.models.choice_model import Posed
 from simdistill.runs import pipeline
 from simdistill.teachers.language_models import endpoint as module
 from simdistill.teachers.language_models.base import remembered_answers

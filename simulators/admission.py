@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from pydantic import Field, NonNegativeInt, PositiveFloat
 
-from simdistill.mdp.exact import DecisionProcess
+from simdistill.mdp import DecisionProcess
 from simdistill.simulation import (
     Decision,
     Experiment,

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from simdistill.mdp.exact import DecisionProcess
+from simdistill.mdp import DecisionProcess
 from simdistill.simulation import (
     Decision,
     Experiment,

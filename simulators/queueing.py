@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from simdistill.mdp.exact import MarkovProcess
+from simdistill.mdp import MarkovProcess
 from simdistill.simulation import (
     PLAN,
     TRAIN,

@@ -19,7 +19,7 @@ from scipy.optimize import linprog
 from simdistill.simulation import Decision, Forecast, Parameters, Policy, ProcessModel
 
 if TYPE_CHECKING:
-    from simdistill.mdp.exact import DecisionProcess
+    from simdistill.mdp import DecisionProcess
     from simdistill.simulation import Experiment, KnownCase
 
 IDLE = "idle"

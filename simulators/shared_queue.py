@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from simdistill.mdp.exact import DecisionProcess
+from simdistill.mdp import DecisionProcess
 from simdistill.simulation import (
     WAIT,
     Decision,

@@ -14,12 +14,11 @@ from typing import Protocol
 import numpy as np
 from scipy.spatial import KDTree
 
-from simdistill import registry
+from simdistill import mdp, registry
 from simdistill.config.settings import EvaluationConfig, TaskConfig
 from simdistill.envs.scenarios import examination_path, examination_sets
 from simdistill.errors import ProcessError
 from simdistill.executors import Map
-from simdistill.mdp import exact
 from simdistill.simulation import PLAN, Parameters, Policy, ProcessModel, Streams, numbers
 from simdistill.simulation.rollout import RandomPolicy, Replication, playing, replicate, started
 from simdistill.simulation.streams import SeedPath
@@ -119,7 +118,7 @@ class Case:
     setting: str
     number: int
     params: Parameters
-    chain: exact.Solvable | None
+    chain: mdp.Solvable | None
     costs: dict[str, Cost] = field(default_factory=dict)
     tables: dict[str, Policy] = field(default_factory=dict)
     stationary_S: dict[str, np.ndarray] = field(default_factory=dict)
@@ -127,7 +126,7 @@ class Case:
     failures: list[str] = field(default_factory=list)
 
     @property
-    def solved(self) -> exact.Solvable:
+    def solved(self) -> mdp.Solvable:
         """The chain, where there is one."""
         if self.chain is None:
             raise ValueError(f"{self.setting} {self.number} has no exact solution")
@@ -160,7 +159,7 @@ def _case(plan: tuple[TaskConfig, str, int, Parameters]) -> Case:
     task, setting, number, params = plan
     simulator = registry.load("simulators", task.simulator)
     policies = registry.policies(task.simulator)
-    if not exact.solvable(simulator, task.kind):
+    if not mdp.solvable(simulator, task.kind):
         case = Case(setting, number, params, None)
         for name in task.policies:
             case.costs[name] = Cost(None)
@@ -169,22 +168,22 @@ def _case(plan: tuple[TaskConfig, str, int, Parameters]) -> Case:
         return case
     heuristic = policies[task.heuristic]
     build = partial(simulator.markov, params)
-    fitting = exact.fitting_size(build, partial(_tabulated, heuristic), NEGLIGIBLE, SIZES)
+    fitting = mdp.fitting_size(build, partial(_tabulated, heuristic), NEGLIGIBLE, SIZES)
     chain = fitting[0] if fitting else build(SIZES[-1])
     case = Case(setting, number, params, chain)
-    optimum_SC, _ = exact.optimum(chain, exact.tabulate(chain, heuristic))
+    optimum_SC, _ = mdp.optimum(chain, mdp.tabulate(chain, heuristic))
     record(case, OPTIMUM, optimum_SC, heuristic)
     for name in task.policies:
         if name == "random":
-            record(case, name, exact.uniform_policy(chain), None)
+            record(case, name, mdp.uniform_policy(chain), None)
         else:
-            record(case, name, exact.tabulate(chain, policies[name]), heuristic)
+            record(case, name, mdp.tabulate(chain, policies[name]), heuristic)
             case.tables[name] = policies[name]
     return case
 
 
-def _tabulated(policy: Policy, chain: exact.Solvable) -> np.ndarray:
-    return exact.tabulate(chain, policy)
+def _tabulated(policy: Policy, chain: mdp.Solvable) -> np.ndarray:
+    return mdp.tabulate(chain, policy)
 
 
 def add(case: Case, name: str, policy: Policy, elsewhere: Policy) -> None:
@@ -192,12 +191,12 @@ def add(case: Case, name: str, policy: Policy, elsewhere: Policy) -> None:
     if case.chain is None:
         case.costs[name], case.tables[name] = Cost(None), policy
     else:
-        record(case, name, exact.tabulate(case.chain, policy), elsewhere)
+        record(case, name, mdp.tabulate(case.chain, policy), elsewhere)
 
 
-def record(case: Case, name: str, policy_SC: np.ndarray, elsewhere: Policy | None) -> exact.Evaluation:
+def record(case: Case, name: str, policy_SC: np.ndarray, elsewhere: Policy | None) -> mdp.Evaluation:
     """Evaluates a policy's table and keeps cost, distribution and table."""
-    evaluation = exact.evaluate(case.solved, policy_SC)
+    evaluation = mdp.evaluate(case.solved, policy_SC)
     stable = evaluation.boundary < GROWING
     case.costs[name] = Cost(evaluation.cost if stable else None)
     case.stationary_S[name] = evaluation.stationary_S
@@ -234,11 +233,11 @@ def ask(
         In how many states it was asked.
     """
     chain = case.solved
-    legal_SC = exact.legal(chain)
+    legal_SC = mdp.legal(chain)
     place_SN = np.array([numbers(state) for state in chain.states])
     column_S = np.full(len(chain.states), -1)
     forced_S = legal_SC.sum(axis=1) == 1
-    uniform_SC = exact.uniform_policy(chain)  # where the nearest state's choice isn't legal
+    uniform_SC = mdp.uniform_policy(chain)  # where the nearest state's choice isn't legal
     wanted_S = _core(case.stationary_S[OPTIMUM], mass) | _scattered(place_SN)
     if extra_S is not None:
         wanted_S |= extra_S
@@ -251,7 +250,7 @@ def ask(
         _, nearest_S = KDTree(place_SN[known]).query(place_SN)
         policy_SC = np.eye(len(chain.labels))[column_S[known[nearest_S]]]
         policy_SC = np.where((policy_SC * legal_SC).any(axis=1, keepdims=True), policy_SC, uniform_SC)
-        evaluation = exact.evaluate(chain, policy_SC)
+        evaluation = mdp.evaluate(chain, policy_SC)
         covered = float(evaluation.stationary_S[forced_S | (column_S >= 0)].sum())
         if covered >= mass or len(known) >= MOST_ASKED:
             break
@@ -280,7 +279,7 @@ def _core(stationary_S: np.ndarray, mass: float, most: int | None = None) -> np.
 
 
 def _table(
-    process: exact.Solvable, policy_SC: np.ndarray, stationary_S: np.ndarray, elsewhere: Policy
+    process: mdp.Solvable, policy_SC: np.ndarray, stationary_S: np.ndarray, elsewhere: Policy
 ) -> Table:
     """Writes out the states that a simulation can come across; a table travels to every worker."""
     rows = np.flatnonzero(stationary_S > UNSEEN).tolist()

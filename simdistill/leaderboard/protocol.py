@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
-from simdistill import registry
+from simdistill import mdp, registry
 from simdistill.config import compose, read_yaml
 from simdistill.config.settings import RunConfig
 from simdistill.errors import InputError
-from simdistill.mdp import exact
 
 FILE = "protocol.yaml"
 CHOSEN = ("task", "method", "seed", "output")
@@ -118,7 +117,7 @@ class Protocol(BaseModel):
                         f"{budget}; change the method's overrides"
                     )
             simulator = registry.load("simulators", config.task.simulator)
-            named = config.task.reference or exact.solvable(simulator, config.task.kind)
+            named = config.task.reference or mdp.solvable(simulator, config.task.kind)
             if config.task.reference == "teacher" or not named:
                 raise InputError(
                     f"protocol {self.version}: {task} is compared with each run's own teacher; set "

@@ -16,11 +16,10 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from simdistill import registry
+from simdistill import mdp, registry
 from simdistill.config.settings import Range, TaskConfig
 from simdistill.errors import InputError
 from simdistill.evaluation.cases import NEGLIGIBLE
-from simdistill.mdp import exact
 from simdistill.simulation import EPISODE, TEST, Parameters, Policy, numbers
 from simdistill.simulation.branching import Situation, Values, what_if
 from simdistill.simulation.forecasts import distribution, outcomes
@@ -51,7 +50,7 @@ class Solution:
         value_SC: Cost of each choice beyond the best one, if the optimum decides from then on.
     """
 
-    chain: exact.Solvable
+    chain: mdp.Solvable
     row: dict[tuple[float, ...], int]
     value_SC: np.ndarray
 
@@ -127,7 +126,7 @@ class Simulator:
     # Solved.
 
     def _exact(self, state: dict, choices: Sequence[str]) -> dict:
-        if not exact.solvable(self.process, self.task.kind):
+        if not mdp.solvable(self.process, self.task.kind):
             raise Unknown("")
         params = self._params(state)
         smaller, larger = self._solved(params.model_dump_json())
@@ -153,10 +152,10 @@ class Simulator:
         heuristic = registry.policies(self.task.simulator)[self.task.heuristic]
         build = partial(self.process.markov, params)
 
-        def table(chain: exact.Solvable) -> np.ndarray:
-            return exact.tabulate(chain, heuristic)
+        def table(chain: mdp.Solvable) -> np.ndarray:
+            return mdp.tabulate(chain, heuristic)
 
-        fitting = (size for size in SIZES if exact.fitting_size(build, table, NEGLIGIBLE, (size,)))
+        fitting = (size for size in SIZES if mdp.fitting_size(build, table, NEGLIGIBLE, (size,)))
         if (size := next(fitting, None)) is None:
             raise Unknown(
                 f"it can't be solved with these parameters: queues grow under {self.task.heuristic}"
@@ -253,10 +252,10 @@ class Simulator:
         return self.process.parse({**self.task.parameters.default, **told, **start})
 
 
-def _solution(chain: exact.Solvable, table: Callable[[exact.Solvable], np.ndarray]) -> Solution:
-    _, evaluation = exact.optimum(chain, table(chain))
+def _solution(chain: mdp.Solvable, table: Callable[[mdp.Solvable], np.ndarray]) -> Solution:
+    _, evaluation = mdp.optimum(chain, table(chain))
     row = {tuple(numbers(state)): number for number, state in enumerate(chain.states)}
-    return Solution(chain, row, exact.choice_values(chain, evaluation))
+    return Solution(chain, row, mdp.choice_values(chain, evaluation))
 
 
 def _column(situation: Situation, choice: str) -> int:

@@ -9,11 +9,10 @@ from functools import partial
 
 import numpy as np
 
-from simdistill import registry
+from simdistill import mdp, registry
 from simdistill.config.settings import TaskConfig
 from simdistill.envs.scenarios import draw
 from simdistill.executors import Map
-from simdistill.mdp import exact
 from simdistill.simulation import EPISODE, PLAN, SAMPLE, TUNE, Parameters, Policy
 from simdistill.simulation.rollout import replicate, started
 from simdistill.simulation.streams import SeedPath, Streams
@@ -49,7 +48,7 @@ def _compared(
     params: Parameters = draw(
         simulator, task.parameters.default, task.parameters.train, (seed, TUNE, SAMPLE, number, replication)
     )
-    if exact.solvable(simulator, task.kind):
+    if mdp.solvable(simulator, task.kind):
         return _solved(partial(simulator.markov, params), policies)
     path: SeedPath = (seed, TUNE, EPISODE, number, replication)
     return [
@@ -68,12 +67,12 @@ def _compared(
 
 def _solved(build, policies: Sequence[Policy]) -> list[float]:
     """Returns exact average costs; infinite where the queues grow."""
-    found = [exact.fitting_size(build, partial(_tabulated, policy), 1e-6) for policy in policies]
+    found = [mdp.fitting_size(build, partial(_tabulated, policy), 1e-6) for policy in policies]
     return [math.inf if fitting is None else fitting[1].cost for fitting in found]
 
 
-def _tabulated(policy: Policy, process: exact.Solvable) -> np.ndarray:
-    return exact.tabulate(process, policy)
+def _tabulated(policy: Policy, process: mdp.Solvable) -> np.ndarray:
+    return mdp.tabulate(process, policy)
 
 
 def _change(before: float, after: float) -> float:

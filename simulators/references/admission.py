@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from simdistill.errors import InputError
-from simdistill.mdp.exact import DecisionProcess, optimum, tabulate
+from simdistill.mdp import DecisionProcess, optimum, tabulate
 from simdistill.simulation import Experiment, KnownCase
 from simdistill.simulation.rollout import Replication
 from simdistill.simulators.admission import (

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from simdistill.errors import InputError
-from simdistill.mdp.exact import DecisionProcess, fitting_size, optimum, tabulate
+from simdistill.mdp import DecisionProcess, fitting_size, optimum, tabulate
 from simdistill.simulation import Experiment, KnownCase, Parameters
 from simdistill.simulators.emergency_department import HOUR, EmergencyDepartment
 from simdistill.simulators.references.erlang import Erlang

@@ -16,7 +16,7 @@ import numpy as np
 from scipy import integrate, sparse
 
 from simdistill.errors import InputError
-from simdistill.mdp.exact import DecisionProcess
+from simdistill.mdp import DecisionProcess
 from simdistill.simulation import Policy
 from simdistill.simulation.distributions import Counts, Deterministic, Exponential, Gamma, Normal
 from simdistill.simulators.inventory import BaseStock, Constant, Inventory, ReorderPoint, told

@@ -11,7 +11,7 @@ from scipy import sparse
 from scipy.optimize import brentq
 
 from simdistill.errors import InputError
-from simdistill.mdp.exact import MarkovProcess, evaluate, optimum, tabulate
+from simdistill.mdp import MarkovProcess, evaluate, optimum, tabulate
 from simdistill.simulation import Experiment, KnownCase, Policy, letters
 from simdistill.simulation.streams import Streams
 from simdistill.simulators.queueing import (

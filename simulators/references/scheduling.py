@@ -15,7 +15,7 @@ from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, bicgstab, splu, spsolve
 
 from simdistill.errors import InputError
-from simdistill.mdp.exact import DecisionProcess, evaluate, optimum, tabulate
+from simdistill.mdp import DecisionProcess, evaluate, optimum, tabulate
 from simdistill.simulation import Policy
 from simdistill.simulators.scheduling import (
     IDLE,

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from simdistill.errors import InputError
-from simdistill.mdp.exact import DecisionProcess, evaluate, optimum, tabulate
+from simdistill.mdp import DecisionProcess, evaluate, optimum, tabulate
 from simdistill.simulation import WAIT, Experiment, Exponential, KnownCase, Policy, letters
 from simdistill.simulation.distributions import named
 from simdistill.simulation.rollout import Replication

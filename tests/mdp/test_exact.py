@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 
 from simdistill.errors import InputError
-from simdistill.mdp.exact import (
+from simdistill.mdp import (
     MarkovProcess,
     choice_values,
     evaluate,

@@ -5,9 +5,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from simdistill import registry
+from simdistill import mdp, registry
 from simdistill.config import compose
-from simdistill.mdp import exact
 from simdistill.serving.simulated import Simulator, Unknown
 
 STATE = {"arrival_rate": 2.0, "service_rates": [2.0, 0.5], "jobs": [3, 1]}
@@ -21,8 +20,8 @@ def simulator(task, **changes):
 def test_episodes_begun_in_a_state_cost_what_the_solution_of_their_policy_says():
     ask = simulator("queueing")
     chain = ask.process.markov(ask.process.parse(ask.task.parameters.default), 60)
-    evaluation = exact.evaluate(chain, exact.tabulate(chain, ask.policy))
-    solved_C = exact.choice_values(chain, evaluation)[chain.states.index(STATE)]
+    evaluation = mdp.evaluate(chain, mdp.tabulate(chain, ask.policy))
+    solved_C = mdp.choice_values(chain, evaluation)[chain.states.index(STATE)]
     simulated = ask._simulated(STATE, ["A", "B"], 1024)
     assert simulated["begun"] == {"initial_jobs": [3, 1]} and simulated["futures"] == 1024
     found_C = np.array(list(simulated["costs"].values()))

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from simdistill.errors import ProcessError
-from simdistill.mdp.exact import choice_values, evaluate, tabulate
+from simdistill.mdp import choice_values, evaluate, tabulate
 from simdistill.simulation import (
     EPISODE,
     TRAIN,

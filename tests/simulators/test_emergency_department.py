@@ -9,7 +9,7 @@ import simdistill  # noqa: F401 (makes the simulators known to Gymnasium)
 from simdistill.config import compose
 from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
-from simdistill.mdp.exact import choice_values, evaluate, optimum, tabulate
+from simdistill.mdp import choice_values, evaluate, optimum, tabulate
 from simdistill.simulation import TEST, KnownCase
 from simdistill.simulation.branching import Situation, what_if
 from simdistill.simulation.rollout import RandomPolicy, follow, replicate

@@ -10,7 +10,7 @@ from scipy.optimize import minimize_scalar
 
 from simdistill.config import compose
 from simdistill.errors import InputError
-from simdistill.mdp.exact import evaluate, fitting_size, legal, optimum, tabulate, uniform_policy
+from simdistill.mdp import evaluate, fitting_size, legal, optimum, tabulate, uniform_policy
 from simdistill.simulation import PLAN, TEST, KnownCase, World
 from simdistill.simulation.rollout import follow, replicate, started
 from simdistill.simulation.streams import Streams

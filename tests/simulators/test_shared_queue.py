@@ -11,7 +11,7 @@ from gymnasium.utils.env_checker import check_env
 import simdistill  # noqa: F401 (makes the simulators known to Gymnasium)
 from simdistill.config import compose
 from simdistill.errors import InputError
-from simdistill.mdp.exact import choice_values, evaluate, optimum, tabulate
+from simdistill.mdp import choice_values, evaluate, optimum, tabulate
 from simdistill.simulation import TEST, WAIT, KnownCase
 from simdistill.simulation.branching import Situation, what_if
 from simdistill.simulation.distributions import named

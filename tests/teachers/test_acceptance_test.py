@@ -3,8 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from simdistill import registry
-from simdistill.mdp import exact
+from simdistill import mdp, registry
 from simdistill.simulation.rollout import RandomPolicy
 from simdistill.simulation.streams import Streams
 from simdistill.simulators.queueing import Queueing, join_shortest_queue, shortest_expected_delay
@@ -36,7 +35,7 @@ def test_a_small_improvement_is_seen_exactly(small):
     params = {"arrival_rate": 2.0, "service_rates": (2.0, 0.5)}
     chain = Queueing.markov(params, 40)
     for policy in pair:
-        costs.append(exact.evaluate(chain, exact.tabulate(chain, policy)).cost)
+        costs.append(mdp.evaluate(chain, mdp.tabulate(chain, policy)).cost)
     assert costs == pytest.approx([5.413187, 5.02927], rel=1e-3)
     assert compare(small.task, 0, 1, pair, 20, map).high < 0
 

@@ -8,7 +8,7 @@ import pytest
 
 from simdistill.errors import ProcessError
 from simdistill.executors import simulating
-from simdistill.mdp.exact import evaluate, tabulate, uniform_policy
+from simdistill.mdp import evaluate, tabulate, uniform_policy
 from simdistill.simulation import EPISODE, TRAIN, TUNE, Streams
 from simdistill.simulation.branching import Situation, Values
 from simdistill.simulators.queueing import Queueing, join_shortest_queue, shortest_expected_delay

@@ -31,8 +31,9 @@ from rich.progress import track
 
 from simdistill.executors import simulating
 from simdistill.simulation import EPISODE, TEST, ProcessModel, Streams, World, exponential, letters
-from simdistill.simulation.branching import Situation, replay, what_if
-from simdistill.simulation.rollout import follow
+from simdistill.simulation.branching import replay, what_if
+from simdistill.simulation.rollout import run_policy
+from simdistill.simulation.situations import Situation
 from simdistill.simulation.streams import BranchedWorld
 from simdistill.simulators.queueing import Queueing, shortest_expected_delay
 from simdistill.statistics import mean_interval
@@ -130,7 +131,7 @@ def bare(horizon: float) -> None:
 
 
 def layer(horizon: float) -> None:
-    follow(Queueing(LIGHT, PATH), first, horizon)
+    run_policy(Queueing(LIGHT, PATH), first, horizon)
 
 
 def steps(env: gymnasium.Env) -> None:
@@ -181,7 +182,7 @@ def branch(where: Situation, count: int) -> None:
         model, _ = replay(Queueing, where.params, world, where.actions)
         world.branch()
         model.answer(where.choices[future % 2])
-        follow(model, shortest_expected_delay, where.time + 60.0)
+        run_policy(model, shortest_expected_delay, where.time + 60.0)
 
 
 def branches(rounds: int, scale: float) -> list[dict]:
@@ -211,7 +212,7 @@ def what_if_overhead(rounds: int, scale: float) -> list[dict]:
     def plain():
         done = 0
         while done < decisions:
-            done += follow(model, shortest_expected_delay, 100.0 * next(until))
+            done += run_policy(model, shortest_expected_delay, 100.0 * next(until))
         return done
 
     found, interval = ratio(values, plain, rounds)
@@ -241,7 +242,7 @@ def cost_of(where: Situation, choice: str, future: int) -> float:
     world.branch()
     before = model.cost()
     model.answer(choice)
-    follow(model, shortest_expected_delay, where.time + 1_000.0)
+    run_policy(model, shortest_expected_delay, where.time + 1_000.0)
     return model.cost(where.time + 1_000.0) - before
 
 
@@ -258,7 +259,7 @@ def loop(count: int) -> float:
 
 def simulate(plan: tuple[int, float]) -> int:
     number, horizon = plan
-    return follow(Queueing(ROUTING, (0, TEST, EPISODE, number)), shortest_expected_delay, horizon)
+    return run_policy(Queueing(ROUTING, (0, TEST, EPISODE, number)), shortest_expected_delay, horizon)
 
 
 def wall(work: Work) -> float:
@@ -406,7 +407,7 @@ def growth(rounds: int, scale: float) -> list[dict]:
     horizon = 1_000.0 * scale
 
     def routed(parameters: dict, until: float) -> None:
-        follow(Queueing(parameters, PATH), shortest_expected_delay, until)
+        run_policy(Queueing(parameters, PATH), shortest_expected_delay, until)
 
     longer = ratio(partial(routed, ROUTING, 10 * horizon), partial(routed, ROUTING, horizon), rounds)
     eight = {"arrival_rate": 2.0, "service_rates": (2.0, 0.5, *[0.2] * 6)}
@@ -430,7 +431,7 @@ def memory() -> float:
     held = []
     # Streams keep a bounded number of blocks, which are full by the first of these times.
     for until in (32_000.0, 160_000.0):
-        follow(model, shortest_expected_delay, until)
+        run_policy(model, shortest_expected_delay, until)
         gc.collect()
         held.append(tracemalloc.get_traced_memory()[0])
     tracemalloc.stop()

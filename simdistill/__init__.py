@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from simdistill.checker.check import check_simulator
     from simdistill.config import compose
     from simdistill.config.settings import RunConfig
+    from simdistill.envs.registration import register
     from simdistill.errors import InputError, ProcessError
-    from simdistill.registry import register
     from simdistill.simulation import (
         WAIT,
         Decision,
@@ -61,7 +61,7 @@ _MODULES = {
     "RunConfig": "simdistill.config.settings",
     "check_simulator": "simdistill.checker.check",
     "compose": "simdistill.config",
-    "register": "simdistill.registry",
+    "register": "simdistill.envs.registration",
 }
 """Where names come from; those not listed come from `simdistill.simulation`."""
 

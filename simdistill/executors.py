@@ -4,14 +4,12 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from functools import partial
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 from threading import Thread
 from typing import Protocol, TypeVar
 
 from simdistill import registry
-from simdistill.simulation.streams import without_tests
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -47,20 +45,6 @@ def simulating(workers: int | None = None) -> Iterator[Map]:
             del os.environ["OMP_NUM_THREADS"]
         else:
             os.environ["OMP_NUM_THREADS"] = threads
-
-
-def training(compute: Map) -> Map:
-    """Returns a `map` whose functions can't draw from the test tree, in whichever process they run."""
-
-    def apart(function: Callable[[Item], Result], items: Iterable[Item], /) -> Iterator[Result]:
-        return compute(partial(_without_tests, function), items)
-
-    return apart
-
-
-def _without_tests(function: Callable[[Item], Result], item: Item) -> Result:
-    with without_tests():
-        return function(item)
 
 
 def _begin(known: dict[tuple[str, str], str]) -> None:

@@ -31,7 +31,7 @@ _registered: dict[tuple[str, str], str] = {}
 def register(name: str, target: str, kind: str = "simulators") -> None:
     """Makes "module:attribute" known under a name until the program ends; it goes before entry points.
 
-    A simulator is known to Gymnasium as well, and to the worker processes that are started from then on.
+    Worker processes that are started from then on know it, too.
 
     Raises:
         InputError: When the kind is unknown or the target isn't written "module:attribute".
@@ -39,10 +39,6 @@ def register(name: str, target: str, kind: str = "simulators") -> None:
     _check_kind(kind)
     _split(target)
     _registered[kind, name] = target
-    if kind == "simulators":
-        from simdistill.envs.registration import register_environments
-
-        register_environments()
 
 
 def registered() -> dict[tuple[str, str], str]:

@@ -84,7 +84,7 @@ class Split:
     ):
         self.shares, self._streams, self._count = shares, streams or Streams((0, TRAIN, PLAN)), 0
 
-    def started(self, streams: Streams) -> "Split":
+    def with_streams(self, streams: Streams) -> "Split":
         """Returns the policy at the beginning of a run with the run's own random numbers."""
         return Split(self.shares, streams)
 

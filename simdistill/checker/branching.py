@@ -22,7 +22,8 @@ from simdistill.checker.probe import (
 from simdistill.checker.randomness import first_difference
 from simdistill.errors import ProcessError
 from simdistill.simulation.branching import replay
-from simdistill.simulation.rollout import RandomPolicy, follow
+from simdistill.simulation.policies import RandomPolicy
+from simdistill.simulation.rollout import run_policy
 from simdistill.simulation.streams import FUTURE, BranchedWorld, Streams, World
 
 
@@ -199,7 +200,7 @@ def _branch_costs(
             model, _ = replay(subject.simulator, subject.params, world, answers)
             world.branch()
             model.answer(choice)
-            follow(model, RandomPolicy(streams), step.time + horizon)
+            run_policy(model, RandomPolicy(streams), step.time + horizon)
             costs.append(model.cost(step.time + horizon) - step.cost)
         except ProcessError:
             costs.append(math.nan)  # other checks tell why

@@ -11,7 +11,8 @@ from simdistill.checker import branching, failures, randomness, runs
 from simdistill.checker.failures import Found
 from simdistill.checker.probe import Subject
 from simdistill.errors import InputError
-from simdistill.simulation.model import Parameters, ProcessModel
+from simdistill.simulation.model import ProcessModel
+from simdistill.simulation.parameters import Parameters
 
 
 @dataclass(frozen=True)

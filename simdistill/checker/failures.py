@@ -50,7 +50,7 @@ def line_of(error: BaseException) -> str:
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if "/simpy/" not in frame.filename and "/simdistill/process/" not in frame.filename
+        if "/simpy/" not in frame.filename and "/simdistill/simulation/" not in frame.filename
     ]
     return f" ({frames[-1].filename}, line {frames[-1].lineno}: {frames[-1].line})" if frames else ""
 

@@ -12,8 +12,11 @@ from zlib import crc32
 import simpy
 
 from simdistill.errors import ProcessError
+from simdistill.simulation.decisions import Decision
 from simdistill.simulation.distributions import Distribution, Exponential
-from simdistill.simulation.model import Decision, Parameters, ProcessModel, numbers
+from simdistill.simulation.model import ProcessModel
+from simdistill.simulation.parameters import Parameters
+from simdistill.simulation.states import numbers
 from simdistill.simulation.streams import EPISODE, FUTURE, TEST, BranchedWorld, SeedPath, Streams, World
 
 DECISIONS = 150
@@ -261,10 +264,10 @@ def watch(model: ProcessModel, run: Run) -> None:
 
 
 def _step(model: ProcessModel, decision: Decision, run: Run, choose: Choose) -> Step:
-    observed = model.look(decision)
+    observed = model.observe_unchecked(decision)
     state = text_of(observed)
     found = tuple(numbers(observed)) if isinstance(observed, dict) else ()
-    steady = text_of(model.look(decision)) == state
+    steady = text_of(model.observe_unchecked(decision)) == state
     mark = model.fingerprint()
     labels = tuple(decision.labels)
     taken = choose(len(run.steps), model.env.now, state, labels)

@@ -11,8 +11,8 @@ import numpy as np
 
 from simdistill.checker.failures import Found, failed, failing, line_of
 from simdistill.checker.probe import Subject, text_of, varied
-from simdistill.simulation.model import WAIT
-from simdistill.simulation.rollout import started, unsendable
+from simdistill.simulation.decisions import WAIT
+from simdistill.simulation.policies import unsendable, with_streams
 from simdistill.simulation.streams import Streams
 
 
@@ -183,7 +183,9 @@ def policies(subject: Subject) -> Found:
                 json.loads(step.state) if _not_json(step.observed) is None else copy.deepcopy(step.observed)
             )
             try:
-                labels = [started(written, Streams(subject.path()))(state, step.labels) for _ in range(2)]
+                labels = [
+                    with_streams(written, Streams(subject.path()))(state, step.labels) for _ in range(2)
+                ]
             except Exception as error:
                 yield (
                     f"policy {name!r} fails in {step.state}: {type(error).__name__}: {error}{line_of(error)}",

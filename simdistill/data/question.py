@@ -12,8 +12,8 @@ from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
 from simdistill.files import replacing
 from simdistill.simulation import Forecast, Policy
-from simdistill.simulation.branching import Situation
 from simdistill.simulation.forecasts import distribution
+from simdistill.simulation.situations import Situation
 from simdistill.teachers.cost_to_go import Labels, Searched
 
 FEATURES = Features(

@@ -105,7 +105,9 @@ class SimulatorEnv(gymnasium.Env):
         reward, elapsed = self._cost - cost, now - self._time
         self._cost, self._time = cost, now
         if self.decision is not None:
-            self._state = model.look(self.decision)  # the last one stays when the episode has ended
+            self._state = model.observe_unchecked(
+                self.decision
+            )  # the last one stays when the episode has ended
         return self._observation(), reward, terminated, truncated, self._info(elapsed)
 
     def render(self) -> str | None:

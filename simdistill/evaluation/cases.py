@@ -20,7 +20,9 @@ from simdistill.envs.scenarios import examination_path, examination_sets
 from simdistill.errors import ProcessError
 from simdistill.executors import Map
 from simdistill.simulation import PLAN, Parameters, Policy, ProcessModel, Streams, numbers
-from simdistill.simulation.rollout import RandomPolicy, Replication, playing, replicate, started
+from simdistill.simulation.policies import RandomPolicy, with_streams
+from simdistill.simulation.replication import Replication
+from simdistill.simulation.rollout import replicate, replication_steps
 from simdistill.simulation.streams import SeedPath
 from simdistill.statistics import mean_interval
 
@@ -319,15 +321,15 @@ class Plan:
         """Starts the process."""
         return registry.load("simulators", self.task.simulator)(self.params, self.path)
 
-    def playing(self, model: ProcessModel) -> Generator[tuple[dict, list[str]], str, Replication]:
+    def replication_steps(self, model: ProcessModel) -> Generator[tuple[dict, list[str]], str, Replication]:
         """Plays it with decisions from outside."""
-        return playing(model, self.task.warm_up, self.task.horizon, self.task.kind == "terminating")
+        return replication_steps(model, self.task.warm_up, self.task.horizon, self.task.kind == "terminating")
 
 
 def _simulate(plan: Plan) -> Replication | str:
     """Returns the replication, or what it failed of."""
     own = Streams((*plan.path, PLAN))
-    policy = started(plan.policy, own) if plan.policy else RandomPolicy(own)
+    policy = with_streams(plan.policy, own) if plan.policy else RandomPolicy(own)
     try:
         return replicate(
             registry.load("simulators", plan.task.simulator),
@@ -414,7 +416,7 @@ class _Game:
         """Starts, or answers the last question; False when the replication has ended or failed."""
         try:
             if self._playing is None:
-                self._playing = self.plan.playing(self.plan.model())
+                self._playing = self.plan.replication_steps(self.plan.model())
                 self.state, choices = next(self._playing)
             else:
                 self.state, choices = self._playing.send(label or "")

@@ -35,7 +35,8 @@ from simdistill.simulation import (
     Streams,
     generator,
 )
-from simdistill.simulation.branching import Situation, what_if
+from simdistill.simulation.branching import what_if
+from simdistill.simulation.situations import Situation
 from simdistill.teachers.language_models.base import LanguageTeacher
 from simdistill.teachers.search import SearchTeacher, explore, outcome
 

@@ -14,7 +14,7 @@ from simdistill.envs.scenarios import examination_path
 from simdistill.evaluation import summaries
 from simdistill.evaluation.cases import SETTINGS, Case
 from simdistill.simulation import PLAN, TEST, Parameters, Policy, Streams, numbers
-from simdistill.simulation.rollout import started
+from simdistill.simulation.policies import with_streams
 
 SHOWN_DECISIONS = 120
 SHOWN_EPISODE = 10_000
@@ -67,7 +67,7 @@ def episode(task: TaskConfig, case: Case, policies: Mapping[str, Policy], seed: 
 def _met(task: TaskConfig, case: Case, policy: Policy, seed: int) -> tuple[list[float], list[dict]]:
     """Returns times and states of an episode's decisions."""
     model = registry.load("simulators", task.simulator)(case.params, examination_path(seed, SHOWN_EPISODE))
-    policy = started(policy, Streams((seed, TEST, PLAN, SHOWN_EPISODE)))
+    policy = with_streams(policy, Streams((seed, TEST, PLAN, SHOWN_EPISODE)))
     times, states = [], []
     while len(times) < SHOWN_DECISIONS:
         decision = model.advance(task.warm_up + task.horizon)

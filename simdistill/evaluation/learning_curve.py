@@ -16,7 +16,7 @@ from simdistill.config.settings import RunConfig
 from simdistill.data import question as questions
 from simdistill.files import read_lines
 from simdistill.simulation import PLAN, TUNE, Streams
-from simdistill.simulation.rollout import started
+from simdistill.simulation.policies import with_streams
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def rows(folder: Path) -> list[dict]:
 def heuristic_regret(config: RunConfig, folder: Path) -> float:
     """Returns the regret of the task's heuristic on a run's held-out questions."""
     policy = registry.policies(config.task.simulator)[config.task.heuristic]
-    policy = started(policy, Streams((config.seed, TUNE, PLAN)))
+    policy = with_streams(policy, Streams((config.seed, TUNE, PLAN)))
     held_out = questions.load(folder / "tune.parquet")[: config.distill.tune_questions]
     chosen_Q = [q.choices.index(policy(json.loads(q.state), q.choices)) for q in held_out]
     return float(np.mean([q.values[choice] for q, choice in zip(held_out, chosen_Q, strict=True)]))

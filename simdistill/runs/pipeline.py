@@ -21,7 +21,7 @@ from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
 from simdistill.evaluation.evaluator import Examination
 from simdistill.evaluation.student_policy import Asking
-from simdistill.executors import Map, simulating, training
+from simdistill.executors import Map, simulating
 from simdistill.files import read_json, write_json
 from simdistill.models.device import chosen_device, release_memory
 from simdistill.models.pruning import layers_kept, student_base
@@ -29,8 +29,9 @@ from simdistill.models.student import Student
 from simdistill.runs import console as terminal
 from simdistill.runs.record import Record, environment
 from simdistill.simulation import TRAIN, TUNE, Policy
-from simdistill.simulation.rollout import unsendable
+from simdistill.simulation.policies import unsendable
 from simdistill.simulation.streams import without_tests
+from simdistill.simulation.withheld import training
 from simdistill.teachers import store
 from simdistill.teachers.cost_to_go import Labels, Searched
 from simdistill.teachers.language_models.base import LanguageTeacher

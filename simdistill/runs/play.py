@@ -12,7 +12,8 @@ from simdistill.config.settings import RunConfig, TaskConfig, TeacherConfig
 from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
 from simdistill.simulation import EPISODE, TEST, Policy, ProcessModel
-from simdistill.simulation.branching import Situation, Values, what_if
+from simdistill.simulation.branching import Values, what_if
+from simdistill.simulation.situations import Situation
 from simdistill.teachers.search import base_policy
 
 FUTURES = 200

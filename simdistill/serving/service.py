@@ -20,7 +20,7 @@ from simdistill.serving.aside import Aside, Busy
 from simdistill.serving.batches import Batches
 from simdistill.serving.states import middle, shape
 from simdistill.simulation import PLAN, TEST, Forecast, Policy, Streams, numbers
-from simdistill.simulation.rollout import started
+from simdistill.simulation.policies import with_streams
 from simdistill.teachers import store
 
 BEYOND = 10.0
@@ -283,7 +283,7 @@ class Service:
 
     def _chosen(self, policy: Policy, asked: Asked) -> dict:
         try:
-            own = started(policy, Streams((self.seed, TEST, PLAN)))
+            own = with_streams(policy, Streams((self.seed, TEST, PLAN)))
             return {"choice": own(asked.state, asked.choices)}
         except Exception as error:  # a policy of the task's author, in a state that nobody tried it in
             return {"choice": None, "why_not": f"{type(error).__name__}: {error}"}

@@ -21,8 +21,10 @@ from simdistill.config.settings import Range, TaskConfig
 from simdistill.errors import InputError
 from simdistill.evaluation.cases import NEGLIGIBLE
 from simdistill.simulation import EPISODE, TEST, Parameters, Policy, numbers
-from simdistill.simulation.branching import Situation, Values, what_if
-from simdistill.simulation.forecasts import distribution, outcomes
+from simdistill.simulation.branching import Values, what_if
+from simdistill.simulation.forecasts import distribution
+from simdistill.simulation.outcomes import outcomes
+from simdistill.simulation.situations import Situation
 
 SERVED = 11
 """Tells episodes that are begun here from those of an examination, in their paths."""
@@ -169,7 +171,7 @@ class Simulator:
         begun, situations = self._begun(state, episodes)
         columns = [_column(situations[0], choice) for choice in choices]
         values = self._values(situations)
-        met = float(np.mean([found.met_CK[columns].mean() for found in values]))
+        met = float(np.mean([found.coupled_CK[columns].mean() for found in values]))
         # Futures of one episode share what it hides, so an episode counts as one observation.
         cost_CE = np.stack([found.mean_C[columns] for found in values], axis=1)
         difference_CE = cost_CE - cost_CE[cost_CE.mean(axis=1).argmin()]
@@ -197,7 +199,7 @@ class Simulator:
             values = [
                 what_if(self.process, one, self.policy, FUTURES_OF_EPISODE, horizon) for one in situations
             ]
-            if np.mean([found.met_CK.mean() for found in values]) >= MOST_MET:
+            if np.mean([found.coupled_CK.mean() for found in values]) >= MOST_MET:
                 return values
             if horizon >= LONGEST * self.horizon:
                 return values

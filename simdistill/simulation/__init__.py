@@ -1,5 +1,6 @@
 """The SimPy side: everything that a simulator's author touches."""
 
+from simdistill.simulation.decisions import WAIT, Decision, Quantity, letters
 from simdistill.simulation.distributions import (
     Deterministic,
     Distribution,
@@ -13,16 +14,10 @@ from simdistill.simulation.distributions import (
 )
 from simdistill.simulation.forecasts import Forecast
 from simdistill.simulation.known_case import Experiment, KnownCase
-from simdistill.simulation.model import (
-    WAIT,
-    Decision,
-    Parameters,
-    Policy,
-    ProcessModel,
-    Quantity,
-    letters,
-    numbers,
-)
+from simdistill.simulation.model import ProcessModel
+from simdistill.simulation.parameters import Parameters
+from simdistill.simulation.policies import Policy
+from simdistill.simulation.states import numbers
 from simdistill.simulation.streams import (
     EPISODE,
     FUTURE,

@@ -15,32 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from simdistill.errors import ProcessError
-from simdistill.simulation.model import Decision, Parameters, Policy, ProcessModel
-from simdistill.simulation.rollout import started
-from simdistill.simulation.streams import FUTURE, BranchedWorld, SeedPath, Streams, World
+from simdistill.simulation.decisions import Decision
+from simdistill.simulation.model import ProcessModel
+from simdistill.simulation.parameters import Parameters
+from simdistill.simulation.policies import Policy, with_streams
+from simdistill.simulation.situations import Situation
+from simdistill.simulation.streams import FUTURE, BranchedWorld, Streams, World
 
 MAX_DOUBLINGS = 5
-
-
-@dataclass(frozen=True)
-class Situation:
-    """A decision that can be brought about again.
-
-    Attributes:
-        params: The process's parameters.
-        path: Seed path of the episode.
-        actions: Answers before this decision.
-        time: Simulated time.
-        state: What the decider observes.
-        choices: Labels of the legal choices.
-    """
-
-    params: Parameters
-    path: SeedPath
-    actions: tuple[str, ...]
-    time: float
-    state: dict
-    choices: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -50,15 +32,15 @@ class Values:
     Attributes:
         base: Index of the base policy's choice.
         differences_CK: Cost of each choice minus cost of the base's choice, in each future.
-        met_CK: True where the two branches met again or both ended, so that the difference is exact for that
-            future.
-        horizon: Simulated time after which branches that hadn't met were stopped.
+        coupled_CK: True where the two branches became equal or both ended, so that the difference is exact
+            for that future.
+        horizon: Simulated time after which branches that hadn't coupled were stopped.
         decisions: Decisions simulated, replays included.
     """
 
     base: int
     differences_CK: np.ndarray
-    met_CK: np.ndarray
+    coupled_CK: np.ndarray
     horizon: float
     decisions: int
 
@@ -121,7 +103,7 @@ class _Branch:
                 "draw random numbers other than through duration(), poisson() and draw()?",
             )
         world.branch()
-        self.policy = started(policy, future)
+        self.policy = with_streams(policy, future)
         self.start = self.model.cost()
         self.model.answer(choice)
         self.decision: Decision | None = None
@@ -131,7 +113,7 @@ class _Branch:
         """Goes on to the next decision; False if there is none before `until`."""
         model = self.model
         if self.decision is not None:
-            model.answer(self.policy(model.look(self.decision), self.decision.labels))
+            model.answer(self.policy(model.observe_unchecked(self.decision), self.decision.labels))
             self.decisions += 1
         self.decision = model.advance(until)
         return self.decision is not None
@@ -153,8 +135,8 @@ class _Future:
         self.open = {c: branch for c, branch in enumerate(branches) if c != base}
         self.all = branches
         self.difference_C = np.zeros(len(branches))
-        self.met_C = np.zeros(len(branches), dtype=bool)
-        self.met_C[base] = True
+        self.coupled_C = np.zeros(len(branches), dtype=bool)
+        self.coupled_C[base] = True
 
     def run(self, until: float) -> None:
         """Runs to a time, or until every branch has met the reference."""
@@ -166,14 +148,14 @@ class _Future:
                     pass
                 if mark is not None and branch.time == now and branch.model.fingerprint() == mark:
                     self.difference_C[choice] = branch.cost(now) - reference.cost(now)
-                    self.met_C[choice] = True
+                    self.coupled_C[choice] = True
                     del self.open[choice]
         for choice, branch in list(self.open.items()):
             while branch.advance(until):
                 pass
             self.difference_C[choice] = branch.cost(until) - reference.cost(until)
             if branch.model.ended and reference.model.ended:
-                self.met_C[choice] = True
+                self.coupled_C[choice] = True
                 del self.open[choice]
 
     @property
@@ -202,7 +184,7 @@ def what_if(
         horizon: Simulated time after the branch at first.
         salt: Another salt gives other futures: values that report on a choice must not be those that made it.
     """
-    own = started(policy, Streams((*situation.path, FUTURE, len(situation.actions), salt)))
+    own = with_streams(policy, Streams((*situation.path, FUTURE, len(situation.actions), salt)))
     base = situation.choices.index(own(situation.state, situation.choices))
     past = World(Streams(situation.path))
     worlds = [Streams((*situation.path, FUTURE, len(situation.actions), salt, k)) for k in range(futures)]
@@ -218,11 +200,11 @@ def what_if(
         values = Values(
             base,
             np.stack([future.difference_C for future in running], axis=1),
-            np.stack([future.met_C for future in running], axis=1),
+            np.stack([future.coupled_C for future in running], axis=1),
             horizon,
             sum(future.decisions for future in running),
         )
-        if values.met_CK.all():
+        if values.coupled_CK.all():
             break
         mean_C = values.mean_C
         if before_C is not None and (np.abs(mean_C - before_C) <= values.standard_error_C).all():

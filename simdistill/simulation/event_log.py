@@ -20,8 +20,11 @@ from simdistill import registry
 from simdistill.config.settings import TaskConfig
 from simdistill.errors import InputError
 from simdistill.files import write_json, write_lines, write_text
-from simdistill.simulation.model import Decision, Parameters, Policy, ProcessModel
-from simdistill.simulation.rollout import RandomPolicy, follow, started
+from simdistill.simulation.decisions import Decision
+from simdistill.simulation.model import ProcessModel
+from simdistill.simulation.parameters import Parameters
+from simdistill.simulation.policies import Policy, RandomPolicy, with_streams
+from simdistill.simulation.rollout import run_policy
 from simdistill.simulation.streams import EPISODE, PLAN, TEST, SeedPath, Streams
 
 START = datetime(2000, 1, 1, tzinfo=UTC)
@@ -131,7 +134,7 @@ class _Recording(ProcessModel):
             values = {
                 "choices": list(decision.labels),
                 "choice": label if legal else self.fallback(decision),
-                "state": self.look(decision),
+                "state": self.observe_unchecked(decision),
                 "cost": self.cost(),
             }
             if not legal:
@@ -174,7 +177,7 @@ def follow_and_record(
         time_unit: What one unit of simulated time is.
     """
     model: Any = recorded(simulator)(params, path)
-    follow(model, started(policy, Streams((*path, PLAN))), until)
+    run_policy(model, with_streams(policy, Streams((*path, PLAN))), until)
     time = model.env.now if model.ended else until
     cost = model.cost(time) + (model.final_cost() if model.ended else 0.0)
     return EventLog(simulator.__name__, model.params, model.seed_path, model.record, cost, time, time_unit)

@@ -1,23 +1,23 @@
 """Forecasts: what will have happened some time from now, as a distribution over buckets.
 
-The simulator's own forecast is the share of branches that end in each bucket: fresh futures, as in what-if
-search, with a policy that goes on deciding. Axes: B buckets, K futures, F forecasts.
+Axes: B buckets, K futures.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
 from simdistill.errors import InputError
-from simdistill.simulation.branching import Situation, replay
-from simdistill.simulation.model import Policy, ProcessModel
-from simdistill.simulation.rollout import follow, started
-from simdistill.simulation.streams import FUTURE, BranchedWorld, Streams, World
 
-SALT = 1_000
-"""Tells the futures of forecasts from those of what-if values."""
+
+class Measured(Protocol):
+    """A process of which outcomes can be read, as a `ProcessModel` is."""
+
+    def levels(self) -> Mapping[str, float]: ...
+
+    def totals(self, time: float | None = None) -> Mapping[str, tuple[float, float]]: ...
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Forecast:
         """Returns the number of the bucket that holds an outcome."""
         return int(np.searchsorted(self.edges, outcome, side="right"))
 
-    def outcome(self, model: ProcessModel, until: float, before: dict[str, tuple[float, float]]) -> float:
+    def outcome(self, model: Measured, until: float, before: Mapping[str, tuple[float, float]]) -> float:
         """Reads the outcome off a process that has been run up to a time.
 
         Raises:
@@ -87,48 +87,6 @@ class Forecast:
 def whole(*numbers: float) -> bool:
     """Whether all are whole numbers."""
     return all(float(number).is_integer() for number in numbers)
-
-
-def outcomes(
-    simulator: type[ProcessModel],
-    situation: Situation,
-    policy: Policy,
-    forecasts: Sequence[Forecast],
-    futures: int,
-    salt: int = 0,
-) -> list[np.ndarray]:
-    """Simulates what a situation leads to under a policy.
-
-    Args:
-        simulator: The process.
-        situation: Where the futures begin; the policy answers it, too.
-        policy: Decides.
-        forecasts: What is read off each future.
-        futures: How many.
-        salt: Another salt gives other futures.
-
-    Returns:
-        For each forecast the bucket of each future's outcome (K).
-    """
-    past = World(Streams(situation.path))
-    buckets_FK = np.zeros((len(forecasts), futures), dtype=int)
-    # Read in the order of time, so that one future serves all.
-    order = sorted(range(len(forecasts)), key=lambda number: forecasts[number].after)
-    for future in range(futures):
-        path = (*situation.path, FUTURE, len(situation.actions), SALT + salt, future)
-        world = BranchedWorld(past, Streams(path), situation.time)
-        model, decision = replay(simulator, situation.params, world, situation.actions)
-        world.branch()
-        decide = started(policy, world.streams)
-        before = model.totals()
-        model.answer(decide(model.look(decision), decision.labels))
-        for number in order:
-            until = situation.time + forecasts[number].after
-            follow(model, decide, until)
-            buckets_FK[number, future] = forecasts[number].bucket(
-                forecasts[number].outcome(model, until, before)
-            )
-    return list(buckets_FK)
 
 
 def distribution(buckets_K: np.ndarray, count: int) -> np.ndarray:

@@ -24,9 +24,12 @@ import pydantic
 import simpy
 
 from simdistill.errors import InputError
+from simdistill.simulation.decisions import Choices, Decision
 from simdistill.simulation.distributions import Distribution
 from simdistill.simulation.forecasts import Forecast
-from simdistill.simulation.model import Choices, Decision, Parameters, Policy, ProcessModel
+from simdistill.simulation.model import ProcessModel
+from simdistill.simulation.parameters import Parameters
+from simdistill.simulation.policies import Policy
 
 _MODEL = "simdistill_model"
 

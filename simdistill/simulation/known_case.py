@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from simdistill.simulation.model import Parameters, Policy
-from simdistill.simulation.rollout import Replication
+from simdistill.simulation.parameters import Parameters
+from simdistill.simulation.policies import Policy
+from simdistill.simulation.replication import Replication
 
 Figure = float | Sequence[float]
 """A number, or one for each component."""

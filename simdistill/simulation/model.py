@@ -1,100 +1,22 @@
 """A SimPy model with decisions: `answer = yield self.decide(...)`."""
 
-import itertools
 import json
 import math
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, ClassVar
 
 import pydantic
 import simpy
 from simpy.core import EmptySchedule
 
 from simdistill.errors import InputError, ProcessError
+from simdistill.simulation.decisions import WAIT, Choices, Decision
 from simdistill.simulation.distributions import Distribution
+from simdistill.simulation.forecasts import Forecast
+from simdistill.simulation.known_case import Experiment, KnownCase
+from simdistill.simulation.parameters import Parameters
+from simdistill.simulation.policies import Policy
 from simdistill.simulation.streams import Streams, World
-
-if TYPE_CHECKING:
-    from simdistill.simulation.forecasts import Forecast
-    from simdistill.simulation.known_case import Experiment, KnownCase
-
-WAIT = "wait"
-"""A choice that puts the question again at the next change of state."""
-
-Policy = Callable[[dict, Sequence[str]], str]
-"""State and labels of the legal choices -> label of the choice taken."""
-
-
-class Parameters(pydantic.BaseModel):
-    """Parameters of a process model; a subclass says their units and bounds in field descriptions."""
-
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """A choice of an amount: `low`, `low + step`, … up to `high`."""
-
-    low: int
-    high: int
-    step: int = 1
-
-    def labelled(self) -> dict[str, int]:
-        return {str(amount): amount for amount in range(self.low, self.high + 1, self.step)}
-
-
-Choices = Sequence[str] | Mapping[str, Any] | Quantity | Callable[[], Any]
-
-
-class Decision(simpy.Event):
-    """A question that the process has put and that waits for its answer.
-
-    Attributes:
-        question: The question in words.
-        about: What it is about: an entity, a resource, anything that `observe` needs.
-        decider: Who decides.
-        labels: Labels of the legal choices, settled when the question is put.
-    """
-
-    withdrawn = False
-    asleep_until_event = 0
-    _objects: Mapping[str, Any] = MappingProxyType({})
-
-    def __init__(
-        self, env: simpy.Environment, question: str, choices: Choices, about: Any, decider: str, priority: int
-    ):
-        super().__init__(env)
-        self.question, self.about, self.decider, self.priority = question, about, decider, priority
-        self.labels: list[str] = []
-        self._choices = choices
-
-    def settle(self) -> None:
-        """Works out the legal choices as they are now."""
-        choices: Any = self._choices
-        if type(choices) is not dict:  # the usual kind first: this runs at every decision
-            if callable(choices):
-                choices = choices()
-            if isinstance(choices, Quantity):
-                choices = choices.labelled()
-            elif not isinstance(choices, Mapping):
-                choices = {label: label for label in choices}
-        self._objects = choices
-        self.labels = list(choices)
-
-    def withdraw(self) -> None:
-        """Takes the question back; the process that waits for it must have been interrupted."""
-        self.withdrawn = True
-
-    def resolve(self, label: str) -> None:
-        """Hands the chosen object to the process that asked, which goes on at once."""
-        self._ok, self._value = True, self._objects[label]
-        # As SimPy does when the event's turn has come; through `succeed()` it would have to wait for others
-        # of this instant.
-        waiting, self.callbacks = self.callbacks, None  # pyright: ignore[reportAttributeAccessIssue]
-        for resume in waiting:
-            resume(self)
 
 
 class ProcessModel:
@@ -112,7 +34,7 @@ class ProcessModel:
     max_choices: Any = 2
     cost_weights: ClassVar[Mapping[str, float]] = {}
     policies: ClassVar[Mapping[str, Policy]] = {}
-    forecasts: "ClassVar[Sequence[Forecast]]" = ()
+    forecasts: ClassVar[Sequence[Forecast]] = ()
     families: ClassVar[Sequence[str]] = ()
     max_silent_events: ClassVar[int] = 1_000_000
 
@@ -158,7 +80,7 @@ class ProcessModel:
         return decision.labels[0]
 
     @classmethod
-    def experiment(cls, case: "KnownCase") -> "Experiment":
+    def experiment(cls, case: KnownCase) -> Experiment:
         """Returns how to reproduce a known answer; for simulators that name `families`."""
         raise NotImplementedError(f"{cls.__name__} names families and needs experiment(cls, case)")
 
@@ -339,7 +261,7 @@ class ProcessModel:
             self._events += 1
             decision.resolve(label)
 
-    def look(self, decision: Decision) -> dict:
+    def observe_unchecked(self, decision: Decision) -> dict:
         """Returns `observe(decision)` as it is; fast enough for branches.
 
         Raises:
@@ -358,7 +280,7 @@ class ProcessModel:
         Raises:
             ProcessError: If `observe` raises, or naming the value that JSON doesn't know.
         """
-        state = self.look(decision)
+        state = self.observe_unchecked(decision)
         try:
             json.dumps(state, allow_nan=False)
         except (TypeError, ValueError) as error:
@@ -473,33 +395,3 @@ class ProcessModel:
 def _turn(decision: Decision) -> tuple[int, str]:
     """Questions of one instant go by priority, then by who decides."""
     return decision.priority, decision.decider
-
-
-def letters(count: int) -> list[str]:
-    """Returns `count` short labels: A, B, …, Z, A1, B1, …"""
-    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    numbers = itertools.count()
-    return [alphabet[n % 26] + (str(n // 26) if n >= 26 else "") for n in itertools.islice(numbers, count)]
-
-
-def numbers(state: dict) -> list[float]:
-    """Returns the numbers of a state in the order in which they stand in it."""
-    found: list[float] = []
-    _collect(state.values(), found)
-    return found
-
-
-def _collect(values: Iterable[Any], found: list[float]) -> None:
-    """Adds the numbers among values and in their lists and dictionaries."""
-    for value in values:
-        kind = type(value)  # the usual ones first: this runs at every decision
-        if kind is float:
-            found.append(value)
-        elif kind is int:
-            found.append(float(value))
-        elif kind is list or isinstance(value, list | tuple):
-            _collect(value, found)
-        elif isinstance(value, dict):
-            _collect(value.values(), found)
-        elif isinstance(value, int | float):
-            found.append(float(value))

@@ -1,85 +1,16 @@
 """Running a process under a policy."""
 
-import math
-import pickle
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping
 
-import numpy as np
-
-from simdistill.simulation.model import Decision, Parameters, Policy, ProcessModel
-from simdistill.simulation.streams import SeedPath, Streams
-
-
-class RandomPolicy:
-    """Takes every legal choice equally often.
-
-    Its draws belong to the number of the decision in the episode, so that a replay repeats them.
-    """
-
-    def __init__(self, streams: Streams):
-        self._streams, self._count = streams, 0
-
-    def started(self, streams: Streams) -> "RandomPolicy":
-        """Returns the policy at the beginning of a run with the run's own random numbers."""
-        return RandomPolicy(streams)
-
-    def __call__(self, state: dict, choices: Sequence[str]) -> str:
-        self._count += 1
-        return choices[int(self._streams.uniform("random policy", self._count) * len(choices))]
-
-    def tabulate(self, states: Sequence[dict], choices: Sequence[str]) -> np.ndarray:
-        """Returns the probabilities of the choices in every state (S, C)."""
-        return np.full((len(states), len(choices)), 1.0 / len(choices))
+from simdistill.simulation.decisions import Decision
+from simdistill.simulation.model import ProcessModel
+from simdistill.simulation.parameters import Parameters
+from simdistill.simulation.policies import Policy
+from simdistill.simulation.replication import Replication, means
+from simdistill.simulation.streams import SeedPath
 
 
-def started(policy: Policy, streams: Streams) -> Policy:
-    """Returns a policy for one run: one that draws random numbers draws the run's own.
-
-    A policy that decides by state and choices alone is returned as it is. Without this a policy shared by
-    runs would draw by the order in which they happen to be simulated.
-    """
-    start = getattr(policy, "started", None)
-    return policy if start is None else start(streams)
-
-
-def unsendable(policies: Mapping[str, Policy]) -> list[str]:
-    """Returns what is wrong with each policy that can't be sent to worker processes, and what to do."""
-    found = []
-    for name, policy in policies.items():
-        try:
-            pickle.dumps(policy)
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
-            found.append(
-                f"policy '{name}' can't be sent to worker processes ({error}); write it as a function of its "
-                "module, or as functools.partial of one, or run with workers=1"
-            )
-    return found
-
-
-@dataclass(frozen=True)
-class Replication:
-    """One simulated replication of a policy.
-
-    Attributes:
-        cost: Average cost per unit of time after the warm-up, or total cost of a terminating episode.
-        decisions: Number of decisions taken, warm-up included.
-        halves: Average cost of the first and of the second half after the warm-up; a difference that stays
-            over replications tells that queues keep growing. Empty for a terminating episode.
-        measures: Mean of each level over time and of each tally over observations, after the warm-up.
-        time: Simulated time at the end.
-        illegal_answers: How many answers the fallback replaced.
-    """
-
-    cost: float
-    halves: tuple[float, ...]
-    decisions: int
-    measures: Mapping[str, float]
-    time: float
-    illegal_answers: int
-
-
-def follow(
+def run_policy(
     model: ProcessModel,
     policy: Policy,
     until: float,
@@ -88,7 +19,7 @@ def follow(
     """Lets a policy answer every question up to a time; returns the number of decisions."""
     decisions = 0
     while (decision := model.advance(until)) is not None:
-        state = model.look(decision)
+        state = model.observe_unchecked(decision)
         label = policy(state, decision.labels)
         if record is not None:
             record(decision, state, label)
@@ -117,7 +48,7 @@ def replicate(
         horizon: Simulated time after the warm-up; the latest end of a terminating episode.
         terminating: Whether the total cost of an episode is asked for, and not the average over time.
     """
-    game = playing(simulator(params, path), warm_up, horizon, terminating)
+    game = replication_steps(simulator(params, path), warm_up, horizon, terminating)
     try:
         state, labels = next(game)
         while True:
@@ -126,7 +57,7 @@ def replicate(
         return end.value
 
 
-def playing(
+def replication_steps(
     model: ProcessModel, warm_up: float, horizon: float, terminating: bool = False
 ) -> Generator[tuple[dict, list[str]], str, Replication]:
     """Plays a replication whose decisions come from outside: yields state and choices, is sent a choice.
@@ -159,18 +90,6 @@ def _asking(model: ProcessModel, until: float) -> Generator[tuple[dict, list[str
     """Puts every question up to a time; returns how many there were."""
     decisions = 0
     while (decision := model.advance(until)) is not None:
-        model.answer((yield model.look(decision), decision.labels))
+        model.answer((yield model.observe_unchecked(decision), decision.labels))
         decisions += 1
     return decisions
-
-
-def means(
-    before: Mapping[str, tuple[float, float]], after: Mapping[str, tuple[float, float]]
-) -> dict[str, float]:
-    """Returns the mean of every level and tally between two `totals` of a model; NaN without observations."""
-    found = {}
-    for name, (total, weight) in after.items():
-        total_before, weight_before = before.get(name, (0.0, 0.0))
-        weight -= weight_before
-        found[name] = (total - total_before) / weight if weight else math.nan
-    return found

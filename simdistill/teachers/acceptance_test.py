@@ -14,7 +14,8 @@ from simdistill.config.settings import TaskConfig
 from simdistill.envs.scenarios import draw
 from simdistill.executors import Map
 from simdistill.simulation import EPISODE, PLAN, SAMPLE, TUNE, Parameters, Policy
-from simdistill.simulation.rollout import replicate, started
+from simdistill.simulation.policies import with_streams
+from simdistill.simulation.rollout import replicate
 from simdistill.simulation.streams import SeedPath, Streams
 from simdistill.statistics import Interval, mean_interval
 
@@ -55,7 +56,7 @@ def _compared(
         replicate(
             simulator,
             params,
-            started(policy, Streams((*path, PLAN))),
+            with_streams(policy, Streams((*path, PLAN))),
             path,
             task.warm_up,
             task.horizon,

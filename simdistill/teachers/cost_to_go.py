@@ -10,7 +10,8 @@ import numpy as np
 from scipy.optimize import nnls
 
 from simdistill.simulation import PLAN, TRAIN, generator
-from simdistill.simulation.branching import Situation, Values
+from simdistill.simulation.branching import Values
+from simdistill.simulation.situations import Situation
 from simdistill.teachers.value_network import FittedPolicy, fit, precision
 
 DECAYS = (1.0, 3.0, 10.0)

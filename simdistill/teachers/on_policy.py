@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from simdistill.config.settings import DistillConfig, TaskConfig, TeacherConfig
 from simdistill.errors import ProcessError
 from simdistill.simulation import ProcessModel
-from simdistill.simulation.branching import Situation
+from simdistill.simulation.situations import Situation
 from simdistill.simulation.streams import SeedPath
 from simdistill.teachers.search import Failure, teaching_episode
 

@@ -18,9 +18,10 @@ from simdistill.envs.scenarios import begin, draw
 from simdistill.errors import ProcessError
 from simdistill.executors import Map
 from simdistill.simulation import EPISODE, PLAN, SAMPLE, TRAIN, Forecast, Policy, ProcessModel
-from simdistill.simulation.branching import Situation, what_if
-from simdistill.simulation.forecasts import outcomes
-from simdistill.simulation.rollout import RandomPolicy, started
+from simdistill.simulation.branching import what_if
+from simdistill.simulation.outcomes import outcomes
+from simdistill.simulation.policies import RandomPolicy, with_streams
+from simdistill.simulation.situations import Situation
 from simdistill.simulation.streams import SeedPath, Streams
 from simdistill.statistics import Interval
 from simdistill.teachers.acceptance_test import compare
@@ -135,7 +136,7 @@ def improve(
                 improvement=improvement,
                 states=len(searched),
                 decisions=sum(s.values.decisions for s in searched),
-                met=float(np.mean([s.values.met_CK.mean() for s in searched])),
+                met=float(np.mean([s.values.coupled_CK.mean() for s in searched])),
             )
         )
         policy = network if generations[-1].accepted else policy
@@ -245,7 +246,7 @@ def explore(
     first = int(streams.uniform("explore begin", 0) * (before + 1))
     met: list[Situation] = []
     actions: list[str] = []
-    policy = started(policy, streams)
+    policy = with_streams(policy, streams)
     while (decision := model.advance()) is not None:
         state, choices = model.state(decision), tuple(decision.labels)
         if len(actions) >= first and (len(actions) - first) % (between + 1) == 0:

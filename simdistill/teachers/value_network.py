@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from simdistill.simulation import Policy, Streams, numbers
-from simdistill.simulation.rollout import started
+from simdistill.simulation.policies import with_streams
 
 
 def features(numbers_SN: np.ndarray) -> np.ndarray:
@@ -45,11 +45,11 @@ class FittedPolicy:
     elsewhere: Policy | None = None
     _remembered: dict = field(default_factory=dict, repr=False, compare=False)
 
-    def started(self, streams: Streams) -> "FittedPolicy":
+    def with_streams(self, streams: Streams) -> "FittedPolicy":
         """Returns the policy for one run, whose random numbers the policy for other states may draw."""
         if self.elsewhere is None:
             return self
-        return replace(self, elsewhere=started(self.elsewhere, streams))  # what is remembered is shared
+        return replace(self, elsewhere=with_streams(self.elsewhere, streams))  # what is remembered is shared
 
     def __call__(self, state: dict, choices: Sequence[str]) -> str:
         key = (*numbers(state), *choices)

@@ -31,7 +31,9 @@ from simdistill.errors import InputError, ProcessError
 from simdistill.executors import Map
 from simdistill.simulation import TEST, Experiment, KnownCase, Parameters, Policy, ProcessModel, Streams
 from simdistill.simulation.known_case import Measure
-from simdistill.simulation.rollout import RandomPolicy, Replication, follow, means, started
+from simdistill.simulation.policies import RandomPolicy, with_streams
+from simdistill.simulation.replication import Replication, means
+from simdistill.simulation.rollout import run_policy
 from simdistill.simulation.streams import EPISODE, PLAN, SeedPath
 from simdistill.verification.verdict import (
     PRECISE,
@@ -234,10 +236,10 @@ def simulate(
 ) -> Trajectory:
     """Simulates one replication and notes its sums at the given times; the first is 0."""
     model = simulator(params, path)
-    playing = started(policy, Streams((*path, PLAN)))
+    playing = with_streams(policy, Streams((*path, PLAN)))
     before, totals, costs, decisions = model.levels(), [model.totals(0.0)], [model.cost(0.0)], 0
     for time in times_E[1:].tolist():
-        decisions += follow(model, playing, time)
+        decisions += run_policy(model, playing, time)
         totals.append(model.totals(time))
         costs.append(model.cost(time))
     if model.ended:

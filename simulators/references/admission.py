@@ -12,7 +12,7 @@ from scipy import sparse
 from simdistill.errors import InputError
 from simdistill.mdp import DecisionProcess, optimum, tabulate
 from simdistill.simulation import Experiment, KnownCase
-from simdistill.simulation.rollout import Replication
+from simdistill.simulation.replication import Replication
 from simdistill.simulators.admission import (
     ACCEPT,
     REFUSE,

@@ -146,7 +146,7 @@ class RoundRobin:
     def __init__(self):
         self._count = -1
 
-    def started(self, streams: Streams) -> "RoundRobin":
+    def with_streams(self, streams: Streams) -> "RoundRobin":
         """Returns the policy at the beginning of a run."""
         return RoundRobin()
 

@@ -14,7 +14,7 @@ from simdistill.errors import InputError
 from simdistill.mdp import DecisionProcess, evaluate, optimum, tabulate
 from simdistill.simulation import WAIT, Experiment, Exponential, KnownCase, Policy, letters
 from simdistill.simulation.distributions import named
-from simdistill.simulation.rollout import Replication
+from simdistill.simulation.replication import Replication
 from simdistill.simulators.references.queueing import relaxation
 from simdistill.simulators.shared_queue import SharedQueue, Threshold, fast_only, use_every_server
 

@@ -18,7 +18,7 @@ from scipy.signal import fftconvolve
 from simdistill.errors import InputError
 from simdistill.simulation import Experiment, KnownCase, Policy
 from simdistill.simulation.distributions import Counts, Deterministic, named, of_moments
-from simdistill.simulation.rollout import Replication
+from simdistill.simulation.replication import Replication
 from simdistill.simulators.supply_chain import SupplyChain, anchor_and_adjust, nearest, pass_through
 
 CELLS_A_DEVIATION = 200

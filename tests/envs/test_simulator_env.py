@@ -12,7 +12,7 @@ from simdistill.envs.registration import environment_id, register_environments
 from simdistill.envs.simulator_env import SimulatorEnv
 from simdistill.errors import InputError, ProcessError
 from simdistill.simulation import EPISODE, TEST, ProcessModel
-from simdistill.simulation.rollout import follow
+from simdistill.simulation.rollout import run_policy
 from simdistill.simulators.queueing import Queueing, shortest_expected_delay
 
 RATES = {"arrival_rate": 2.0, "service_rates": (2.0, 0.5)}
@@ -101,7 +101,7 @@ def test_rewards_are_minus_the_cost_and_times_add_up_to_the_horizon():
     _, rewards, infos, ended = episode(env, 5, by_delay)
     assert ended == (False, True)
     model = Queueing(RATES, (5, TEST, EPISODE, 0))
-    decisions = follow(model, shortest_expected_delay, 300.0)
+    decisions = run_policy(model, shortest_expected_delay, 300.0)
     assert len(rewards) == decisions
     assert sum(rewards) == pytest.approx(-model.cost(300.0))
     assert sum(info["elapsed"] for info in infos) == pytest.approx(300.0)

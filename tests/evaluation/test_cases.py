@@ -11,7 +11,7 @@ from simdistill.evaluation import cases as evaluation
 from simdistill.evaluation import summaries
 from simdistill.evaluation.cases import Case, Cost
 from simdistill.simulation import ProcessModel, Streams
-from simdistill.simulation.rollout import RandomPolicy
+from simdistill.simulation.policies import RandomPolicy
 from simdistill.simulators.queueing import Queueing, join_shortest_queue, shortest_expected_delay
 
 OPTIMUM, SED, JSQ = 4.624576, 5.02927, 5.413187

@@ -9,10 +9,11 @@ from simdistill.config import compose
 from simdistill.config.settings import for_training
 from simdistill.envs.scenarios import draw, examination_sets
 from simdistill.errors import InputError
-from simdistill.executors import simulating, training
+from simdistill.executors import simulating
 from simdistill.runs import pipeline
 from simdistill.simulation import EPISODE, SAMPLE, TEST, TRAIN, generator
 from simdistill.simulation.streams import Streams, without_tests
+from simdistill.simulation.withheld import training
 from simdistill.simulators.queueing import Queueing
 from simdistill.teachers.search import search, teaching_episode
 

@@ -19,8 +19,9 @@ from simdistill.simulation import (
     gamma,
 )
 from simdistill.simulation import branching as engine
-from simdistill.simulation.branching import Situation, replay, what_if
-from simdistill.simulation.rollout import RandomPolicy
+from simdistill.simulation.branching import replay, what_if
+from simdistill.simulation.policies import RandomPolicy
+from simdistill.simulation.situations import Situation
 from simdistill.simulation.streams import BranchedWorld
 from simdistill.simulators.queueing import Queueing, join_shortest_queue, shortest_expected_delay
 
@@ -182,7 +183,7 @@ def test_differences_agree_with_the_exact_ones(jobs):
     assert abs(z) < 3
     assert values.standard_error_C[other] < 1.0
     assert values.mean_C[values.base] == values.standard_error_C[values.base] == 0.0
-    assert values.met_CK.mean() > 0.9
+    assert values.coupled_CK.mean() > 0.9
 
 
 def test_the_base_policy_decides_what_follows():
@@ -246,7 +247,7 @@ def test_a_deterministic_repair_keeps_its_age():
     values = what_if(Cure, cure({}), lambda state, choices: "stay", futures=3, horizon=50.0)
     # Six more units of cost if it stays; three and a final half if it is paid for.
     np.testing.assert_allclose(values.differences_CK, [[0.0] * 3, [-2.5] * 3])
-    assert values.met_CK.all()
+    assert values.coupled_CK.all()
 
 
 def test_a_gamma_repair_keeps_its_age():
@@ -275,8 +276,8 @@ def test_stopping_where_branches_meet_is_exact():
     situation = queue_situation(QUIET, (2, 1))
     coupled = what_if(Queueing, situation, shortest_expected_delay, futures=20, horizon=100.0)
     run_out = what_if(Unmarked, situation, shortest_expected_delay, futures=20, horizon=100.0)
-    assert coupled.met_CK.all()
-    assert not run_out.met_CK[1 - run_out.base].any()
+    assert coupled.coupled_CK.all()
+    assert not run_out.coupled_CK[1 - run_out.base].any()
     np.testing.assert_allclose(coupled.differences_CK, run_out.differences_CK, atol=1e-9)
     assert coupled.decisions < run_out.decisions / 2
 
@@ -304,7 +305,7 @@ def test_branches_meet_only_at_equal_times():
     situation = situations(Stroll, {}, lambda state, choices: "two", (0, 1), 1)[0][0]
     values = what_if(Stroll, situation, lambda state, choices: "two", futures=2, horizon=50.5)
     # After the branch one steps at 2, 4, 6… and the other at 3, 5, 7…
-    assert not values.met_CK[1].any()
+    assert not values.coupled_CK[1].any()
 
 
 def test_a_short_horizon_is_doubled_until_differences_stand_still(monkeypatch):
@@ -343,7 +344,7 @@ def test_a_random_base_policy_is_paired_and_repeatable():
     second = what_if(Queueing, situation, policy, futures=10, horizon=100.0)
     assert first.base == second.base
     np.testing.assert_array_equal(first.differences_CK, second.differences_CK)
-    assert first.met_CK.mean() > 0.9  # branches that draw alike meet again
+    assert first.coupled_CK.mean() > 0.9  # branches that draw alike meet again
 
 
 def test_keyed_durations_that_are_not_exponential_can_be_searched(repairs):

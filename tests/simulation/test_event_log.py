@@ -21,7 +21,7 @@ from simdistill.simulation.event_log import (
     write,
     xes,
 )
-from simdistill.simulation.rollout import follow
+from simdistill.simulation.rollout import run_policy
 
 
 class Clinic(ProcessModel):
@@ -94,7 +94,7 @@ def test_what_is_recorded(log):
 def test_recording_changes_nothing_and_costs_others_nothing():
     runs = [simulator({}, (0, 1)) for simulator in (Clinic, recorded(Clinic))]
     for model in runs:
-        follow(model, first, 100.0)
+        run_policy(model, first, 100.0)
     assert runs[0].totals() == runs[1].totals() and runs[0].cost() == runs[1].cost()
     assert not hasattr(runs[0], "record")
     assert recorded(Clinic).__name__ == "Clinic"

@@ -6,8 +6,9 @@ from scipy.linalg import expm
 
 from simdistill.errors import InputError
 from simdistill.simulation import ProcessModel
-from simdistill.simulation.branching import Situation
-from simdistill.simulation.forecasts import Forecast, distribution, outcomes
+from simdistill.simulation.forecasts import Forecast, distribution
+from simdistill.simulation.outcomes import outcomes
+from simdistill.simulation.situations import Situation
 from simdistill.simulators.queueing import Queueing, join_shortest_queue
 
 SOON = Forecast("How many jobs are in the system in 2 minutes?", "in_system", 2.0, (1, 2, 4))

@@ -18,8 +18,9 @@ from simdistill.checker.check import check_simulator
 from simdistill.errors import InputError, ProcessError
 from simdistill.executors import simulating
 from simdistill.simulation import Parameters, ProcessModel, Quantity, exponential, uniform
-from simdistill.simulation.branching import Situation, what_if
+from simdistill.simulation.branching import what_if
 from simdistill.simulation.rollout import replicate
+from simdistill.simulation.situations import Situation
 
 
 def desk(env, arrival_rate: Annotated[float, Field(gt=0)] = 1.0, clerks: int = 1, reward=2.0):

@@ -18,7 +18,7 @@ from simdistill.simulation import (
     letters,
     numbers,
 )
-from simdistill.simulation.rollout import follow
+from simdistill.simulation.rollout import run_policy
 from simdistill.simulators.queueing import Queueing, join_shortest_queue, shortest_expected_delay
 
 
@@ -294,7 +294,7 @@ def test_question_and_answer_take_turns(process_of):
 WHERE = r"^Example: .*\(episode 7, seed \[4, 0, 7\], time 2\.5\)$"
 
 
-def fails(simulator, act=lambda model: follow(model, lambda state, choices: choices[0], 100.0)) -> str:
+def fails(simulator, act=lambda model: run_policy(model, lambda state, choices: choices[0], 100.0)) -> str:
     with pytest.raises(ProcessError, match=WHERE) as caught:
         act(simulator(world=(4, 0, 7)))
     assert caught.value.simulator == "Example"
@@ -350,7 +350,7 @@ def test_silent_events_count_from_the_last_question(process_of):
             yield model.decide("Which?", ["A", "B"])
 
     model = process_of(asks, max_silent_events=10)()
-    assert follow(model, lambda state, choices: "A", math.inf) == 50
+    assert run_policy(model, lambda state, choices: "A", math.inf) == 50
 
 
 @pytest.mark.parametrize(
@@ -468,7 +468,7 @@ def test_equal_keys_give_equal_draws_under_different_actions():
             answers.append(label)
             times.append(decision.env.now)
 
-        follow(model, policy, 200.0, note)
+        run_policy(model, policy, 200.0, note)
     assert answers[0] != answers[1]
     assert times[0] == times[1]
     a, b = (world.drawn for world in worlds)
@@ -481,7 +481,7 @@ def test_a_job_takes_as_long_in_units_of_work_wherever_it_is_sent():
     drawn = []
     for policy in (lambda state, choices: "A", lambda state, choices: "B"):
         world = Noted(Streams((1, 2)))
-        follow(KeyedService({"arrival_rate": 0.3, "service_rates": (2.0, 0.5)}, world), policy, 300.0)
+        run_policy(KeyedService({"arrival_rate": 0.3, "service_rates": (2.0, 0.5)}, world), policy, 300.0)
         drawn.append(world.drawn)
     served = [key for key in drawn[0] if key[0] == "service" and key in drawn[1]]
     assert len(served) > 30

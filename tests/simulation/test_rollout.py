@@ -6,7 +6,8 @@ from collections import Counter
 import pytest
 
 from simdistill.simulation import TEST, Streams
-from simdistill.simulation.rollout import RandomPolicy, follow, replicate, started
+from simdistill.simulation.policies import RandomPolicy, with_streams
+from simdistill.simulation.rollout import replicate, run_policy
 from simdistill.simulators.queueing import Queueing, join_shortest_queue, shortest_expected_delay
 
 
@@ -17,7 +18,7 @@ def history(simulator, policy, path, until=50.0):
     def record(decision, state, label):
         seen.append((decision.env.now, state, label, model.cost()))
 
-    follow(model, policy, until, record)
+    run_policy(model, policy, until, record)
     return seen
 
 
@@ -37,9 +38,9 @@ def test_a_seed_decides_the_run(simulator, repairs):
 
 def test_stopping_on_the_way_changes_nothing():
     through, stopped = Queueing(world=(1, 2)), Queueing(world=(1, 2))
-    follow(through, shortest_expected_delay, 50.0)
+    run_policy(through, shortest_expected_delay, 50.0)
     for until in (0.0, 13.7, 13.7, 29.0, 50.0):
-        follow(stopped, shortest_expected_delay, until)
+        run_policy(stopped, shortest_expected_delay, until)
     assert stopped.cost(50.0) == through.cost(50.0) > 0
     assert stopped.jobs == through.jobs
 
@@ -55,12 +56,12 @@ def test_a_random_policy_draws_the_runs_own_numbers():
     policy = RandomPolicy(Streams((1,)))
     answers = []
     for _ in range(2):
-        run = started(policy, Streams((2, 3)))
+        run = with_streams(policy, Streams((2, 3)))
         answers.append([run({}, ["A", "B"]) for _ in range(40)])
     assert answers[0] == answers[1]
-    other = started(policy, Streams((2, 4)))
+    other = with_streams(policy, Streams((2, 4)))
     assert [other({}, ["A", "B"]) for _ in range(40)] != answers[0]
-    assert started(join_shortest_queue, Streams((2, 3))) is join_shortest_queue
+    assert with_streams(join_shortest_queue, Streams((2, 3))) is join_shortest_queue
     assert pickle.loads(pickle.dumps(policy))({}, ["A", "B"]) == policy({}, ["A", "B"])
 
 
@@ -68,9 +69,9 @@ def test_a_replication_is_the_average_cost_after_the_warm_up():
     path = (0, TEST, 4)
     replication = replicate(Queueing, {}, shortest_expected_delay, path, warm_up=20.0, horizon=100.0)
     model = Queueing(world=path)
-    follow(model, shortest_expected_delay, 20.0)
+    run_policy(model, shortest_expected_delay, 20.0)
     warm_up = model.cost(20.0)
-    decisions = follow(model, shortest_expected_delay, 120.0)
+    decisions = run_policy(model, shortest_expected_delay, 120.0)
     assert replication.cost == pytest.approx((model.cost(120.0) - warm_up) / 100.0)
     assert sum(replication.halves) / 2 == pytest.approx(replication.cost)
     assert replication.decisions > decisions > 150

@@ -14,8 +14,10 @@ from simdistill.config import compose
 from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
 from simdistill.simulation import TEST, KnownCase
-from simdistill.simulation.branching import Situation, what_if
-from simdistill.simulation.rollout import RandomPolicy, follow, replicate
+from simdistill.simulation.branching import what_if
+from simdistill.simulation.policies import RandomPolicy
+from simdistill.simulation.rollout import replicate, run_policy
+from simdistill.simulation.situations import Situation
 from simdistill.simulation.streams import Streams
 from simdistill.simulators.call_center import CallCenter, nearest, own_first, own_only
 from simdistill.simulators.references.erlang import Erlang, agents_for_service, agents_of_least_cost
@@ -209,7 +211,7 @@ def test_an_agent_more_costs_its_wage_if_nobody_waits():
     decision = model.advance()
     situation = Situation(params, (0, TEST, 5), (), 0.0, model.state(decision), tuple(decision.labels))
     values = what_if(CallCenter, situation, CallCenter.policies["erlang_c"], futures=6, horizon=60.0)
-    assert values.met_CK.all()
+    assert values.coupled_CK.all()
     assert np.diff(values.mean_C)[3:] == pytest.approx(10.0)
 
 
@@ -231,7 +233,7 @@ def test_the_best_known_roster_saves_against_erlang_c():
 def test_random_and_illegal_answers_lose_no_call():
     for policy in (RandomPolicy(Streams((1,))), lambda state, labels: "many"):
         model = CallCenter({"absence": 0.2, "waiting_at_start": (3, 2)}, (5, TEST))
-        decisions = follow(model, policy, 1e4)
+        decisions = run_policy(model, policy, 1e4)
         totals = model.totals()
         assert totals["arrived"][0] + 5 == totals["time_in_system"][1]
         assert model.illegal_answers in (0, decisions)

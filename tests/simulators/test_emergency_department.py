@@ -11,8 +11,10 @@ from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
 from simdistill.mdp import choice_values, evaluate, optimum, tabulate
 from simdistill.simulation import TEST, KnownCase
-from simdistill.simulation.branching import Situation, what_if
-from simdistill.simulation.rollout import RandomPolicy, follow, replicate
+from simdistill.simulation.branching import what_if
+from simdistill.simulation.policies import RandomPolicy
+from simdistill.simulation.rollout import replicate, run_policy
+from simdistill.simulation.situations import Situation
 from simdistill.simulation.streams import Streams
 from simdistill.simulators.emergency_department import EmergencyDepartment
 from simdistill.simulators.references.emergency_department import markov, solution, waits_by_formula
@@ -129,7 +131,7 @@ def test_what_if_agrees_with_the_exact_difference():
     assert decision.labels == ["1", "2"] and exact[1] == 0.0
     assert abs(values.mean_C[0] - exact[0]) < 3 * values.standard_error_C[0]
     assert values.standard_error_C[0] < exact[0] / 2
-    assert values.met_CK.mean() > 0.8
+    assert values.coupled_CK.mean() > 0.8
 
 
 def test_only_the_core_can_be_solved():
@@ -170,11 +172,11 @@ def test_the_authors_policies(policy, expected):
 def test_boarders_fill_the_beds():
     crowded = {"beds": 4, "share_admitted": (1.0, 1.0, 1.0), "boarding_min": 10_000.0}
     model = EmergencyDepartment(crowded, (1, TEST))
-    follow(model, POLICIES["acuity_first"], 600.0)
+    run_policy(model, POLICIES["acuity_first"], 600.0)
     assert model.occupied() == len(model.boarders) == 4
     assert sum(map(len, model.waiting)) > 30 and not model.ready()
     free = EmergencyDepartment({**crowded, "beds": None}, (1, TEST))
-    follow(free, POLICIES["acuity_first"], 600.0)
+    run_policy(free, POLICIES["acuity_first"], 600.0)
     assert len(free.boarders) > 30
 
 
@@ -182,7 +184,7 @@ def test_patients_are_neither_lost_nor_seen_by_busy_clinicians():
     for policy in (RandomPolicy(Streams((1,))), lambda state, labels: "nobody"):
         model = EmergencyDepartment({"waiting_at_start": (1, 2, 3)}, (5, TEST))
         met = []
-        decisions = follow(model, policy, 2000.0, lambda *asked, met=met: met.append(asked))
+        decisions = run_policy(model, policy, 2000.0, lambda *asked, met=met: met.append(asked))
         states = [state for _, state, _ in met]
         assert all(s["clinicians_free"] > 0 and s["beds_occupied"] < s["beds"] for s in states)
         assert all(sum(count > 0 for count in s["waiting"]) > 1 for s in states)
@@ -195,9 +197,9 @@ def test_patients_are_neither_lost_nor_seen_by_busy_clinicians():
 def test_arrivals_follow_the_hour():
     model = EmergencyDepartment({"profile": (0.0, 3.0), "arrivals_per_hour": (5.0, 5.0, 5.0)}, (2, TEST))
     seen = []
-    follow(model, POLICIES["c_mu"], 60.0, lambda *met: seen.append(met))
+    run_policy(model, POLICIES["c_mu"], 60.0, lambda *met: seen.append(met))
     assert not seen and model.totals(60.0).get("arrived") is None
-    follow(model, POLICIES["c_mu"], 120.0)
+    run_policy(model, POLICIES["c_mu"], 120.0)
     assert model.totals(120.0)["arrived"][0] == pytest.approx(45, abs=20)
 
 

@@ -12,7 +12,8 @@ from simdistill.config import compose
 from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
 from simdistill.simulation import TEST, KnownCase
-from simdistill.simulation.rollout import RandomPolicy, follow, replicate
+from simdistill.simulation.policies import RandomPolicy
+from simdistill.simulation.rollout import replicate, run_policy
 from simdistill.simulation.streams import Streams
 from simdistill.simulators.help_line import HelpLine
 from simdistill.statistics import mean_interval
@@ -41,7 +42,7 @@ def test_simulation_agrees_with_known_answers(case):
 def test_each_hour_both_desks_are_staffed_and_then_it_closes():
     model = HelpLine({}, (1, TEST))
     met = []
-    follow(
+    run_policy(
         model,
         HelpLine.policies["erlang_c"],
         1e5,
@@ -57,7 +58,7 @@ def test_each_hour_both_desks_are_staffed_and_then_it_closes():
 def test_callers_may_wait_already_when_it_opens():
     model = HelpLine({"waiting_at_start": (20, 12)}, (1, TEST))
     seen = []
-    follow(model, HelpLine.policies["erlang_c"], 1e5, lambda d, state, label: seen.append(state))
+    run_policy(model, HelpLine.policies["erlang_c"], 1e5, lambda d, state, label: seen.append(state))
     assert seen[0]["waiting"] == seen[1]["waiting"] == [20, 12] and seen[0]["hour"] == 1
     assert model.ended and not any(desk.waiting or desk.serving for desk in model.desks)
     totals = model.totals()
@@ -68,7 +69,7 @@ def test_callers_may_wait_already_when_it_opens():
 
 def test_who_is_with_a_caller_when_duty_ends_finishes_the_call():
     model = HelpLine({"fewest": 1, "profile": (1.0,)}, (1, TEST))
-    follow(model, lambda state, labels: labels[-1] if state["hour"] == 1 else labels[0], 61.0)
+    run_policy(model, lambda state, labels: labels[-1] if state["hour"] == 1 else labels[0], 61.0)
     assert model.operators.staff == 1 < len(model.operators.serving)
 
 
@@ -104,7 +105,7 @@ def test_cheap_waiting_makes_staff_of_least_cost_cheaper_than_a_service_level():
 def test_random_and_illegal_answers_lose_no_caller():
     for policy in (RandomPolicy(Streams((1,))), lambda state, labels: "all"):
         model = HelpLine({}, (5, TEST))
-        decisions = follow(model, policy, 1e5)
+        decisions = run_policy(model, policy, 1e5)
         assert model.ended and model.callers == 0
         assert model.illegal_answers in (0, decisions)
 

@@ -16,8 +16,9 @@ from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
 from simdistill.mdp import choice_values, evaluate, optimum, tabulate, uniform_policy
 from simdistill.simulation import TEST, KnownCase, numbers
-from simdistill.simulation.branching import Situation, what_if
-from simdistill.simulation.rollout import follow, replicate
+from simdistill.simulation.branching import what_if
+from simdistill.simulation.rollout import replicate, run_policy
+from simdistill.simulation.situations import Situation
 from simdistill.simulators.inventory import BaseStock, Constant, Inventory, ReorderPoint, base_stock, myopic
 from simdistill.simulators.references.inventory import (
     best,
@@ -142,7 +143,7 @@ def test_the_decision_process_is_what_is_observed():
         decision = model.advance()
         assert json.dumps(model.state(decision)) in states
         assert decision.labels == list(process.labels)
-        model.answer(myopic(model.look(decision), decision.labels))
+        model.answer(myopic(model.observe_unchecked(decision), decision.labels))
 
 
 def test_policies_cost_what_their_names_promise():
@@ -194,13 +195,13 @@ def test_what_if_agrees_with_the_exact_difference():
     taken = []
     for _ in range(6):
         decision = model.advance()
-        taken.append(base_stock(model.look(decision), decision.labels))
+        taken.append(base_stock(model.observe_unchecked(decision), decision.labels))
         model.answer(taken[-1])
     decision = model.advance()
-    state = model.look(decision)
+    state = model.observe_unchecked(decision)
     situation = Situation(model.params, (3, 4), tuple(taken), model.env.now, state, tuple(decision.labels))
     values = what_if(Inventory, situation, base_stock, futures=150, horizon=20.0)
-    assert values.met_CK.all()
+    assert values.coupled_CK.all()
     process = Inventory.markov({}, 40)
     exact_SC = choice_values(process, evaluate(process, tabulate(process, base_stock)))
     row = process.states.index(state)
@@ -233,7 +234,7 @@ class Audited(Inventory):
 def test_no_unit_is_lost_or_made(lost_sales, lead_time):
     params = {"lost_sales": lost_sales, "lead_time": lead_time, "initial_stock": 7}
     model = Audited(params, (1, 2))
-    follow(model, myopic, 200.0)
+    run_policy(model, myopic, 200.0)
     assert 7 + model.ordered == model.demanded - model.unmet + model.on_hand + sum(model.on_order)
     assert len(model.on_order) == lead_time
     if lost_sales:
@@ -244,7 +245,7 @@ def test_an_order_arrives_after_the_lead_time():
     model = Inventory({"demand": "deterministic", "mean_demand": 1, "lead_time": 3}, (0,))
     seen = []
     for label in "900000":
-        state = model.look(model.advance())
+        state = model.observe_unchecked(model.advance())
         seen.append((state["on_hand"], state["on_order"]))
         model.answer(label)
     assert seen == [(0, [0, 0]), (0, [0, 9]), (0, [9, 0]), (9, [0, 0]), (8, [0, 0]), (7, [0, 0])]
@@ -256,7 +257,7 @@ def test_perishable_stock_is_gone_after_its_period():
     params = {"perishable": True, "lead_time": 0, "demand": "deterministic", "mean_demand": 3}
     model = Inventory(params, (0,))
     for label in ("5", "1"):
-        assert model.look(model.advance())["on_hand"] == 0
+        assert model.observe_unchecked(model.advance())["on_hand"] == 0
         model.answer(label)
     model.advance()
     assert model.costs() == {"ordering": 0.0, "holding": 2, "shortage": 18}
@@ -272,7 +273,7 @@ def test_seeds_decide_the_run():
     demands = []
     for label in ("0", "9"):
         model = Audited({}, (8, 1))
-        follow(model, lambda state, choices, label=label: label, 50.0)
+        run_policy(model, lambda state, choices, label=label: label, 50.0)
         demands.append(model.demanded)
     assert demands[0] == demands[1]
 

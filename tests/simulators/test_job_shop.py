@@ -10,9 +10,11 @@ from simdistill.config import compose
 from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
 from simdistill.simulation import TEST, WAIT, KnownCase
-from simdistill.simulation.branching import Situation, what_if
+from simdistill.simulation.branching import what_if
 from simdistill.simulation.distributions import beyond, interrupted
-from simdistill.simulation.rollout import RandomPolicy, follow, replicate
+from simdistill.simulation.policies import RandomPolicy
+from simdistill.simulation.rollout import replicate, run_policy
+from simdistill.simulation.situations import Situation
 from simdistill.simulation.streams import Streams
 from simdistill.simulators.job_shop import RULES, JobShop, best_of_rules, load, parse
 from simdistill.simulators.references.job_shop import FURTHER_RULES, OPTIMA, bounds, makespan
@@ -47,7 +49,7 @@ def test_makespans_agree_with_known_answers(case):
 def test_random_instances_are_dispatched_as_without_simpy(rule):
     for seed in range(5):
         model = JobShop({"jobs": 7, "machines": 5, "shortest": 0}, (seed,))
-        follow(model, rule, 1e5)
+        run_policy(model, rule, 1e5)
         assert model.cost() == makespan(model.routes, rule)
 
 
@@ -137,12 +139,17 @@ def test_waiting_is_offered_only_while_something_goes_on_and_another_job_may_com
     path.write_text(TWO)
     model = JobShop({"instance": str(path)})
     first = model.advance()
-    assert first is not None and (model.look(first)["machine"], first.labels) == (0, ["A", WAIT])
+    assert first is not None and (model.observe_unchecked(first)["machine"], first.labels) == (0, ["A", WAIT])
     model.answer(WAIT)
     second = model.advance()
     # Machine 0 waits, so machine 1 has to start: its only job is taken without asking.
-    assert second is not None and (model.look(second)["machine"], second.labels) == (0, ["A", WAIT])
-    assert model.look(second)["comes_in"] == [0, 4] and model.look(second)["then_takes"] == [0, 1]
+    assert second is not None and (model.observe_unchecked(second)["machine"], second.labels) == (
+        0,
+        ["A", WAIT],
+    )
+    assert model.observe_unchecked(second)["comes_in"] == [0, 4] and model.observe_unchecked(second)[
+        "then_takes"
+    ] == [0, 1]
     model.answer(WAIT)
     third = model.advance()
     assert third is not None and (model.env.now, third.labels) == (4, ["A", "B"])
@@ -152,7 +159,7 @@ def test_waiting_is_offered_only_while_something_goes_on_and_another_job_may_com
 def test_every_shop_ends_with_all_jobs_done(choose):
     for seed in range(4):
         model = JobShop({"breakdown_rate": 0.02}, (seed,))
-        follow(model, lambda state, choices: choose(choices), 1e6)
+        run_policy(model, lambda state, choices: choose(choices), 1e6)
         assert model.ended
         assert model.done == [len(route) for route in model.routes]
         assert model.totals()["makespan"] == (model.cost(), 1.0)
@@ -184,7 +191,7 @@ def test_what_if_is_exact_without_breakdowns():
         assert decision is not None
         if len(actions) == 12:
             break
-        actions.append(RULES["MWKR"](model.look(decision), decision.labels))
+        actions.append(RULES["MWKR"](model.observe_unchecked(decision), decision.labels))
         model.answer(actions[-1])
     situation = Situation(
         model.params,
@@ -195,12 +202,12 @@ def test_what_if_is_exact_without_breakdowns():
         tuple(decision.labels),
     )
     values = what_if(JobShop, situation, RULES["MWKR"], 2, 1000.0)
-    assert values.met_CK.all()
+    assert values.coupled_CK.all()
 
     def finished(choice):
         branch = JobShop(model.params, (0,))
         answers = iter([*actions, choice])
-        follow(branch, lambda state, labels: next(answers, None) or RULES["MWKR"](state, labels), 1e5)
+        run_policy(branch, lambda state, labels: next(answers, None) or RULES["MWKR"](state, labels), 1e5)
         return branch.cost()
 
     expected = [finished(choice) - finished(situation.choices[values.base]) for choice in situation.choices]

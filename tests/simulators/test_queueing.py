@@ -12,7 +12,8 @@ from simdistill.config import compose
 from simdistill.errors import InputError
 from simdistill.mdp import evaluate, fitting_size, legal, optimum, tabulate, uniform_policy
 from simdistill.simulation import PLAN, TEST, KnownCase, World
-from simdistill.simulation.rollout import follow, replicate, started
+from simdistill.simulation.policies import with_streams
+from simdistill.simulation.rollout import replicate, run_policy
 from simdistill.simulation.streams import Streams
 from simdistill.simulators.queueing import (
     Queueing,
@@ -110,7 +111,7 @@ def test_one_server_is_an_m_m_1_queue(load):
 def test_one_server_needs_no_decisions():
     model = Queueing({"arrival_rate": 0.5, "service_rates": (1.0,)}, (1, 2))
     model.max_silent_events = 10**6
-    assert follow(model, shortest_expected_delay, 4000.0) == 0
+    assert run_policy(model, shortest_expected_delay, 4000.0) == 0
     assert model.cost(4000.0) / 4000.0 == pytest.approx(1.0, abs=0.15)
 
 
@@ -155,7 +156,7 @@ class Sojourns(Queueing):
 def test_littles_law_holds_on_every_path():
     until = 500.0
     model = Sojourns({"initial_jobs": (2, 1)}, (1, 2))
-    follow(model, shortest_expected_delay, until)
+    run_policy(model, shortest_expected_delay, until)
     time_in_system = 0.0
     for came, gone in zip(model.came, model.gone, strict=True):
         gone = gone + [until] * (len(came) - len(gone))
@@ -167,7 +168,7 @@ def test_littles_law_holds_on_every_path():
 
 def test_each_server_works_one_job_at_a_time_at_its_rate():
     model = Sojourns({"arrival_rate": 5.0}, (1, 2))  # overloaded: both servers are always busy in the end
-    follow(model, join_shortest_queue, 1000.0)
+    run_policy(model, join_shortest_queue, 1000.0)
     for gone, rate in zip(model.gone, model.params.service_rates, strict=True):
         assert len(gone) == pytest.approx(1000.0 * rate, abs=4 * np.sqrt(1000.0 * rate))
 
@@ -231,7 +232,7 @@ def test_simulation_confirms_what_is_solved(case):
         replicate(
             Queueing,
             experiment.params,
-            started(experiment.policy, Streams((*path, PLAN))),
+            with_streams(experiment.policy, Streams((*path, PLAN))),
             path,
             50.0,
             1000.0,
@@ -272,7 +273,7 @@ def test_a_split_draws_the_runs_own_numbers():
     state = {"arrival_rate": 2.0, "service_rates": [1.5, 1.5], "jobs": [0, 0]}
 
     def choices(key):
-        policy = started(Split(best_split), Streams((key,)))
+        policy = with_streams(Split(best_split), Streams((key,)))
         return [policy(state, ["A", "B"]) for _ in range(400)]
 
     assert choices(1) == choices(1) != choices(2)
@@ -290,7 +291,9 @@ def test_a_closed_server_gets_no_jobs():
     parameters = {"arrival_rate": 1.5, "service_rates": (2.0, 0.0, 0.5)}
     model = Queueing(parameters, (1, 2))
     seen = set()
-    follow(model, join_shortest_queue, 200.0, lambda decision, state, label: seen.add(tuple(decision.labels)))
+    run_policy(
+        model, join_shortest_queue, 200.0, lambda decision, state, label: seen.add(tuple(decision.labels))
+    )
     assert seen == {("A", "C")}
     assert model.jobs[1] == 0
     process = Queueing.markov(parameters, 40)
@@ -305,7 +308,7 @@ def test_full_servers_are_no_choice_and_refused_jobs_cost():
     parameters = {"arrival_rate": 4.0, "capacity": 3, "refusal_cost": 2.5, "initial_jobs": (3, 1)}
     model = Queueing(parameters, (1, 2))
     asked = []
-    follow(model, join_shortest_queue, 100.0, lambda decision, state, label: asked.append(state["jobs"]))
+    run_policy(model, join_shortest_queue, 100.0, lambda decision, state, label: asked.append(state["jobs"]))
     assert all(max(jobs) < 3 for jobs in asked)  # with one server left nobody is asked
     blocked = model.totals(100.0)["blocked"][0]
     assert blocked > 50

@@ -13,8 +13,9 @@ from simdistill.config import compose
 from simdistill.errors import InputError
 from simdistill.mdp import choice_values, evaluate, optimum, tabulate
 from simdistill.simulation import TEST, KnownCase
-from simdistill.simulation.branching import Situation, what_if
-from simdistill.simulation.rollout import follow, replicate
+from simdistill.simulation.branching import what_if
+from simdistill.simulation.rollout import replicate, run_policy
+from simdistill.simulation.situations import Situation
 from simdistill.simulators.scheduling import (
     Scheduling,
     c_mu,
@@ -111,7 +112,7 @@ def test_policies_on_a_state():
 
 def test_the_law_of_little_and_no_job_lost():
     model = Scheduling({**CROSS, "initial_jobs": (2, 1, 0)}, (1, 2))
-    follow(model, maxweight, 500.0)
+    run_policy(model, maxweight, 500.0)
     totals = model.totals(500.0)
     inside = [job for jobs in model.jobs for job in jobs]
     assert 3 + totals["arrived"][1] == totals["time_in_system"][1] + len(inside)
@@ -124,7 +125,7 @@ def test_the_first_class_waits_less_where_service_is_preemptive():
     time_in_system = {}
     for preemptive in (True, False):
         model = Scheduling({**PRIORITY, "preemptive": preemptive}, (3, 1))
-        follow(model, class_first(1), 5_000.0)
+        run_policy(model, class_first(1), 5_000.0)
         total, count = model.totals()["time_in_system_class_1"]
         time_in_system[preemptive] = total / count
     # Alone at the server, class 1 is an M/M/1 queue: 1 / (1 - 0.3) minutes.
@@ -135,7 +136,7 @@ def test_the_first_class_waits_less_where_service_is_preemptive():
 def test_the_seed_decides_the_run():
     def run(seed):
         model = Scheduling({}, (seed, 1))
-        follow(model, maxweight, 300.0)
+        run_policy(model, maxweight, 300.0)
         return model.cost(300.0)
 
     assert run(1) == run(1) != run(2)
@@ -146,7 +147,7 @@ def test_what_if_agrees_with_the_chain():
     chain = Scheduling.markov(params, 60)
     values_SC = choice_values(chain, evaluate(chain, tabulate(chain, maxweight)))
     model, actions = Scheduling(params, (5, 1)), []
-    while (decision := model.advance()) is not None and model.look(decision)["jobs"] != [3, 2]:
+    while (decision := model.advance()) is not None and model.observe_unchecked(decision)["jobs"] != [3, 2]:
         actions.append(maxweight(model.state(decision), decision.labels))
         model.answer(actions[-1])
     assert decision is not None
@@ -157,7 +158,7 @@ def test_what_if_agrees_with_the_chain():
     values = what_if(Scheduling, situation, maxweight, futures=300, horizon=60.0)
     row = next(n for n in range(len(chain.states)) if chain.states[n] == state)
     exact_C = values_SC[row, :2] - values_SC[row, values.base]
-    assert values.met_CK.mean() > 0.9
+    assert values.coupled_CK.mean() > 0.9
     assert np.all(np.abs(values.mean_C - exact_C) <= 4 * values.standard_error_C + 1e-9)
 
 

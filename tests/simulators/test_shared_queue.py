@@ -13,9 +13,10 @@ from simdistill.config import compose
 from simdistill.errors import InputError
 from simdistill.mdp import choice_values, evaluate, optimum, tabulate
 from simdistill.simulation import TEST, WAIT, KnownCase
-from simdistill.simulation.branching import Situation, what_if
+from simdistill.simulation.branching import what_if
 from simdistill.simulation.distributions import named
-from simdistill.simulation.rollout import follow, replicate
+from simdistill.simulation.rollout import replicate, run_policy
+from simdistill.simulation.situations import Situation
 from simdistill.simulators.references.shared_queue import BirthAndDeath, chain_measures, work
 from simdistill.simulators.shared_queue import SharedQueue, Threshold, fast_only, use_every_server
 from simdistill.statistics import mean_interval
@@ -94,14 +95,14 @@ def test_observed_states_are_those_of_the_chain():
     states = [json.dumps(state) for state in SharedQueue.markov(params, 10).states]
     model = SharedQueue(params, (1, 2))
     asked = []
-    follow(model, use_every_server, 100.0, lambda decision, state, label: asked.append(json.dumps(state)))
+    run_policy(model, use_every_server, 100.0, lambda decision, state, label: asked.append(json.dumps(state)))
     assert len(asked) > 20
     assert set(asked) <= set(states)
     assert model.costs()["refused jobs"] > 0
 
 
 def test_equal_servers_need_no_decisions_and_swapped_ones_are_the_same():
-    assert follow(SharedQueue({"service_rates": (1.0, 1.0)}, (1, 2)), use_every_server, 200.0) == 0
+    assert run_policy(SharedQueue({"service_rates": (1.0, 1.0)}, (1, 2)), use_every_server, 200.0) == 0
     one, other = (SharedQueue.markov({"service_rates": rates}, 40) for rates in ((1.0, 0.2), (0.2, 1.0)))
     costs = [evaluate(process, tabulate(process, Threshold(2))).cost for process in (one, other)]
     assert costs[0] == pytest.approx(costs[1])
@@ -109,7 +110,7 @@ def test_equal_servers_need_no_decisions_and_swapped_ones_are_the_same():
 
 def test_jobs_are_served_first_come_first_served_and_none_is_lost():
     model = SharedQueue({"arrival_rate": 0.9, "initial_waiting": 4}, (1, 2))
-    follow(model, Threshold(2), 500.0)
+    run_policy(model, Threshold(2), 500.0)
     totals = model.totals(500.0)
     assert 4 + totals["arrived"][0] == totals["time_in_system"][1] + model.inside
     assert [job for job, _ in model.waiting] == sorted(job for job, _ in model.waiting)
@@ -118,7 +119,7 @@ def test_jobs_are_served_first_come_first_served_and_none_is_lost():
 def test_the_seed_decides_the_run():
     def run(seed):
         model = SharedQueue({"work": {"name": "lognormal", "mean": 1.0, "cv": 1.5}}, (seed, 1))
-        follow(model, use_every_server, 300.0)
+        run_policy(model, use_every_server, 300.0)
         return model.cost(300.0)
 
     assert run(1) == run(1) != run(2)
@@ -149,13 +150,13 @@ def test_what_if_agrees_with_the_chain():
     error = values.standard_error_C.max()
     exact = values_SC[row, process.labels.index("B")] - values_SC[row, process.labels.index(WAIT)]
     assert using - waiting == pytest.approx(exact, abs=4 * error)
-    assert values.met_CK.mean() > 0.95
+    assert values.coupled_CK.mean() > 0.95
 
 
 def test_branches_of_general_work_meet_as_well():
     params = SharedQueue.parse({"work": {"name": "erlang", "shape": 3, "mean": 1.0}})
     values = what_if(SharedQueue, situation(params, 1, Threshold(2)), Threshold(2), futures=20, horizon=200.0)
-    assert values.met_CK.mean() > 0.8
+    assert values.coupled_CK.mean() > 0.8
 
 
 def test_the_default_threshold_weighs_the_wait_for_the_fast_server():
@@ -216,7 +217,7 @@ def test_overload_grows():
     )
     experiment = SharedQueue.experiment(unstable)
     model = SharedQueue(experiment.params, (1, 2))
-    follow(model, use_every_server, 500.0)
+    run_policy(model, use_every_server, 500.0)
     assert experiment.growing == {"growth_rate": "in_system"}
     assert model.inside == pytest.approx(500.0, abs=5 * np.sqrt(3 * 500.0))
 

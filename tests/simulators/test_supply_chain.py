@@ -13,9 +13,11 @@ from simdistill.config import compose
 from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
 from simdistill.simulation import TEST, KnownCase
-from simdistill.simulation.branching import Situation, what_if
+from simdistill.simulation.branching import what_if
 from simdistill.simulation.distributions import of_moments
-from simdistill.simulation.rollout import RandomPolicy, follow, replicate
+from simdistill.simulation.policies import RandomPolicy
+from simdistill.simulation.rollout import replicate, run_policy
+from simdistill.simulation.situations import Situation
 from simdistill.simulation.streams import Streams
 from simdistill.simulators.references.supply_chain import SerialSystem, best_levels, effective
 from simdistill.simulators.supply_chain import SupplyChain, echelon_base_stock, order_up_to, pass_through
@@ -199,7 +201,7 @@ def test_goods_are_neither_lost_nor_made():
             owed = max(0.0, -model.stock[stage + 1])
             under_way = sum(model.shipments[stage]) + sum(model.slips[stage]) + owed
             assert model.on_order[stage] == under_way or decision.about <= stage
-        label = policy(model.look(decision), decision.labels)
+        label = policy(model.observe_unchecked(decision), decision.labels)
         if decision.about == 2:
             bought += model.slips[2][0] if model.slips[2] else float(label)
         model.answer(label)
@@ -253,7 +255,7 @@ def test_one_unit_too_many_costs_what_the_recursion_says():
     state, choices = model.state(decision), tuple(decision.labels)
     situation = Situation(model.params, model.seed_path, (), model.env.now, state, choices)
     values = what_if(SupplyChain, situation, echelon_base_stock, 100, 10.0)
-    assert values.met_CK.all()
+    assert values.coupled_CK.all()
     system = SerialSystem(of_moments("poisson", 4.0), [2], [1.0], 9.0)
     [level], best = system.solve()
     assert state["stock"] + state["on_order"] + values.base == level
@@ -286,7 +288,7 @@ def test_bad_parameters_are_explained(params, message):
 
 def test_an_illegal_order_is_counted():
     model = SupplyChain({"periods": 3})
-    follow(model, lambda state, choices: "many", 10.0)
+    run_policy(model, lambda state, choices: "many", 10.0)
     assert model.illegal_answers == 9 and model.ended
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from simdistill import mdp, registry
-from simdistill.simulation.rollout import RandomPolicy
+from simdistill.simulation.policies import RandomPolicy
 from simdistill.simulation.streams import Streams
 from simdistill.simulators.queueing import Queueing, join_shortest_queue, shortest_expected_delay
 from simdistill.teachers.acceptance_test import compare

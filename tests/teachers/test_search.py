@@ -10,7 +10,8 @@ from simdistill.errors import ProcessError
 from simdistill.executors import simulating
 from simdistill.mdp import evaluate, tabulate, uniform_policy
 from simdistill.simulation import EPISODE, TRAIN, TUNE, Streams
-from simdistill.simulation.branching import Situation, Values
+from simdistill.simulation.branching import Values
+from simdistill.simulation.situations import Situation
 from simdistill.simulators.queueing import Queueing, join_shortest_queue, shortest_expected_delay
 from simdistill.teachers import cost_to_go as values
 from simdistill.teachers import search as module

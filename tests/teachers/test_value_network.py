@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from simdistill.simulation import Streams
-from simdistill.simulation.rollout import RandomPolicy, started
+from simdistill.simulation.policies import RandomPolicy, with_streams
 from simdistill.teachers.value_network import FittedPolicy, features, fit, precision
 
 
@@ -152,7 +152,7 @@ def test_a_random_policy_for_other_states_draws_the_runs_own_numbers(policy):
     other = [{"jobs": [0, 9, 1]}] * 40
     runs = []
     for seed in (1, 1, 2):
-        begun = started(policy, Streams((seed,)))
+        begun = with_streams(policy, Streams((seed,)))
         runs.append([begun(state, ("A", "B")) for state in other])
     assert runs[0] == runs[1] != runs[2] and set(runs[0]) == {"A", "B"}
     np.testing.assert_array_equal(policy.tabulate(other, ("A", "B")), np.full((40, 2), 0.5))

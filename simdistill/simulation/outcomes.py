@@ -1,0 +1,62 @@
+"""What a situation leads to under a policy: outcomes of simulated futures, for forecasts.
+
+The simulator's own forecast is the share of branches that end in each bucket: fresh futures, as in what-if
+search, with a policy that goes on deciding. Axes: F forecasts, K futures.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from simdistill.simulation.branching import replay
+from simdistill.simulation.forecasts import Forecast
+from simdistill.simulation.model import ProcessModel
+from simdistill.simulation.policies import Policy, with_streams
+from simdistill.simulation.rollout import run_policy
+from simdistill.simulation.situations import Situation
+from simdistill.simulation.streams import FUTURE, BranchedWorld, Streams, World
+
+SALT = 1_000
+"""Tells the futures of forecasts from those of what-if values."""
+
+
+def outcomes(
+    simulator: type[ProcessModel],
+    situation: Situation,
+    policy: Policy,
+    forecasts: Sequence[Forecast],
+    futures: int,
+    salt: int = 0,
+) -> list[np.ndarray]:
+    """Simulates what a situation leads to under a policy.
+
+    Args:
+        simulator: The process.
+        situation: Where the futures begin; the policy answers it, too.
+        policy: Decides.
+        forecasts: What is read off each future.
+        futures: How many.
+        salt: Another salt gives other futures.
+
+    Returns:
+        For each forecast the bucket of each future's outcome (K).
+    """
+    past = World(Streams(situation.path))
+    buckets_FK = np.zeros((len(forecasts), futures), dtype=int)
+    # Read in the order of time, so that one future serves all.
+    order = sorted(range(len(forecasts)), key=lambda number: forecasts[number].after)
+    for future in range(futures):
+        path = (*situation.path, FUTURE, len(situation.actions), SALT + salt, future)
+        world = BranchedWorld(past, Streams(path), situation.time)
+        model, decision = replay(simulator, situation.params, world, situation.actions)
+        world.branch()
+        decide = with_streams(policy, world.streams)
+        before = model.totals()
+        model.answer(decide(model.observe_unchecked(decision), decision.labels))
+        for number in order:
+            until = situation.time + forecasts[number].after
+            run_policy(model, decide, until)
+            buckets_FK[number, future] = forecasts[number].bucket(
+                forecasts[number].outcome(model, until, before)
+            )
+    return list(buckets_FK)

@@ -1,13 +1,22 @@
-"""One `map` over simulations: in this process, or in worker processes that never load torch."""
+"""Where simulations run: in this process, in worker processes, or wherever an installed executor sends them.
 
+An executor opens one `map`. Results don't depend on it: each simulation draws from streams of its own path. A
+package offers its executor with
+
+    [project.entry-points."simdistill.executors"]
+    cluster = "my_package.cluster:Cluster"
+
+and a run chooses it with `compute=cluster`.
+"""
+
+import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
-from multiprocessing import get_context, parent_process
+from contextlib import AbstractContextManager, contextmanager
 from multiprocessing.connection import wait
 from threading import Thread
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from simdistill import registry
 
@@ -21,34 +30,92 @@ class Map(Protocol):
     def __call__(self, function: Callable[[Item], Result], items: Iterable[Item], /) -> Iterator[Result]: ...
 
 
-@contextmanager
-def simulating(workers: int | None = None) -> Iterator[Map]:
-    """Opens a `map` over worker processes; results don't depend on their number.
+class Executor(Protocol):
+    """Somewhere to run simulations; a class may name the fields of its section `compute` as `Config`.
 
     Args:
-        workers: Number of processes; None for one per core, 1 for this process alone.
+        config: The run's section `compute`, checked by the executor's `Config`.
+        workers: How many simulations may run at the same time, at least 1.
     """
-    workers = workers or len(os.sched_getaffinity(0))
-    if workers == 1:
+
+    def __init__(self, config: Any, workers: int): ...
+
+    def open(self) -> AbstractContextManager[Map]:
+        """Opens a `map` and closes it when the block ends, with or without an error."""
+        ...
+
+
+class Serial:
+    """This process alone, one simulation after another.
+
+    Args:
+        config: Has no fields of its own.
+        workers: Isn't used.
+    """
+
+    def __init__(self, config: Any = None, workers: int = 1):
+        pass
+
+    @contextmanager
+    def open(self) -> Iterator[Map]:
+        """Opens Python's own `map`."""
         yield map
-        return
-    # A fork of a process that has used torch's threads may hang, so workers start from a clean server; and as
-    # each has a core for itself, its linear algebra must not start threads of its own.
-    threads = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = "1"
-    try:
-        context, known = get_context("forkserver"), registry.registered()
-        with ProcessPoolExecutor(workers, context, _begin, (known,)) as pool:
-            yield pool.map
-    finally:
-        if threads is None:
-            del os.environ["OMP_NUM_THREADS"]
-        else:
-            os.environ["OMP_NUM_THREADS"] = threads
 
 
-def _begin(known: dict[tuple[str, str], str]) -> None:
-    """Prepares a worker: it knows what is registered, and doesn't outlive the process it works for."""
+class Processes:
+    """Worker processes on this machine, which never load torch; a single worker is this process itself.
+
+    Args:
+        config: Has no fields of its own.
+        workers: Number of processes.
+    """
+
+    def __init__(self, config: Any, workers: int):
+        self.workers = workers
+
+    @contextmanager
+    def open(self) -> Iterator[Map]:
+        """Starts the workers, and stops them when the block ends."""
+        if self.workers == 1:
+            yield map
+            return
+        # Each worker has a core for itself, so its linear algebra must not start threads of its own.
+        with _environment("OMP_NUM_THREADS", "1"):
+            pool = ProcessPoolExecutor(self.workers, _context(), begin_worker, (registry.registered(),))
+            with pool:
+                yield pool.map
+
+
+@contextmanager
+def simulating(workers: int | None = None, executor: str = "processes", config: Any = None) -> Iterator[Map]:
+    """Opens the `map` of an executor; results depend neither on it nor on the number of workers.
+
+    Args:
+        workers: Simulations at the same time; None for one per core, 1 for this process alone.
+        executor: Its registered name, or module:Class.
+        config: Fields of its own; None where it has none.
+
+    Raises:
+        InputError: If there is no such executor.
+    """
+    chosen: Executor = registry.load("executors", executor)(config, workers or cores())
+    with chosen.open() as compute:
+        yield compute
+
+
+def cores() -> int:
+    """Returns how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # Linux; macOS and Windows have no such limit to ask for
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def begin_worker(known: dict[tuple[str, str], str]) -> None:
+    """Prepares a process that was started to simulate; it doesn't outlive the process that started it.
+
+    Args:
+        known: What `simdistill.registry.registered()` returns in the process that starts it.
+    """
     registry.register_all(known)
     end_with_parent()
 
@@ -59,7 +126,27 @@ def end_with_parent() -> None:
 
 
 def _wait_for_parent() -> None:
-    parent = parent_process()
+    parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])
         os._exit(1)
+
+
+def _context() -> Any:
+    """Returns how workers start: not by a fork, which may hang in a process with threads of torch."""
+    methods = multiprocessing.get_all_start_methods()
+    return multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    """Sets an environment variable while the block runs."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before

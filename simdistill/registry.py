@@ -1,4 +1,4 @@
-"""Names of simulators, teachers, methods and students, resolved from entry points to "module:attribute".
+"""Names of simulators, teachers, methods and other plug-ins, resolved to "module:attribute" by entry points.
 
 Nothing is imported until it is loaded, so asking what exists is cheap. A package offers its simulator with
 
@@ -22,7 +22,16 @@ from typing import Any
 
 from simdistill.errors import InputError
 
-KINDS = {"simulators": "simulator", "teachers": "teacher", "methods": "method", "students": "student"}
+KINDS = {
+    "simulators": "simulator",
+    "teachers": "teacher",
+    "methods": "method",
+    "questions": "kind of question",
+    "metrics": "metric",
+    "students": "student",
+    "figures": "figure",
+    "executors": "executor",
+}
 """Each kind (plural, also the end of its entry-point group) and what one of it is called."""
 
 _registered: dict[tuple[str, str], str] = {}

@@ -1,4 +1,4 @@
-"""One map, in this process or in others."""
+"""One map, in this process or in others: the same numbers, in the same order."""
 
 import os
 import signal
@@ -6,12 +6,15 @@ import subprocess
 import sys
 import time
 import types
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from simdistill.errors import InputError
-from simdistill.executors import simulating
+from simdistill.executors import cores, simulating
+from simdistill.simulation import EPISODE, TRAIN
+from simdistill.simulation.rollout import replicate
 from simdistill.simulators.queueing import Queueing
 
 LOADED = "(__import__('simdistill.teachers.search'), list(__import__('sys').modules))[1]"
@@ -38,6 +41,33 @@ def test_workers_keep_the_order_and_load_no_torch(monkeypatch):
     assert "simdistill.teachers.search" in modules
     assert not {"torch", "only_here"} & set(modules)  # nothing is inherited, threads of torch least of all
     assert dict(os.environ) == before
+
+
+def costs(executor: str, workers: int) -> list[float]:
+    """Costs of six replications of a queue."""
+    policy = Queueing.policies["join_shortest_queue"]
+    simulate = partial(replicate, Queueing, {}, policy, warm_up=5.0, horizon=50.0)
+    with simulating(workers, executor) as compute:
+        return [one.cost for one in compute(simulate, [(0, TRAIN, EPISODE, number) for number in range(6)])]
+
+
+def test_numbers_depend_neither_on_the_executor_nor_on_the_number_of_workers():
+    alone = costs("serial", 1)
+    assert len(set(alone)) == 6
+    assert alone == costs("processes", 1) == costs("processes", 2) == costs("serial", 3)
+
+
+def test_an_executor_that_isnt_there_is_explained():
+    with (
+        pytest.raises(InputError, match=r"no executor 'proceses'.*did you mean 'processes'"),
+        simulating(1, "proceses"),
+    ):
+        pass
+
+
+def test_without_affinity_every_core_counts(monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert cores() == os.cpu_count()
 
 
 KILLED = """

@@ -37,12 +37,13 @@ def leaderboard(
 
 
 def list_() -> None:
-    """List simulators, tasks, teachers, methods and students."""
+    """List simulators, tasks, teachers, methods and all else that is installed."""
     from simdistill import config, registry
 
     sections = {kind: {name: _line(kind, name) for name in registry.names(kind)} for kind in registry.KINDS}
     tasks = {name: config.describe_task(path) for name, path in config.tasks().items()}
     sections = {"simulators": sections.pop("simulators"), "tasks": tasks, **sections}
+    sections = {kind: lines for kind, lines in sections.items() if lines}
     table = Table.grid(padding=(0, 2))
     for kind, lines in sections.items():
         table.add_row(f"[bold]{kind}[/bold]")

@@ -14,6 +14,7 @@ import simdistill
 from simdistill import config
 from simdistill.cli import app
 from simdistill.errors import InputError, ProcessError
+from simdistill.registry import KINDS, names
 
 SCRIPT = Path(sys.executable).with_name("simdistill")
 
@@ -206,8 +207,9 @@ def test_list_describes_everything():
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     sections = [line.strip() for line in lines if line.strip() and not line.startswith(" ")]
-    assert sections == ["simulators", "tasks", "teachers", "methods", "students"]
-    for name in ("queueing", "search", "simdistill", "smollm2-135m"):
+    assert [kind for kind in sections if kind != "tasks"] == [kind for kind in KINDS if names(kind)]
+    assert sections[1] == "tasks"
+    for name in ("queueing", "search", "simdistill", "smollm2-135m", "processes"):
         (line, *_) = [line for line in lines if line.startswith(f"  {name} ")]
         assert len(line.split(None, 1)[1]) > 10
     assert "can't be loaded" not in result.stdout

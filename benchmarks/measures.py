@@ -1,6 +1,5 @@
 """Rows of a benchmark's table: gathered, shown, and kept beside it."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -11,7 +10,7 @@ from rich.table import Table
 
 from simdistill.files import write_json
 from simdistill.runs.record import environment
-from simdistill.statistics import mean_interval
+from simdistill.statistics import geometric_estimate
 
 Found = tuple[float, list[float] | None]
 """A value with its 95% interval."""
@@ -21,10 +20,8 @@ Bound = Literal["at_least", "at_most"]
 
 def geometric(values: Sequence[float] | np.ndarray) -> Found:
     """Returns the geometric mean of rates or ratios, one a round; a single one has no interval."""
-    if len(values) == 1:
-        return float(values[0]), None
-    found = mean_interval(np.log(values))
-    return math.exp(found.mean), [math.exp(found.low), math.exp(found.high)]
+    found = geometric_estimate(values)
+    return found.mean, found.ci95
 
 
 def row(

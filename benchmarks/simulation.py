@@ -36,7 +36,7 @@ from simdistill.simulation.rollout import run_policy
 from simdistill.simulation.situations import Situation
 from simdistill.simulation.streams import BranchedWorld
 from simdistill.simulators.queueing import Queueing, shortest_expected_delay
-from simdistill.statistics import mean_interval
+from simdistill.statistics import mean_estimate
 
 RESULTS = Path(__file__).parent / "results" / "simulation.json"
 PATH = (0, TEST, EPISODE, 1)
@@ -192,7 +192,7 @@ def branches(rounds: int, scale: float) -> list[dict]:
     for depth in (0, 100, 2_000):
         where = situation(depth)
         per_second = [count / seconds(partial(branch, where, count)) for _ in range(rounds)]
-        found = mean_interval(np.array(per_second))
+        found = mean_estimate(np.array(per_second))
         rows.append(row(f"branches a second at depth {depth}", (found.mean, [found.low, found.high]), None))
     slower = ratio(partial(branch, where, count), partial(branch, begun, count), rounds)
     return [*rows, row("branches at depth 2000, time against depth 0", slower, 4.0)]

@@ -24,7 +24,7 @@ from simdistill.simulation.policies import RandomPolicy, with_streams
 from simdistill.simulation.replication import Replication
 from simdistill.simulation.rollout import replicate, replication_steps
 from simdistill.simulation.streams import SeedPath
-from simdistill.statistics import mean_interval
+from simdistill.statistics import mean_estimate
 
 SETTINGS = ("default", "in_distribution", "out_of_distribution")
 OPTIMUM = "optimum"
@@ -98,7 +98,7 @@ class Cost:
         if len(growth_R) < 2 or self.exact is not None:
             return False
         cost = float(np.nanmean(self.cost_R))
-        return mean_interval(growth_R).low > 0 and float(growth_R.mean()) > 0.4 * abs(cost)
+        return mean_estimate(growth_R).low > 0 and float(growth_R.mean()) > 0.4 * abs(cost)
 
 
 @dataclass

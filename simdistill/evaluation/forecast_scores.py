@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simdistill.simulation import Forecast
-from simdistill.statistics import Interval, bootstrap_interval
+from simdistill.statistics import Estimate, bootstrap_estimate
 
 BINS = 10
 
@@ -51,13 +51,13 @@ class Examined:
         return np.stack([marginal_N, student_N, entropy_N], axis=1)
 
 
-def skill(examined: Sequence[Examined], random: np.random.Generator) -> Interval:
+def skill(examined: Sequence[Examined], random: np.random.Generator) -> Estimate:
     """Returns the share of what can be known beyond the marginal forecast that the student knows.
 
     0 is the marginal forecast and 1 the simulator's own; below 0 is worse than not to look at the state.
     States are resampled for the interval.
     """
-    return bootstrap_interval(_skill, np.concatenate([one.scores_NF for one in examined]), random)
+    return bootstrap_estimate(_skill, np.concatenate([one.scores_NF for one in examined]), random)
 
 
 def _skill(scores_RNF: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from simdistill.config.settings import TaskConfig
 from simdistill.evaluation.cases import Case, Cost
 from simdistill.simulation import PLAN, TEST, generator
-from simdistill.statistics import Interval, bootstrap_interval, mean_interval
+from simdistill.statistics import Estimate, bootstrap_estimate, mean_estimate
 
 
 def costs(cases: Sequence[Case], setting: str, name: str) -> np.ndarray:
@@ -57,7 +57,7 @@ def units(cases: Sequence[Case], setting: str, names: Sequence[str]) -> np.ndarr
     return columns[0] if len(columns) == 1 else np.stack([cost_RX.mean(axis=0) for cost_RX in columns])
 
 
-def over(cases: Sequence[Case], setting: str, name: str, reference: str, seed: int) -> Interval | None:
+def over(cases: Sequence[Case], setting: str, name: str, reference: str, seed: int) -> Estimate | None:
     """Returns pooled cost over the reference's, minus one; the interval resamples `units`.
 
     None where the policy wasn't examined or is unstable.
@@ -65,12 +65,12 @@ def over(cases: Sequence[Case], setting: str, name: str, reference: str, seed: i
     pair_UX = units(cases, setting, (name, reference))
     if pair_UX is None:
         return None
-    return bootstrap_interval(lambda p: p[..., 0].sum(-1) / p[..., 1].sum(-1) - 1, pair_UX, _random(seed))
+    return bootstrap_estimate(lambda p: p[..., 0].sum(-1) / p[..., 1].sum(-1) - 1, pair_UX, _random(seed))
 
 
 def regret(
     cases: Sequence[Case], setting: str, name: str, reference: str, task: TaskConfig, seed: int
-) -> Interval | None:
+) -> Estimate | None:
     """Returns a policy's cost beyond the reference's per decision, by the decisions it takes in simulation.
 
     None where the policy wasn't examined, is unstable or decides nothing.
@@ -86,14 +86,14 @@ def regret(
         return None
     rate_P = [np.mean(decisions) / span for decisions in played]
     rows_UX = np.column_stack([pair_UX, np.broadcast_to(rate_P, len(pair_UX))])
-    return bootstrap_interval(
+    return bootstrap_estimate(
         lambda p: (p[..., 0] - p[..., 1]).sum(-1) / p[..., 2].sum(-1), rows_UX, _random(seed)
     )
 
 
 def gap_closed(
     cases: Sequence[Case], setting: str, name: str, heuristic: str, reference: str, seed: int
-) -> Interval | None:
+) -> Estimate | None:
     """Returns the share of the heuristic's gap to the reference that a policy closes.
 
     None where the gap's own interval includes zero, or a policy is unstable.
@@ -101,10 +101,10 @@ def gap_closed(
     cost_UX = units(cases, setting, (heuristic, name, reference))
     if cost_UX is None:
         return None
-    gap = bootstrap_interval(lambda p: (p[..., 0] - p[..., 2]).sum(-1), cost_UX, _random(seed))
+    gap = bootstrap_estimate(lambda p: (p[..., 0] - p[..., 2]).sum(-1), cost_UX, _random(seed))
     if gap.low <= 0:
         return None
-    return bootstrap_interval(
+    return bootstrap_estimate(
         lambda p: (p[..., 0] - p[..., 1]).sum(-1) / (p[..., 0] - p[..., 2]).sum(-1), cost_UX, _random(seed)
     )
 
@@ -122,7 +122,7 @@ def summary(cases: Sequence[Case], setting: str, name: str, horizon: float, seed
     if cost_U is None:
         entry |= {"exact": False, "unstable": True}
     else:
-        interval = bootstrap_interval(lambda p: p[..., 0].mean(-1), cost_U, _random(seed))
+        interval = bootstrap_estimate(lambda p: p[..., 0].mean(-1), cost_U, _random(seed))
         entry |= interval.as_dict()
         if solved:
             entry["tabulated"] = min(owner.tabulated for owner in owners)
@@ -131,10 +131,10 @@ def summary(cases: Sequence[Case], setting: str, name: str, horizon: float, seed
         if cost_U is None:
             growth = [owner.growth_R.mean() for owner in simulated if len(owner.growth_R)]
             growth_R = simulated[0].growth_R if len(simulated) == 1 else np.array(growth)
-            entry["growth"] = mean_interval(growth_R / (horizon / 2)).as_dict() if len(growth_R) else None
+            entry["growth"] = mean_estimate(growth_R / (horizon / 2)).as_dict() if len(growth_R) else None
         elif solved:
             cost_R = np.nanmean([owner.cost_R for owner in simulated], axis=0)
-            entry["simulated"] = {**mean_interval(cost_R).as_dict(), "replications": len(cost_R)}
+            entry["simulated"] = {**mean_estimate(cost_R).as_dict(), "replications": len(cost_R)}
     return entry
 
 

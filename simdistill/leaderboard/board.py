@@ -16,6 +16,7 @@ from simdistill.leaderboard.claim import claim
 from simdistill.leaderboard.protocol import Protocol
 from simdistill.leaderboard.results import Refused, Result
 from simdistill.simulation.streams import generator
+from simdistill.statistics import geometric_estimate
 
 SETTINGS = ("default", "in_distribution", "out_of_distribution")
 COMPARED = SETTINGS[1:]
@@ -249,12 +250,8 @@ def _learning(metrics: Sequence[Any]) -> dict:
 
 
 def _geometric(values: Sequence[float]) -> dict | None:
-    """Returns the geometric mean and Student's interval of the logarithms, of positive values."""
-    found = compare.spread(np.log(values).tolist())
-    if found is None:
-        return None
-    interval = found["ci95"] and np.exp(found["ci95"]).tolist()
-    return found | {"mean": float(np.exp(found["mean"])), "ci95": interval}
+    """Returns the geometric mean with its interval; None without a value."""
+    return geometric_estimate(values).as_dict() | {"seeds": len(values)} if values else None
 
 
 def _differences(runs: Runs, protocol: Protocol) -> list[dict]:

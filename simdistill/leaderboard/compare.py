@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from simdistill.leaderboard.results import Result
-from simdistill.statistics import mean_interval
+from simdistill.statistics import holm, mean_estimate
 
 LIMIT = 1.0
 """The largest loss: that of a student under which queues grow or that costs more than twice the reference."""
@@ -100,7 +100,7 @@ def spread(values: Sequence[float]) -> dict | None:
     """Returns mean and Student's 95% interval over seeds; no interval for one seed, None for none."""
     if not len(values):
         return None
-    found = mean_interval(values)
+    found = mean_estimate(values)
     return {
         "mean": found.mean,
         "ci95": [found.low, found.high] if len(values) > 1 else None,
@@ -142,20 +142,6 @@ def _p_value(difference_R: np.ndarray) -> float | None:
     return float(2 * stats.t.sf(abs(t), count - 1))
 
 
-def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Returns p-values adjusted for their number (Holm, Scandinavian Journal of Statistics 6, 1979).
-
-    Those that are None stay so and don't count.
-    """
-    order = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
-    found: list[float | None] = [None] * len(p_values)
-    largest = 0.0
-    for rank, (p, place) in enumerate(order):
-        largest = max(largest, min(1.0, (len(order) - rank) * p))
-        found[place] = largest
-    return found
-
-
 def side(interval: Sequence[float] | None) -> str:
     """Returns better, worse or tie by an interval of a difference; unknown without one."""
     if interval is None:
@@ -193,7 +179,7 @@ def aggregate(losses_TR: Sequence[np.ndarray], random: np.random.Generator) -> d
         "bootstrap": boots["mean"]["ci95"],
         "bootstrap_tasks": boots["mean"]["ci95_tasks"],
     }
-    over_tasks = mean_interval([float(loss_R.mean()) for loss_R in losses_TR])
+    over_tasks = mean_estimate([float(loss_R.mean()) for loss_R in losses_TR])
     mean["ci95"] = _over_seeds(losses_TR)
     mean["ci95_tasks"] = [over_tasks.low, over_tasks.high] if several_tasks else None
     return boots | {"mean": mean, "tasks": len(losses_TR), "runs": sum(map(len, losses_TR))}

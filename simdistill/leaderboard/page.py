@@ -16,8 +16,8 @@ from simdistill.files import write_text
 from simdistill.leaderboard.board import ANCHORS, COMPARED, SETTINGS
 from simdistill.report import formats
 from simdistill.report.figures import CHOICE_COLOURS, FAINT, VARIABLES, svg
-from simdistill.report.formats import estimate
 from simdistill.report.templates import templates
+from simdistill.statistics import Estimate
 
 FILE = "leaderboard.html"
 SPENT = {
@@ -138,7 +138,7 @@ def amount(entry: Mapping[str, Any] | None) -> str:
 
 
 def _told(entry: Mapping[str, Any] | None, form: Callable[[float], str], as_percent: bool) -> str:
-    found = estimate(entry)
+    found = Estimate.of(entry)
     if found is None:
         return formats.NOTHING
     interval = formats.interval(found, as_percent)

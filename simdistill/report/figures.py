@@ -20,7 +20,8 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-from simdistill.report.formats import Estimate, trimmed
+from simdistill.report.formats import trimmed
+from simdistill.statistics import Estimate
 
 INK, MUTED, LINE, CARD, ACCENT, FAINT = "#1b1f24", "#5d6673", "#dfe3e8", "#fefefe", "#8e2a5b", "#b4bcc6"
 # Okabe and Ito's colours, told apart by colour-blind readers.
@@ -99,7 +100,7 @@ def dots(name: str, title: str, rows: Sequence[Row], limit: float) -> Markup:
 
     def draw(figure: Figure) -> None:
         axes = _axes(figure, left=10, right=12, top=22, bottom=30)
-        low = min([0.0, *(row.value.low or row.value.mean for row in rows if row.value)])
+        low = min([0.0, *(min(row.value.ci95 or [row.value.mean]) for row in rows if row.value)])
         axes.set(xlim=(low - 0.04 * limit, limit), ylim=(len(rows) - 0.65, -0.55), yticks=[])
         axes.axvline(0, color=FAINT, linewidth=1.5)
         for y, row in enumerate(rows):
@@ -322,7 +323,7 @@ def _dot(axes: Axes, y: float, row: Row, limit: float) -> None:
         axes.plot([0, limit], [y, y], color=row.colour, linewidth=1.2, dashes=(1, 3))
         axes.plot([limit], [y], ">", color=row.colour, markersize=7, clip_on=False)
         return
-    if row.value.low is not None and row.value.high is not None and row.value.has_interval:
+    if row.value.has_interval:
         high = min(row.value.high, limit)
         axes.plot([row.value.low, high], [y, y], color=row.colour, linewidth=3.2, alpha=0.45, zorder=2)
     axes.plot([row.value.mean], [y], "o", color=row.colour, markersize=8, markeredgecolor=CARD, zorder=3)

@@ -1,30 +1,11 @@
 """Numbers in the form in which people read them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
+
+from simdistill.statistics import Estimate
 
 NOTHING = "–"
-
-
-class Estimate(NamedTuple):
-    """A mean with its 95% interval; `low` and `high` are None where nothing is known about them."""
-
-    mean: float
-    low: float | None = None
-    high: float | None = None
-
-    @property
-    def has_interval(self) -> bool:
-        """False for exact numbers, whose interval has no width."""
-        return self.low is not None and self.high is not None and self.high > self.low
-
-
-def estimate(entry: Mapping[str, Any] | None) -> Estimate | None:
-    """Reads `{"mean", "ci95"}`; None where there is no mean."""
-    if not entry or entry.get("mean") is None:
-        return None
-    low, high = entry.get("ci95") or (None, None)
-    return Estimate(entry["mean"], low, high)
 
 
 def decimals(value: float) -> int:
@@ -57,7 +38,7 @@ def percent_decimals(value: float) -> int:
 
 def interval(value: Estimate | None, as_percent: bool = False) -> str:
     """The interval in words, "0.31 to 0.55%", with as many digits as the mean; empty for exact numbers."""
-    if value is None or value.low is None or value.high is None or not value.has_interval:
+    if value is None or not value.has_interval:
         return ""
     if not as_percent:
         digits = decimals(value.mean)

@@ -11,9 +11,9 @@ from markupsafe import Markup
 from simdistill.files import write_text
 from simdistill.report import figures, formats
 from simdistill.report.figures import ACCENT, CHOICE_COLOURS, INK, LARGEST_MAP, MUTED, VARIABLES, Row
-from simdistill.report.formats import estimate
 from simdistill.report.record import ANCHORS, SETTINGS, Record, read_record
 from simdistill.report.templates import templates
+from simdistill.statistics import Estimate
 
 TERMS = {"imitation": CHOICE_COLOURS[0], "regret": ACCENT, "validity": CHOICE_COLOURS[1]}
 
@@ -148,7 +148,7 @@ def _compared(record: Record, setting: str) -> str:
         return "better"
     if gap is None:
         return "undecided"
-    low, high = (gap.mean if bound is None else bound for bound in (gap.low, gap.high))
+    low, high = gap.ci95 or (gap.mean, gap.mean)
     return "better" if low > 0 else "worse" if high < 0 else "not clearly different"
 
 
@@ -187,16 +187,16 @@ def _role(record: Record, name: str) -> str:
 
 def _cost_cell(record: Record, name: str, setting: str) -> dict[str, Any]:
     cost = record.cost(name, setting) or {}
-    value = estimate(cost)
+    value = Estimate.of(cost)
     simulated = cost.get("simulated") or {}
     return {
         "cost": value,
         "unstable": cost.get("unstable"),
-        "growth": estimate(cost.get("growth")),
+        "growth": Estimate.of(cost.get("growth")),
         "over": record.over_reference(name, setting) if value and name != record.reference else None,
         "exact": cost.get("exact"),
         "replications": cost.get("replications"),
-        "simulated": estimate(simulated),
+        "simulated": Estimate.of(simulated),
         "simulated_replications": simulated.get("replications"),
     }
 
@@ -208,8 +208,9 @@ def _confirmation(record: Record) -> dict[str, int] | None:
         for name in record.policies
         for setting in SETTINGS
         if (cost := record.cost(name, setting)) and cost.get("exact")
-        if (exact := estimate(cost)) and (simulated := estimate(cost.get("simulated")))
-        if simulated.low is not None and simulated.high is not None
+        if (exact := Estimate.of(cost))
+        and (simulated := Estimate.of(cost.get("simulated")))
+        and simulated.ci95
     ]
     return {"inside": sum(inside), "of": len(inside)} if inside else None
 
@@ -245,7 +246,7 @@ def _dot_rows(record: Record, setting: str) -> list[Row]:
 def _dot_limit(record: Record) -> float:
     """Right end of all three axes: anchors that nobody would use don't squeeze the rest."""
     ends = [
-        max(over.mean, over.high or 0.0)
+        max(over.mean, *(over.ci95 or [0.0]))
         for name in record.policies
         for setting in SETTINGS
         if name not in ANCHORS and (over := record.over_reference(name, setting))
@@ -297,7 +298,7 @@ def _forecasts(record: Record) -> dict[str, Any] | None:
     if not found or not points:
         return None
     return {
-        "skill": estimate(found["skill"]),
+        "skill": Estimate.of(found["skill"]),
         "scores": found["log_score"],
         "states": found["states"],
         "futures": found["futures"],
@@ -556,7 +557,7 @@ def _generations(record: Record) -> list[dict[str, Any]]:
         {
             "number": entry.get("generation", place),
             "accepted": bool(entry.get("accepted")),
-            "improvement": estimate(entry.get("improvement")),
+            "improvement": Estimate.of(entry.get("improvement")),
         }
         for place, entry in enumerate(record.metrics.get("generations") or [], start=1)
     ]

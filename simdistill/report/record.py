@@ -9,7 +9,8 @@ import yaml
 
 from simdistill.errors import InputError
 from simdistill.files import read_json, read_lines
-from simdistill.report.formats import Estimate, estimate, words
+from simdistill.report.formats import words
+from simdistill.statistics import Estimate
 
 SETTINGS = {
     "default": "Default parameters",
@@ -76,15 +77,15 @@ class Record:
         """
         kept = {"student": "over_reference", "teacher": "teacher_over_reference"}.get(name, "")
         for entry in (self.policies.get(name, {}).get("over_reference"), self.metrics.get(kept)):
-            found = estimate((entry or {}).get(setting))
+            found = Estimate.of((entry or {}).get(setting))
             if found is not None:
                 return found
-        own, best = estimate(self.cost(name, setting)), estimate(self.cost(self.reference, setting))
+        own, best = Estimate.of(self.cost(name, setting)), Estimate.of(self.cost(self.reference, setting))
         return Estimate(own.mean / best.mean - 1) if own and best and best.mean else None
 
     def gap_closed(self, setting: str) -> Estimate | None:
         """Share of the heuristic's excess cost that the student saves; None where it is undefined."""
-        return estimate((self.metrics.get("heuristic_gap_closed") or {}).get(setting))
+        return Estimate.of((self.metrics.get("heuristic_gap_closed") or {}).get(setting))
 
 
 def read_record(run_folder: Path) -> Record:

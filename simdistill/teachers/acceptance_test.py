@@ -17,12 +17,12 @@ from simdistill.simulation import EPISODE, PLAN, SAMPLE, TUNE, Parameters, Polic
 from simdistill.simulation.policies import with_streams
 from simdistill.simulation.rollout import replicate
 from simdistill.simulation.streams import SeedPath, Streams
-from simdistill.statistics import Interval, mean_interval
+from simdistill.statistics import Estimate, mean_estimate
 
 
 def compare(
     task: TaskConfig, seed: int, number: int, policies: tuple[Policy, Policy], sets: int, compute: Map
-) -> Interval:
+) -> Estimate:
     """Returns the relative cost change from the first policy to the second, with its interval.
 
     Where the simulator's state is Markov both are solved exactly on every parameter set; elsewhere they are
@@ -39,7 +39,7 @@ def compare(
     """
     one = partial(_compared, task, seed, number, policies)
     costs_RP = np.array(list(compute(one, range(sets))))
-    return mean_interval([_change(before, after) for before, after in costs_RP.tolist()])
+    return mean_estimate([_change(before, after) for before, after in costs_RP.tolist()])
 
 
 def _compared(

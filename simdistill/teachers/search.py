@@ -23,7 +23,7 @@ from simdistill.simulation.outcomes import outcomes
 from simdistill.simulation.policies import RandomPolicy, with_streams
 from simdistill.simulation.situations import Situation
 from simdistill.simulation.streams import SeedPath, Streams
-from simdistill.statistics import Interval
+from simdistill.statistics import Estimate
 from simdistill.teachers.acceptance_test import compare
 from simdistill.teachers.cost_to_go import Labels, Regression, Searched, denoise
 
@@ -54,7 +54,7 @@ class Generation:
 
     number: int
     accepted: bool
-    improvement: Interval
+    improvement: Estimate
     states: int
     decisions: int
     met: float

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from simdistill.files import read_json, write_json
-from simdistill.statistics import Interval
+from simdistill.statistics import Estimate
 from simdistill.teachers.cost_to_go import Regression
 from simdistill.teachers.search import Failure, Generation, SearchTeacher, base_policy
 from simdistill.teachers.value_network import FittedPolicy
@@ -36,7 +36,7 @@ def load(path: Path, simulator: str) -> SearchTeacher:
     base = base_policy(simulator, plain["base"])
     policy = replace(_fitted(plain["policy"]), elsewhere=base) if plain["policy"] else base
     generations = [
-        Generation(**{**generation, "improvement": Interval(**generation["improvement"])})
+        Generation(**{**generation, "improvement": Estimate(**generation["improvement"])})
         for generation in plain["generations"]
     ]
     regression = Regression(

@@ -14,6 +14,8 @@ from enum import StrEnum
 import numpy as np
 from scipy import stats
 
+from simdistill.statistics import holm
+
 LEVEL = 0.01
 """Probability that any correct row of a table is called a disagreement."""
 
@@ -208,25 +210,15 @@ class Row:
 def judge(rows: Sequence[Row]) -> None:
     """Sets the verdicts of a whole table."""
     open_rows = [row for row in rows if row.verdict is None]
-    rejected = holm([row.p_value for row in open_rows])
-    for row, reject in zip(open_rows, rejected, strict=True):
-        row.verdict = _verdict(row, reject)
+    adjusted = holm([row.p_value for row in open_rows])
+    for row, p in zip(open_rows, adjusted, strict=True):
+        row.verdict = _verdict(row, rejected=p is not None and p <= LEVEL)
     good = {
         (row.case, row.quantity) for row in rows if row.verdict is Verdict.AGREES and not row.exact_beside
     }
     for row in rows:
         if row.verdict is Verdict.DISAGREES and row.exact_beside and (row.case, row.quantity) in good:
             row.verdict = Verdict.DIFFERS
-
-
-def holm(p_values: Sequence[float], level: float = LEVEL) -> list[bool]:
-    """Returns which hypotheses are rejected so that any false rejection has at most probability `level`."""
-    rejected = [False] * len(p_values)
-    for rank, index in enumerate(np.argsort(p_values, kind="stable")):
-        if p_values[index] > level / (len(p_values) - rank):
-            break
-        rejected[index] = True
-    return rejected
 
 
 def _verdict(row: Row, rejected: bool) -> Verdict:

@@ -7,7 +7,7 @@ import numpy as np
 
 from simdistill.simulation import EPISODE, TEST, TUNE, Parameters, Policy, ProcessModel
 from simdistill.simulation.rollout import replicate
-from simdistill.statistics import Interval, mean_interval
+from simdistill.statistics import Estimate, mean_estimate
 
 Slot = tuple[int, int]
 """A period and a team, both from 0."""
@@ -45,8 +45,8 @@ class BestKnown:
     """
 
     roster: Roster
-    cost: Interval
-    saving: Interval
+    cost: Estimate
+    saving: Estimate
 
 
 def best_known(
@@ -96,4 +96,4 @@ def best_known(
                     roster, best, improved = other, cost, True
                     break
     found, before = costs(roster, TEST, replications), costs(start, TEST, replications)
-    return BestKnown(roster, mean_interval(found), mean_interval(before - found))
+    return BestKnown(roster, mean_estimate(found), mean_estimate(before - found))

@@ -31,13 +31,6 @@ def test_equal_methods_are_a_tie():
     assert found is not None and found["p"] == 1.0 and compare.side(found["ci95"]) == "tie"
 
 
-def test_holm_steps_down():
-    # Holm's own rule by hand: 3 x 0.01, 2 x 0.02, then not below what came before.
-    assert compare.holm([0.02, None, 0.01, 0.03]) == pytest.approx([0.04, None, 0.03, 0.04])
-    assert compare.holm([0.6, 0.7]) == [1.0, 1.0]
-    assert compare.holm([]) == []
-
-
 @pytest.mark.parametrize(
     "losses_TR", [[[0.0, 0.1, 0.2, 0.9], [0.3, 0.4, 0.5, 1.0]], [[0.7], [0.2, 0.1, 0.6], [0.3, 0.5, 0.4]]]
 )

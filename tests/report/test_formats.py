@@ -3,7 +3,7 @@
 import pytest
 
 from simdistill.report import formats
-from simdistill.report.formats import Estimate
+from simdistill.statistics import Estimate
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from simdistill.simulators.admission import (
     social_threshold,
 )
 from simdistill.simulators.references.admission import gain_rate, optimal_threshold, revenue_threshold
-from simdistill.statistics import mean_interval
+from simdistill.statistics import mean_estimate
 
 
 def known_cases() -> list[KnownCase]:
@@ -92,7 +92,7 @@ def test_policies_at_their_thresholds():
 
 def test_simulation_confirms_the_gain():
     costs_R = [replicate(Admission, {}, social, (0, TEST, 0, n), 100.0, 2000.0).cost for n in range(12)]
-    interval = mean_interval(costs_R)
+    interval = mean_estimate(costs_R)
     assert interval.low < 8.0 - 5.462161 < interval.high
     assert interval.high - interval.low < 0.5
 

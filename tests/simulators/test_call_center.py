@@ -22,7 +22,7 @@ from simdistill.simulation.streams import Streams
 from simdistill.simulators.call_center import CallCenter, nearest, own_first, own_only
 from simdistill.simulators.references.erlang import Erlang, agents_for_service, agents_of_least_cost
 from simdistill.simulators.references.rosters import best_known
-from simdistill.statistics import mean_interval
+from simdistill.statistics import mean_estimate
 
 ANSWERS = json.loads(files("simdistill.simulators.known_answers").joinpath("services.json").read_text())
 ERLANG_C = [case for case in ANSWERS if case["family"] == "call_center"]
@@ -56,7 +56,7 @@ def test_simulation_agrees_with_the_formulas(patience):
         for n in range(8)
     ]
     for measure in measures:
-        simulated = mean_interval([run[str(experiment.measures[measure])] for run in runs])
+        simulated = mean_estimate([run[str(experiment.measures[measure])] for run in runs])
         exact = experiment.solved[measure]()
         assert simulated.low < exact < simulated.high, measure
         assert simulated.high - simulated.low < 0.6 * exact + 0.02, measure
@@ -227,7 +227,7 @@ def test_the_best_known_roster_saves_against_erlang_c():
     again = [
         replicate(CallCenter, params, found.roster, (9, TEST, n), 0.0, 1e4, True).cost for n in range(20)
     ]
-    assert mean_interval(again).high > found.cost.low
+    assert mean_estimate(again).high > found.cost.low
 
 
 def test_random_and_illegal_answers_lose_no_call():

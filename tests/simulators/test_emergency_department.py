@@ -18,7 +18,7 @@ from simdistill.simulation.situations import Situation
 from simdistill.simulation.streams import Streams
 from simdistill.simulators.emergency_department import EmergencyDepartment
 from simdistill.simulators.references.emergency_department import markov, solution, waits_by_formula
-from simdistill.statistics import mean_interval
+from simdistill.statistics import mean_estimate
 
 POLICIES = EmergencyDepartment.policies
 CORE = {"beds": None, "boarding_min": 0.0, "share_admitted": (0.0, 0.0)}
@@ -111,7 +111,7 @@ def test_simulation_agrees_with_the_reference(params, policy):
         "cost_per_hour": [trial.measures["cost_per_hour"](run) for run in runs],  # type: ignore[operator]
     }
     for measure in measures:
-        simulated = mean_interval(found[measure])
+        simulated = mean_estimate(found[measure])
         assert simulated.low < trial.solved[measure]() < simulated.high
         assert simulated.high - simulated.low < simulated.mean
 

@@ -16,7 +16,7 @@ from simdistill.simulation.policies import RandomPolicy
 from simdistill.simulation.rollout import replicate, run_policy
 from simdistill.simulation.streams import Streams
 from simdistill.simulators.help_line import HelpLine
-from simdistill.statistics import mean_interval
+from simdistill.statistics import mean_estimate
 
 ANSWERS = json.loads(files("simdistill.simulators.known_answers").joinpath("services.json").read_text())
 CASES = [case for case in ANSWERS if case["family"] == "call_center_network"]
@@ -33,7 +33,7 @@ def test_simulation_agrees_with_known_answers(case):
         for n in range(24)
     ]
     for expected in case["expected"]:
-        simulated = mean_interval([run[expected["measure"]] for run in runs])
+        simulated = mean_estimate([run[expected["measure"]] for run in runs])
         assert simulated.low - expected["tolerance"] < expected["value"]
         assert expected["value"] < simulated.high + expected["tolerance"]
         assert simulated.high - simulated.low < 0.8 * simulated.mean
@@ -98,7 +98,7 @@ def test_cheap_waiting_makes_staff_of_least_cost_cheaper_than_a_service_level():
         for name in ("erlang_c", "least_cost")
     }
     saved = [a - b for a, b in zip(costs["erlang_c"], costs["least_cost"], strict=True)]
-    assert mean_interval(saved).low > 0
+    assert mean_estimate(saved).low > 0
     assert costs["erlang_c"][0] != costs["erlang_c"][1]
 
 

@@ -28,7 +28,7 @@ from simdistill.simulators.references.inventory import (
     reorder_cost,
     waiting_run,
 )
-from simdistill.statistics import mean_interval
+from simdistill.statistics import mean_estimate
 
 POISSON = {"name": "poisson", "mean": 5}
 LOST = {"demand": POISSON, "lead_time": 2, "holding_cost": 1, "penalty": 9}
@@ -61,7 +61,7 @@ def test_known_answers_are_solved(case):
 
 
 def simulated(experiment, replications=8, horizon=1500.0):
-    return mean_interval(
+    return mean_estimate(
         [
             replicate(
                 Inventory, experiment.params, experiment.policy, (5, TEST, 0, n), experiment.warm_up, horizon

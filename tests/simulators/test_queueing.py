@@ -23,7 +23,7 @@ from simdistill.simulators.queueing import (
     join_shortest_queue,
     shortest_expected_delay,
 )
-from simdistill.statistics import mean_interval
+from simdistill.statistics import mean_estimate
 
 CASES = json.loads((Path(__file__).parents[1] / "known_answers" / "routing.json").read_text())
 
@@ -89,11 +89,11 @@ def test_simulation_confirms_the_default_policies():
         for name, policy in {"sed": shortest_expected_delay, "jsq": join_shortest_queue}.items()
     }
     for name, costs_R in costs.items():
-        interval = mean_interval(costs_R)
+        interval = mean_estimate(costs_R)
         assert interval.low < known(name) < interval.high
         assert interval.high - interval.low < 0.25 * interval.mean
     # On common random numbers the difference is known much better than either cost.
-    difference = mean_interval(costs["jsq"] - costs["sed"])
+    difference = mean_estimate(costs["jsq"] - costs["sed"])
     assert 0 < difference.low < known("jsq") - known("sed") < difference.high
 
 
@@ -123,7 +123,7 @@ def test_three_servers():
     best = optimum(process, tabulate(process, shortest_expected_delay))[1]
     assert sed.boundary < 1e-4
     assert best.cost < min(sed.cost, evaluate(process, tabulate(process, join_shortest_queue)).cost)
-    simulated = mean_interval(
+    simulated = mean_estimate(
         [
             replicate(Queueing, parameters, shortest_expected_delay, (0, TEST, 3, n), 50.0, 1000.0).cost
             for n in range(8)
@@ -242,7 +242,7 @@ def test_simulation_confirms_what_is_solved(case):
     names = {"mean_in_system": "in_system", "mean_time_in_system": "time_in_system", "p_blocked": "blocked"}
     for measure, name in names.items():
         if name in found[0]:
-            interval = mean_interval([measures[name] for measures in found])
+            interval = mean_estimate([measures[name] for measures in found])
             slack = interval.high - interval.mean
             assert interval.low - slack <= experiment.solved[measure]() <= interval.high + slack
 

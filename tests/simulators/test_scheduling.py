@@ -26,7 +26,7 @@ from simdistill.simulators.scheduling import (
     maxweight,
     threshold,
 )
-from simdistill.statistics import mean_interval
+from simdistill.statistics import mean_estimate
 
 
 def known_cases() -> list[KnownCase]:
@@ -71,7 +71,7 @@ def test_simulation_confirms_the_chain(policy, preemptive):
     found = [
         replicate(Scheduling, parameters, policy, (0, TEST, 0, n), 100.0, 3_000.0).cost for n in range(10)
     ]
-    interval = mean_interval(found)
+    interval = mean_estimate(found)
     assert abs(interval.mean - exact) < 1.6 * (interval.high - interval.mean)
     assert interval.high - interval.low < 0.25 * exact
 

@@ -19,7 +19,7 @@ from simdistill.simulation.rollout import replicate, run_policy
 from simdistill.simulation.situations import Situation
 from simdistill.simulators.references.shared_queue import BirthAndDeath, chain_measures, work
 from simdistill.simulators.shared_queue import SharedQueue, Threshold, fast_only, use_every_server
-from simdistill.statistics import mean_interval
+from simdistill.statistics import mean_estimate
 
 
 def known_cases() -> list[KnownCase]:
@@ -64,7 +64,7 @@ def test_simulation_confirms_every_measure(known):
         if measure == "threshold":
             continue
         how = experiment.measures.get(measure, name)
-        interval = mean_interval([r.measures[how] if isinstance(how, str) else how(r) for r in found])
+        interval = mean_estimate([r.measures[how] if isinstance(how, str) else how(r) for r in found])
         slack = interval.high - interval.low  # twice the half-width: eight replications, many measures
         assert interval.low - slack <= solve() <= interval.high + slack, measure
 

@@ -5,19 +5,13 @@ import math
 import numpy as np
 import pytest
 
-from simdistill.verification.verdict import Estimate, Row, Verdict, holm, judge, mser5, of_means, of_ratio
+from simdistill.verification.verdict import Estimate, Row, Verdict, judge, mser5, of_means, of_ratio
 
 
 def row(value=10.0, mean=None, error=0.0, replications=20, **named) -> Row:
     simulated = None if mean is None else Estimate(mean, error, replications)
     fields = {"quantity": "cost", "tolerance": 0.0, "source": "exact formula"} | named
     return Row("simulator", "case", value=value, simulated=simulated, **fields)
-
-
-def test_holm_rejects_step_by_step():
-    assert holm([0.01, 0.04, 0.03, 0.005], level=0.05) == [True, False, False, True]
-    assert holm([0.04, 0.02], level=0.05) == [True, True]
-    assert holm([], level=0.05) == []
 
 
 def test_the_mean_and_its_interval():

@@ -1,14 +1,12 @@
 """What all methods share: stages, each with its questions, its student and its adapter."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.util import find_spec
-from itertools import accumulate
 from pathlib import Path
 
-import numpy as np
 import torch
 from transformers import TrainerCallback
 
@@ -19,14 +17,15 @@ from simdistill.data.question import Question, load, save
 from simdistill.errors import InputError
 from simdistill.files import read_json, write_json
 from simdistill.models.choice_model import Asked
-from simdistill.models.device import chosen_device, faster_dtype, quiet, release_memory
+from simdistill.models.device import chosen_device, faster_dtype, release_memory
 from simdistill.models.lora import Lora
 from simdistill.models.pruning import student_base
 from simdistill.models.student import Student
+from simdistill.training.callbacks import MetricsWriter, Watch
 from simdistill.training.clock import Clock
 from simdistill.training.first_questions import first_questions
 from simdistill.training.schedule import Schedule, part_of
-from simdistill.training.trainers.exact import MetricsWriter, RoundResult
+from simdistill.training.stages import RoundResult, Stage, check_questions
 
 Collect = Callable[[int, Student], list[Question]]
 """Round and student -> questions on states of the student's own rollouts."""
@@ -50,37 +49,6 @@ class Distilled:
 
     questions: int
     tokens: int
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A stage of training.
-
-    Attributes:
-        title: What it is called on the terminal.
-        size: Decisions asked about, at most.
-        batch_size: Questions of an optimizer step.
-        own_states: How many of them are about states that the student itself meets.
-        first: The first of the teacher's questions that is asked in this stage.
-        forecasts: Whether forecasts are learned from, too.
-    """
-
-    title: str
-    size: int
-    batch_size: int
-    own_states: int = 0
-    first: int = 0
-    forecasts: bool = True
-
-    @property
-    def taught(self) -> range:
-        """Returns which of the teacher's questions are asked."""
-        return range(self.first, self.first + self.size - self.own_states)
-
-    def among(self, known: int) -> range:
-        """Returns which of so many questions are asked; the last ones if fewer were found than planned."""
-        first = max(0, min(self.first, known - len(self.taught)))
-        return range(first, first + len(self.taught))
 
 
 class Method:
@@ -208,6 +176,7 @@ class Method:
         writer = MetricsWriter(
             self.folder / "metrics.jsonl",
             self.stages[number].batch_size,
+            round=number,
             first_step=sum(result.steps for result in earlier),
             first_question=sum(result.questions for result in earlier),
             first_token=sum(result.tokens for result in earlier),
@@ -274,7 +243,7 @@ class Method:
 
     def _collect(self, number: int, collect: Collect) -> None:
         """Writes down a stage's questions on the student's own states, if they aren't yet."""
-        own, path = self.stages[number].own_states, self._own(number)
+        own, path = self.stages[number].on_policy, self._own(number)
         if own and not path.exists():
             student = Student.load(student_base(self.config.student), self.adapter(number - 1), self.device)
             save(collect(number, student)[:own], path)
@@ -285,29 +254,17 @@ class Method:
     def _questions(self, number: int) -> list[Question]:
         stage = self.stages[number]
         path = self.training / "questions-0.parquet"
-        known = load(path)
-        taught = stage.among(sum(question.kind == "decision" for question in known))
-        asked = [
-            question
-            for place, question in _placed(known)
-            if place in taught and (stage.forecasts or question.kind == "decision")
-        ]
-        if stage.own_states:
+        asked = stage.of(load(path))
+        if stage.on_policy:
             path = self._own(number)
             asked = mixed(apart(load(path)), asked)
-        _check(asked, path)
+        check_questions(asked, path)
         asked = self.wanted(asked)
         return balanced(asked, stage.batch_size) if self.config.distill.balanced else asked
 
     def wanted(self, questions: list[Question]) -> list[Question]:
         """Returns those of a stage's questions that the method learns from, by default all."""
         return questions
-
-
-def _placed(questions: Sequence[Question]) -> Iterator[tuple[int, Question]]:
-    """Yields questions with their place among the decisions; a forecast has that of the decision before."""
-    decisions = accumulate(question.kind == "decision" for question in questions)
-    return zip((number - 1 for number in decisions), questions, strict=True)
 
 
 def _check_vllm(device: str) -> None:
@@ -325,99 +282,6 @@ def _unused(settings: DistillConfig, goes_by: Sequence[str]) -> str:
     fields = DistillConfig.model_fields
     found = {name: getattr(settings, name) for name in WEIGHTS if name not in goes_by}
     return ", ".join(f"distill.{n}={value:g}" for n, value in found.items() if value != fields[n].default)
-
-
-def _check(questions: Sequence[Question], path: Path) -> None:
-    # A forecast teaches what comes, not what to do.
-    decisions = [question for question in questions if question.kind == "decision"]
-    if not decisions:
-        raise InputError(
-            f"{path} has no decisions to learn from; raise teacher.scenarios, or distill.round_questions "
-            "for states of the student's own"
-        )
-    if all(len(question.choices) == 1 for question in decisions):
-        raise InputError(
-            f"{path}: none of the {len(decisions)} decisions has more than one choice, so there is nothing "
-            "to learn; let the process ask where there is something to choose"
-        )
-
-
-def own_rounds(config: RunConfig) -> list[Stage]:
-    """Returns a stage on the teacher's states, and later ones in which the student's own are mixed."""
-    settings = config.distill
-    own, taught = settings.round_questions, settings.round_teacher_questions
-    later = [
-        Stage(
-            f"train, round {n} on its own states",
-            own + taught,
-            settings.batch_size,
-            own_states=own,
-            first=settings.questions + (n - 1) * taught,
-        )
-        for n in range(1, settings.rounds + 1)
-    ]
-    return [Stage("train", settings.questions, settings.batch_size), *later]
-
-
-class Watch(TrainerCallback):
-    """Shows progress, and asks the held-out questions now and then.
-
-    Args:
-        student: In training.
-        tune: Held-out questions.
-        every: Steps from one look at them to the next.
-        dtype: Arithmetic of training.
-        writer: Writes the learning curve.
-        clock: Counts the time of training, without that of the looks.
-        phase: What the stage is called.
-        progress: Shows how far it is.
-    """
-
-    def __init__(
-        self,
-        student: Student,
-        tune: Sequence[Question],
-        every: int,
-        dtype: torch.dtype,
-        writer: MetricsWriter,
-        clock: Clock,
-        phase: str,
-        progress: Progress,
-    ):
-        self.student, self.tune, self.every, self.dtype = student, tune, every, dtype
-        self.writer, self.clock, self.phase, self.progress = writer, clock, phase, progress
-
-    def on_train_begin(self, args, state, control, **kwargs):
-        """Takes the clock back to where training goes on."""
-        self.clock.back_to(self.writer.first_step + state.global_step)
-
-    def on_step_end(self, args, state, control, **kwargs):
-        """Counts the step."""
-        self.clock.note(self.writer.first_step + state.global_step)
-        with self.clock.paused():
-            self.progress(self.phase, state.global_step, state.max_steps)
-            if self.tune and (state.global_step % self.every == 0 or state.global_step == state.max_steps):
-                self._examine(state)
-
-    def _examine(self, state) -> None:
-        student = self.student
-        student.forget()
-        bf16 = self.dtype == torch.bfloat16
-        with quiet(), torch.autocast(student.model.device.type, torch.bfloat16, enabled=bf16):
-            answers = student.score(self.tune)
-        regret_Q = [
-            question.values[answer.choice] for question, answer in zip(self.tune, answers, strict=True)
-        ]
-        agree_Q = [
-            question.choices[answer.choice] == question.answer
-            for question, answer in zip(self.tune, answers, strict=True)
-        ]
-        found = {
-            "tune_regret": float(np.mean(regret_Q)),
-            "tune_agreement": float(np.mean(agree_Q)),
-            "tune_validity": float(np.mean([answer.mass for answer in answers])),
-        }
-        self.writer.write(state, found)
 
 
 def _layers(student: StudentConfig) -> int | None:

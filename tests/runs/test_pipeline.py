@@ -29,7 +29,7 @@ from simdistill.models.student import Student
 from simdistill.runs import console as terminal
 from simdistill.runs import pipeline
 from simdistill.simulators.queueing import Queueing
-from simdistill.training.method import Watch
+from simdistill.training.callbacks import Watch
 from simdistill.training.methods.simdistill import SimDistill
 
 FILES = (
@@ -353,18 +353,18 @@ def test_a_process_without_a_solution_is_examined_by_simulation(simulated):
 
 
 def test_a_run_stopped_in_training_ends_with_the_same_student(finished, tiny_folder, tmp_path, monkeypatch):
-    from simdistill.training import method
+    from simdistill.training import callbacks
 
     config = small(tiny_folder, tmp_path / "run")
     with monkeypatch.context() as patch:
-        shown = method.Watch.on_step_end
+        shown = callbacks.Watch.on_step_end
 
         def stop(self, args, state, control, **kwargs):
             if state.global_step == 5:
                 raise Stop
             shown(self, args, state, control, **kwargs)
 
-        patch.setattr(method.Watch, "on_step_end", stop)
+        patch.setattr(callbacks.Watch, "on_step_end", stop)
         with pytest.raises(Stop):
             pipeline.run(config, quiet())
     assert not (tmp_path / "run" / "adapter").exists()

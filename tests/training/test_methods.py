@@ -17,11 +17,11 @@ from simdistill.files import read_json, read_lines
 from simdistill.models.device import quiet
 from simdistill.models.lora import Lora
 from simdistill.models.student import Student
-from simdistill.training.method import Stage
 from simdistill.training.methods.sft_filtered import certain
 from simdistill.training.schedule import Schedule
+from simdistill.training.stages import RoundResult, Stage
 from simdistill.training.trainers import plain
-from simdistill.training.trainers.exact import RoundResult, collate, training_questions
+from simdistill.training.trainers.exact import collate, training_questions
 
 SMALL = [
     "task=queueing",
@@ -58,13 +58,13 @@ def configured(tiny_folder: Path, *overrides: str) -> RunConfig:
 def distilled(shorter_queue):
     """Trains a method in a folder; returns it and what it did."""
 
-    def distilled(name: str, config: RunConfig, folder: Path):
+    def distilled(name: str, config: RunConfig, folder: Path, progress=lambda *shown: None):
         method = registry.load("methods", name)(config, folder)
         method.training.mkdir(parents=True, exist_ok=True)
         if not (method.training / "questions-0.parquet").exists():
             save(shorter_queue[:16], method.training / "questions-0.parquet")
         asked = shorter_queue[:8]
-        return method, method(shorter_queue[:4], lambda number, student: asked, "# Card", lambda *shown: None)
+        return method, method(shorter_queue[:4], lambda number, student: asked, "# Card", progress)
 
     return distilled
 
@@ -102,8 +102,11 @@ def test_a_method_trains_in_its_stages(name, tiny_folder, tmp_path, distilled):
     trained = Student.for_training(tiny_folder, Lora(2), 0, method.adapter(), method.dtype)
     before, after = (dict(student.model.named_parameters()) for student in (fresh, trained))
     moved = max(float((after[name] - before[name]).detach().abs().max()) for name in after if "lora" in name)
-    # A model that never says a choice has nothing to learn from samples.
-    assert moved > 0 or name == "grpo"
+    # This model never says a choice, so all its samples are rewarded alike and GRPO alone has no gradient.
+    assert (moved > 0) == (name != "grpo")
+    assert [row["round"] for row in rows if "loss" in row] == [
+        number for number, found in enumerate(rounds) for _ in range(found["steps"])
+    ]
 
 
 @pytest.mark.parametrize(("again", "questions", "first"), [(False, 16, 8), (False, 6, 6), (True, 6, 0)])
@@ -239,25 +242,20 @@ def test_a_language_models_probabilities_change_what_is_learned(
     assert abs(losses[0] - losses[1]) > 0.1
 
 
-def test_sft_stopped_in_training_ends_with_the_same_student(tiny_folder, tmp_path, monkeypatch, distilled):
-    from simdistill.training import method as module
-
-    class Stop(Exception):
-        pass
-
-    def stop(self, args, state, control, **kwargs):
-        if state.global_step == 2:
-            raise Stop
+def test_sft_stopped_in_training_ends_with_the_same_student(tiny_folder, tmp_path, distilled):
+    def stop(phase: str, step: int, steps: int) -> None:
+        if step == 2:
+            raise KeyboardInterrupt
 
     config = configured(tiny_folder)
     whole, _ = distilled("sft", config, tmp_path / "whole")
-    with monkeypatch.context() as patch, pytest.raises(Stop):
-        patch.setattr(module.Watch, "on_step_begin", stop, raising=False)
-        patch.setattr(module.Watch, "on_step_end", stop)
-        distilled("sft", configured(tiny_folder), tmp_path / "stopped")
+    with pytest.raises(KeyboardInterrupt):
+        distilled("sft", config, tmp_path / "stopped", stop)
     stopped, _ = distilled("sft", config, tmp_path / "stopped")
     paths = [found.adapter() / "adapter_model.safetensors" for found in (whole, stopped)]
     assert paths[0].read_bytes() == paths[1].read_bytes()
+    rows = [read_lines(found.folder / "metrics.jsonl") for found in (whole, stopped)]
+    assert rows[0] == rows[1]
 
 
 @pytest.mark.parametrize("name", ["sft", "dagger", "sft_grpo"])

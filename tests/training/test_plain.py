@@ -15,10 +15,11 @@ from simdistill.files import read_lines
 from simdistill.models.device import quiet
 from simdistill.models.lora import Lora
 from simdistill.models.student import Student
+from simdistill.training.callbacks import MetricsWriter
 from simdistill.training.methods.sft import LIKELIHOOD
 from simdistill.training.schedule import Schedule
 from simdistill.training.trainers import plain
-from simdistill.training.trainers.exact import MetricsWriter, train_round, training_questions
+from simdistill.training.trainers.exact import train_round, training_questions
 from simdistill.training.trainers.plain import grpo_round, sft_round
 
 

@@ -20,10 +20,11 @@ from simdistill.models.lora import Lora
 from simdistill.models.packing import TokenizedQuestion, pack
 from simdistill.models.student import Student
 from simdistill.rewards import consistency
+from simdistill.training.callbacks import MetricsWriter
 from simdistill.training.losses import Targets, Weights, terms
 from simdistill.training.methods.chord import phi
 from simdistill.training.schedule import Schedule
-from simdistill.training.trainers.exact import MetricsWriter, collate, training_questions
+from simdistill.training.trainers.exact import collate, training_questions
 from simdistill.training.trainers.plain import sampling
 from simdistill.training.trainers.sampled import Demonstration, Mix, Shown, SimDistillTrainer, demonstrations
 

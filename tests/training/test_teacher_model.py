@@ -26,13 +26,14 @@ from simdistill.models.lora import Lora
 from simdistill.models.packing import PackedBatch
 from simdistill.models.student import Student
 from simdistill.teachers.language_models.base import check_apart, check_same_words
+from simdistill.training.callbacks import MetricsWriter
 from simdistill.training.losses import Targets, Weights, terms
 from simdistill.training.matching import Matching, shares
 from simdistill.training.methods.hidden import SHARE, HiddenTrainer
 from simdistill.training.methods.opd import PlainDistillationTrainer, opd_round
 from simdistill.training.schedule import Schedule
 from simdistill.training.teacher_model import teacher_model
-from simdistill.training.trainers.exact import MetricsWriter, TrainingQuestion, collate, train_round
+from simdistill.training.trainers.exact import TrainingQuestion, collate, train_round
 
 WEIGHTS = Weights(imitation=1.0, soft=1.0, regret=0.0, validity=1.0)
 SMALL = [

@@ -15,9 +15,10 @@ from simdistill.models.likelihood import choice_log_probabilities
 from simdistill.models.lora import Lora
 from simdistill.models.packing import PackedBatch
 from simdistill.models.student import Student
+from simdistill.training.callbacks import MetricsWriter
 from simdistill.training.losses import Targets, Weights, terms
 from simdistill.training.schedule import Schedule, last_checkpoint
-from simdistill.training.trainers.exact import MetricsWriter, TrainingQuestion, collate, train_round
+from simdistill.training.trainers.exact import TrainingQuestion, collate, train_round
 
 SFT = Weights(imitation=1.0, soft=0.0, regret=0.0, validity=1.0)
 ALL = Weights(imitation=1.0, soft=0.5, regret=0.5, validity=1.0)

@@ -3,8 +3,8 @@
 DAgger (Ross, Gordon and Bagnell, AISTATS 2011, arXiv 1011.0686).
 """
 
-from simdistill.training.method import Stage, own_rounds
 from simdistill.training.methods.sft import SFT
+from simdistill.training.stages import Stage, on_policy_rounds
 
 
 class DAgger(SFT):
@@ -12,4 +12,4 @@ class DAgger(SFT):
 
     @property
     def stages(self) -> list[Stage]:
-        return own_rounds(self.config)
+        return on_policy_rounds(self.config)

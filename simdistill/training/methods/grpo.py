@@ -12,9 +12,9 @@ from transformers import TrainerCallback
 from simdistill.config.settings import DistillConfig, GrpoConfig
 from simdistill.data.question import Question
 from simdistill.models.student import Student
-from simdistill.training.method import Method, Stage
+from simdistill.training.method import Method
 from simdistill.training.schedule import Schedule
-from simdistill.training.trainers.exact import RoundResult
+from simdistill.training.stages import RoundResult, Stage
 from simdistill.training.trainers.plain import grpo_round
 
 

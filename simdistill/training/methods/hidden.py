@@ -27,13 +27,9 @@ from simdistill.models.student import Student
 from simdistill.teachers.language_models.base import check_apart
 from simdistill.training.matching import Matching, shares
 from simdistill.training.methods.kd import KD
+from simdistill.training.stages import RoundResult
 from simdistill.training.teacher_model import teacher_model
-from simdistill.training.trainers.exact import (
-    RoundResult,
-    SimulatorTrainer,
-    collate,
-    train_round,
-)
+from simdistill.training.trainers.exact import SimulatorTrainer, collate, train_round
 
 SHARE = 1.0
 """Length of the gradient of the hidden states' term over that of the exact loss, at the beginning."""

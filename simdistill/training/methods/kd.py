@@ -5,8 +5,8 @@ in place of logits, what choices cost in simulation.
 """
 
 from simdistill.training.losses import Weights
-from simdistill.training.method import Stage
 from simdistill.training.methods.simdistill import SimDistill
+from simdistill.training.stages import Stage
 
 
 class KD(SimDistill):

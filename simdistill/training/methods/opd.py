@@ -19,11 +19,11 @@ from simdistill.models.choice_model import Asked
 from simdistill.models.device import quiet
 from simdistill.models.student import Student
 from simdistill.teachers.language_models.base import check_apart
-from simdistill.training.method import Stage
 from simdistill.training.methods.kd import KD
 from simdistill.training.schedule import Schedule
+from simdistill.training.stages import RoundResult, Stage
 from simdistill.training.teacher_model import teacher_model
-from simdistill.training.trainers.exact import RoundResult, WithoutCard
+from simdistill.training.trainers.exact import WithoutCard
 
 
 class OPD(KD):

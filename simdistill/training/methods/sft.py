@@ -11,8 +11,9 @@ from transformers import TrainerCallback
 from simdistill.data.question import Question
 from simdistill.models.student import Student
 from simdistill.training.losses import Weights
-from simdistill.training.method import Method, Stage
-from simdistill.training.trainers.exact import RoundResult, train_round, training_questions
+from simdistill.training.method import Method
+from simdistill.training.stages import RoundResult, Stage
+from simdistill.training.trainers.exact import train_round, training_questions
 from simdistill.training.trainers.plain import sft_round
 
 LIKELIHOOD = Weights(imitation=1.0, soft=0.0, regret=0.0, validity=1.0)

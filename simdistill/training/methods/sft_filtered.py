@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from simdistill.data.question import Question
 from simdistill.errors import InputError
-from simdistill.training.method import Stage
 from simdistill.training.methods.sft import SFT
+from simdistill.training.stages import Stage
 
 
 class FilteredSFT(SFT):

@@ -11,11 +11,10 @@ from transformers import TrainerCallback
 
 from simdistill.data.question import Question
 from simdistill.models.student import Student
-from simdistill.training.method import Stage
 from simdistill.training.methods.grpo import GRPO, answers, on_samples, sampled
 from simdistill.training.methods.sft import SFT
 from simdistill.training.schedule import Schedule
-from simdistill.training.trainers.exact import RoundResult
+from simdistill.training.stages import RoundResult, Stage
 from simdistill.training.trainers.plain import grpo_round
 
 

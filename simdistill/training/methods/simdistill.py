@@ -11,9 +11,10 @@ from transformers import TrainerCallback
 from simdistill.data.question import Question
 from simdistill.models.student import Student
 from simdistill.training.losses import Weights
-from simdistill.training.method import Method, Stage, own_rounds
+from simdistill.training.method import Method
+from simdistill.training.stages import RoundResult, Stage, on_policy_rounds
 from simdistill.training.targets import targets
-from simdistill.training.trainers.exact import RoundResult, TrainingQuestion, train_round
+from simdistill.training.trainers.exact import TrainingQuestion, train_round
 
 
 class SimDistill(Method):
@@ -21,7 +22,7 @@ class SimDistill(Method):
 
     @property
     def stages(self) -> list[Stage]:
-        return own_rounds(self.config)
+        return on_policy_rounds(self.config)
 
     @property
     def weights(self) -> Weights:

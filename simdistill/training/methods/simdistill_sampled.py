@@ -15,10 +15,9 @@ from transformers import TrainerCallback
 from simdistill.config.settings import DistillConfig
 from simdistill.data.question import Question
 from simdistill.models.student import Student
-from simdistill.training.method import Stage
 from simdistill.training.methods.grpo import GRPO
+from simdistill.training.stages import RoundResult, Stage
 from simdistill.training.targets import targets
-from simdistill.training.trainers.exact import RoundResult
 from simdistill.training.trainers.plain import grpo_round
 from simdistill.training.trainers.sampled import Mix, SimDistillTrainer, demonstrations
 

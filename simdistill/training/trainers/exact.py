@@ -1,11 +1,9 @@
 """The exact path on TRL: an SFTTrainer whose batches are packed questions and whose loss is the exact one."""
 
-import json
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
@@ -18,21 +16,19 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
     TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
 )
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
 from simdistill.data.question import Question
-from simdistill.files import read_lines, write_lines
 from simdistill.models.device import quiet
 from simdistill.models.likelihood import choice_log_probabilities
 from simdistill.models.packing import PackedBatch, TokenizedQuestion, pack
 from simdistill.models.student import Student
 from simdistill.training.losses import Targets, Terms, Weights, soft_targets, squared_gradient, terms
+from simdistill.training.measures import APART, TERMS
 from simdistill.training.schedule import Schedule
+from simdistill.training.stages import RoundResult
 
 # huggingface_hub may have been imported before the variable was set.
 constants.HF_HUB_DISABLE_TELEMETRY = True
@@ -239,101 +235,6 @@ def _by_kind(means: dict[str, float]) -> dict[str, float]:
         if share:
             found[name] = mean / share
     return found
-
-
-class MetricsWriter(TrainerCallback):
-    """Appends each log to a file of JSON lines, with the step and the questions and tokens seen.
-
-    After an interruption, lines of steps that will be trained again are taken out.
-
-    Args:
-        path: metrics.jsonl.
-        questions_per_step: Questions of one optimizer step.
-        first_step: Optimizer steps of earlier rounds.
-        first_question: Questions of earlier rounds.
-        first_token: Positions computed in earlier rounds.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        questions_per_step: int,
-        first_step: int = 0,
-        first_question: int = 0,
-        first_token: int = 0,
-    ):
-        self.path = path
-        self.questions_per_step = questions_per_step
-        self.first_step, self.first_question, self.first_token = first_step, first_question, first_token
-
-    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs):
-        """Takes out what will be written again."""
-        if self.path.exists():
-            known = self.first_step + state.global_step
-            write_lines(self.path, [row for row in read_lines(self.path) if row["step"] <= known])
-
-    def on_log(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs=None, **kwargs
-    ):
-        """Writes one line."""
-        if not logs or "loss" not in logs:
-            return
-        self.write(state, {name: value for name, value in logs.items() if name in MEASURES})
-
-    def write(self, state: TrainerState, found: dict[str, float]) -> None:
-        """Appends what was found at the end of a step."""
-        row = {
-            "step": self.first_step + state.global_step,
-            "questions": self.first_question + state.global_step * self.questions_per_step,
-            "tokens": self.first_token + int(state.num_input_tokens_seen),
-            **found,
-        }
-        with self.path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(row) + "\n")
-
-
-TERMS = ("imitation", "regret", "validity")
-APART = ("imitation", "soft", "regret", "agreement")
-"""What is also told of decisions and forecasts apart."""
-MEASURES = (
-    "loss",
-    *TERMS,
-    "policy",
-    "hidden",
-    *(f"{name}_gradient" for name in (*TERMS, "policy", "hidden")),
-    "hard",
-    "soft",
-    "agreement",
-    "forecasts",
-    *(f"decision_{name}" for name in APART),
-    *(f"forecast_{name}" for name in APART if name != "regret"),  # no outcome is regretted
-    "reward",
-    "frac_reward_zero_std",
-    "learning_rate",
-    "grad_norm",
-)
-"""What of a trainer's log is kept.
-
-`policy` is GRPO's own loss, `reward` the mean reward of its samples, and `frac_reward_zero_std` the share of
-samples whose group was rewarded alike: at 1, the rewards of a step gave no gradient.
-"""
-
-
-@dataclass(frozen=True)
-class RoundResult:
-    """What a round of training did.
-
-    Attributes:
-        steps: Optimizer steps of the round, those before an interruption too.
-        questions: Questions trained on, counted with repetition.
-        tokens: Positions computed.
-        loss: Mean loss of the steps since the last start.
-    """
-
-    steps: int
-    questions: int
-    tokens: int
-    loss: float
 
 
 def train_round(

@@ -23,7 +23,8 @@ from simdistill.models.device import quiet
 from simdistill.models.student import Student
 from simdistill.training.legality import Legality
 from simdistill.training.schedule import Schedule
-from simdistill.training.trainers.exact import RoundResult, WithoutCard
+from simdistill.training.stages import RoundResult
+from simdistill.training.trainers.exact import WithoutCard
 
 
 class PlainSFTTrainer(WithoutCard, SFTTrainer):

@@ -22,7 +22,7 @@ from simdistill.models.student import Student
 from simdistill.runs import pipeline
 from simdistill.teachers.language_models import base as module
 from simdistill.teachers.language_models.base import LocalTeacher, check_apart, check_same_words, chosen
-from simdistill.training.method import Watch
+from simdistill.training.callbacks import Watch
 from simdistill.training.methods.kd import KD
 
 SMALL = [

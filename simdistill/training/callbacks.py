@@ -1,0 +1,128 @@
+"""What happens beside a trainer's steps: its log is written, validation questions are asked."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from simdistill.data.question import Question
+from simdistill.files import read_lines, write_lines
+from simdistill.models.device import quiet
+from simdistill.models.student import Student
+from simdistill.training.clock import Clock
+from simdistill.training.measures import MEASURES
+
+
+class MetricsWriter(TrainerCallback):
+    """Appends each log to a file of JSON lines, with the step, the round, and the questions and tokens seen.
+
+    After an interruption, lines of steps that will be trained again are taken out.
+
+    Args:
+        path: metrics.jsonl.
+        questions_per_step: Questions of one optimizer step.
+        round: Number of the stage, 0 for the first.
+        first_step: Optimizer steps of earlier rounds.
+        first_question: Questions of earlier rounds.
+        first_token: Positions computed in earlier rounds.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        questions_per_step: int,
+        round: int = 0,
+        first_step: int = 0,
+        first_question: int = 0,
+        first_token: int = 0,
+    ):
+        self.path = path
+        self.questions_per_step, self.round = questions_per_step, round
+        self.first_step, self.first_question, self.first_token = first_step, first_question, first_token
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs):
+        """Takes out what will be written again."""
+        if self.path.exists():
+            known = self.first_step + state.global_step
+            write_lines(self.path, [row for row in read_lines(self.path) if row["step"] <= known])
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs=None, **kwargs
+    ):
+        """Writes one line."""
+        if not logs or "loss" not in logs:
+            return
+        self.write(state, {name: value for name, value in logs.items() if name in MEASURES})
+
+    def write(self, state: TrainerState, found: dict[str, float]) -> None:
+        """Appends the numbers of a step's end."""
+        row = {
+            "step": self.first_step + state.global_step,
+            "round": self.round,
+            "questions": self.first_question + state.global_step * self.questions_per_step,
+            "tokens": self.first_token + int(state.num_input_tokens_seen),
+            **found,
+        }
+        with self.path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(row) + "\n")
+
+
+class Watch(TrainerCallback):
+    """Shows progress, and scores the student on the validation questions now and then.
+
+    Args:
+        student: The student in training.
+        validation: Held-out decisions.
+        every: Optimizer steps between two validations.
+        dtype: Arithmetic of training.
+        writer: Writes the learning curve.
+        clock: Counts the time of training, without that of validation.
+        phase: The stage's name.
+        progress: Called with the stage's name, the step and the number of steps.
+    """
+
+    def __init__(
+        self,
+        student: Student,
+        validation: Sequence[Question],
+        every: int,
+        dtype: torch.dtype,
+        writer: MetricsWriter,
+        clock: Clock,
+        phase: str,
+        progress: Callable[[str, int, int], None],
+    ):
+        self.student, self.validation, self.every, self.dtype = student, validation, every, dtype
+        self.writer, self.clock, self.phase, self.progress = writer, clock, phase, progress
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        """Takes the clock back to the step at which training goes on."""
+        self.clock.back_to(self.writer.first_step + state.global_step)
+
+    def on_step_end(self, args, state, control, **kwargs):
+        """Notes the step's time; shows progress and validates while the clock is paused."""
+        self.clock.note(self.writer.first_step + state.global_step)
+        with self.clock.paused():
+            self.progress(self.phase, state.global_step, state.max_steps)
+            last = state.global_step == state.max_steps
+            if self.validation and (last or state.global_step % self.every == 0):
+                self._validate(state)
+
+    def _validate(self, state: TrainerState) -> None:
+        student = self.student
+        student.forget()
+        bf16 = self.dtype == torch.bfloat16
+        with quiet(), torch.autocast(student.model.device.type, torch.bfloat16, enabled=bf16):
+            answers = student.score(self.validation)
+        answered = list(zip(self.validation, answers, strict=True))
+        regret_Q = [question.values[answer.choice] for question, answer in answered]
+        agree_Q = [question.choices[answer.choice] == question.answer for question, answer in answered]
+        found = {
+            "tune_regret": float(np.mean(regret_Q)),
+            "tune_agreement": float(np.mean(agree_Q)),
+            "tune_validity": float(np.mean([answer.mass for answer in answers])),
+        }
+        self.writer.write(state, found)

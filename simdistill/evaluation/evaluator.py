@@ -11,6 +11,7 @@ from safetensors import safe_open
 from simdistill import registry
 from simdistill.config.settings import RunConfig
 from simdistill.data.question import Question
+from simdistill.envs.episodes import explore
 from simdistill.envs.prompts import Prompter
 from simdistill.envs.scenarios import begin, draw, examination_path
 from simdistill.evaluation import cases as evaluation
@@ -38,7 +39,8 @@ from simdistill.simulation import (
 from simdistill.simulation.branching import what_if
 from simdistill.simulation.situations import Situation
 from simdistill.teachers.language_models.base import LanguageTeacher
-from simdistill.teachers.search import SearchTeacher, explore, outcome
+from simdistill.teachers.search import SearchTeacher
+from simdistill.teachers.state_search import outcome
 
 TITLES = {"untuned": "untuned student", evaluation.OPTIMUM: "exact optimum"}
 SHOWN_FUTURES = 100

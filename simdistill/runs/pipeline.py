@@ -17,6 +17,7 @@ from simdistill.config.compose import FROM_A_MODEL
 from simdistill.config.settings import RunConfig, for_training
 from simdistill.data import question as questions
 from simdistill.data.question import Question
+from simdistill.envs.episodes import Failure
 from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
 from simdistill.evaluation.evaluator import Examination
@@ -36,16 +37,8 @@ from simdistill.teachers import store
 from simdistill.teachers.cost_to_go import Labels, Searched
 from simdistill.teachers.language_models.base import LanguageTeacher
 from simdistill.teachers.on_policy import visit
-from simdistill.teachers.search import (
-    GROUPS,
-    Failure,
-    SearchTeacher,
-    demonstrate,
-    improve,
-    outcome,
-    search,
-    search_group,
-)
+from simdistill.teachers.search import SearchTeacher, demonstrate, improve
+from simdistill.teachers.state_search import GROUPS, outcome, search, search_group
 from simdistill.training.first_questions import first_questions
 from simdistill.training.method import Method
 from simdistill.training.teacher_model import checksums

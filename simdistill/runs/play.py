@@ -14,7 +14,7 @@ from simdistill.errors import InputError
 from simdistill.simulation import EPISODE, TEST, Policy, ProcessModel
 from simdistill.simulation.branching import Values, what_if
 from simdistill.simulation.situations import Situation
-from simdistill.teachers.search import base_policy
+from simdistill.teachers.policies import base_policy
 
 FUTURES = 200
 """Simulated futures of each choice: enough to tell most choices apart in less than a second."""

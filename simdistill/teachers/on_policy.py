@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from simdistill.config.settings import DistillConfig, TaskConfig, TeacherConfig
+from simdistill.envs.episodes import Failure, teaching_episode
 from simdistill.errors import ProcessError
 from simdistill.simulation import ProcessModel
 from simdistill.simulation.situations import Situation
 from simdistill.simulation.streams import SeedPath
-from simdistill.teachers.search import Failure, teaching_episode
 
 Decide = Callable[[Sequence[dict], Sequence[Sequence[str]]], list[str]]
 """States and their legal choices -> choices taken."""

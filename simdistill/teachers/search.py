@@ -6,37 +6,21 @@ comparison shows that it is better. This is approximate policy iteration on simu
 Dijkman, Lamghari-Idrissi, van Jaarsveld: Deep Controlled Learning for Inventory Control, EJOR 2025).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
-from simdistill import registry
 from simdistill.config.settings import TaskConfig, TeacherConfig
-from simdistill.envs.scenarios import begin, draw
-from simdistill.errors import ProcessError
+from simdistill.envs.episodes import Failure
 from simdistill.executors import Map
-from simdistill.simulation import EPISODE, PLAN, SAMPLE, TRAIN, Forecast, Policy, ProcessModel
-from simdistill.simulation.branching import what_if
-from simdistill.simulation.outcomes import outcomes
-from simdistill.simulation.policies import RandomPolicy, with_streams
-from simdistill.simulation.situations import Situation
-from simdistill.simulation.streams import SeedPath, Streams
+from simdistill.simulation import TRAIN, Policy
 from simdistill.statistics import Estimate
 from simdistill.teachers.acceptance_test import compare
 from simdistill.teachers.cost_to_go import Labels, Regression, Searched, denoise
-
-GROUPS = 1_000_000
-"""Room for the episodes of one search in the numbers of groups."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A teaching episode that the process didn't survive; it is listed, never counted as zero."""
-
-    seed_path: list[int]
-    message: str
+from simdistill.teachers.policies import base_policy
+from simdistill.teachers.state_search import search
 
 
 @dataclass(frozen=True)
@@ -173,158 +157,3 @@ def demonstrate(
 def _elsewhere(regression: Regression, policy: Policy) -> Regression:
     """Leaves states of another form to a policy."""
     return replace(regression, network=replace(regression.network, elsewhere=policy))
-
-
-def search(
-    task: TaskConfig,
-    teacher: TeacherConfig,
-    root: SeedPath,
-    number: int,
-    scenarios: int,
-    policy: Policy,
-    compute: Map,
-    failures: list[Failure],
-    progress: Callable[[int, int], None],
-) -> list[Searched]:
-    """Plays episodes with a policy and searches the states that they meet.
-
-    Args:
-        task: The task.
-        teacher: Budgets of the search.
-        root: Root seed and split.
-        number: Distinguishes several searches of one split: the generation, the tuning states.
-        scenarios: How many parameters to draw.
-        policy: Plays, and continues the branches.
-        compute: Runs simulations.
-        failures: Episodes that the process doesn't survive are added here.
-        progress: Called with the scenarios done and to be done.
-
-    Raises:
-        ProcessError: If every episode failed.
-    """
-    visit = partial(_search_scenario, task, teacher, root, number, policy)
-    searched: list[Searched] = []
-    for scenario, found in enumerate(compute(visit, range(scenarios))):
-        failures.extend(item for item in found if isinstance(item, Failure))
-        searched.extend(item for item in found if isinstance(item, Searched))
-        progress(scenario + 1, scenarios)
-    if not searched:
-        reason = failures[-1].message if failures else "no decision was met"
-        raise ProcessError(
-            task.simulator, root, 0.0, f"every teaching episode failed; the last one: {reason}"
-        )
-    return searched
-
-
-def base_policy(simulator: str, name: str) -> Policy:
-    """Returns a policy of a simulator by name; `random` fits every simulator."""
-    if name == "random":
-        return RandomPolicy(Streams((0, TRAIN, PLAN)))
-    return registry.policies(simulator)[name]
-
-
-def explore(
-    model: ProcessModel,
-    policy: Policy,
-    share: float,
-    streams: Streams,
-    states: int,
-    between: int = 0,
-    before: int = 0,
-) -> list[Situation]:
-    """Runs an episode with some random decisions and returns situations that it meets.
-
-    Args:
-        model: At its beginning.
-        policy: Decides.
-        share: Share of random decisions.
-        streams: Where randomness of the deciding comes from.
-        states: How many situations to return.
-        between: Decisions that pass between them.
-        before: Up to so many decisions pass before the first of them.
-    """
-    first = int(streams.uniform("explore begin", 0) * (before + 1))
-    met: list[Situation] = []
-    actions: list[str] = []
-    policy = with_streams(policy, streams)
-    while (decision := model.advance()) is not None:
-        state, choices = model.state(decision), tuple(decision.labels)
-        if len(actions) >= first and (len(actions) - first) % (between + 1) == 0:
-            met.append(
-                Situation(model.params, model.seed_path, tuple(actions), model.env.now, state, choices)
-            )
-        if len(met) == states:
-            break
-        label = policy(state, choices)
-        if streams.uniform("explore", len(actions)) < share:
-            label = choices[int(streams.uniform("explore which", len(actions)) * len(choices))]
-        actions.append(label)
-        model.answer(label)
-    return met
-
-
-def teaching_episode(
-    task: TaskConfig, root: SeedPath, number: int, scenario: int, episode: int
-) -> ProcessModel:
-    """Starts one episode of a scenario.
-
-    Raises:
-        ProcessError: If the process can't even be built.
-    """
-    simulator = registry.load("simulators", task.simulator)
-    parameters = task.parameters
-    sample = (*root, SAMPLE, number, scenario)
-    params = draw(simulator, parameters.default, parameters.train, sample)
-    begun = begin(simulator, params, parameters.starts, (*sample, episode))
-    return simulator(begun, (*root, EPISODE, number, scenario, episode))
-
-
-def _search_scenario(
-    task: TaskConfig, teacher: TeacherConfig, root: SeedPath, number: int, policy: Policy, scenario: int
-) -> list[Searched | Failure]:
-    """Plays the episodes of one scenario and searches the situations that they meet."""
-    found: list[Searched | Failure] = []
-    for episode in range(teacher.episodes_per_scenario):
-        try:
-            model = teaching_episode(task, root, number, scenario, episode)
-            met = explore(
-                model,
-                policy,
-                teacher.random_actions,
-                Streams((*model.seed_path, PLAN)),
-                teacher.states_per_episode,
-                teacher.decisions_between,
-                teacher.decisions_before,
-            )
-            found += search_states(task.simulator, teacher, policy, number * GROUPS + scenario, met)
-        except ProcessError as error:
-            found.append(Failure(list(error.seed_path), str(error)))
-    return found
-
-
-def outcome(
-    simulator: str, policy: Policy, futures: int, posed: tuple[Situation, Forecast], salt: int = 0
-) -> np.ndarray:
-    """Returns the bucket to which each future of a situation comes (K)."""
-    situation, forecast = posed
-    process = registry.load("simulators", simulator)
-    return outcomes(process, situation, policy, [forecast], futures, salt)[0]
-
-
-def search_states(
-    simulator: str, teacher: TeacherConfig, policy: Policy, group: int, situations: Sequence[Situation]
-) -> list[Searched]:
-    """Searches situations that share their parameters."""
-    process = registry.load("simulators", simulator)
-    return [
-        Searched(situation, what_if(process, situation, policy, teacher.futures, teacher.horizon), group)
-        for situation in situations
-    ]
-
-
-def search_group(
-    simulator: str, teacher: TeacherConfig, policy: Policy, group: tuple[int, Sequence[Situation]]
-) -> list[Searched]:
-    """Searches a numbered group of situations that share their parameters."""
-    number, situations = group
-    return search_states(simulator, teacher, policy, number, situations)

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from simdistill.envs.episodes import Failure
 from simdistill.files import read_json, write_json
 from simdistill.statistics import Estimate
 from simdistill.teachers.cost_to_go import Regression
-from simdistill.teachers.search import Failure, Generation, SearchTeacher, base_policy
+from simdistill.teachers.policies import base_policy
+from simdistill.teachers.search import Generation, SearchTeacher
 from simdistill.teachers.value_network import FittedPolicy
 
 

@@ -1,11 +1,11 @@
 """The first questions of a task, by which models are tried before anything else is done."""
 
 from simdistill.config.settings import RunConfig
+from simdistill.envs.episodes import teaching_episode
 from simdistill.envs.prompts import Prompter
 from simdistill.errors import ProcessError
 from simdistill.models.choice_model import Posed
 from simdistill.simulation import TRAIN
-from simdistill.teachers.search import teaching_episode
 
 TRIES = 4
 """Scenarios whose process may fail before its first decision."""

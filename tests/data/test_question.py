@@ -16,7 +16,7 @@ from simdistill.simulation.branching import replay
 from simdistill.simulation.streams import Streams
 from simdistill.simulators.queueing import Queueing, shortest_expected_delay
 from simdistill.teachers.cost_to_go import Labels, centred
-from simdistill.teachers.search import search
+from simdistill.teachers.state_search import search
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from simdistill.config import compose
 from simdistill.config.settings import for_training
+from simdistill.envs.episodes import teaching_episode
 from simdistill.envs.scenarios import draw, examination_sets
 from simdistill.errors import InputError
 from simdistill.executors import simulating
@@ -15,7 +16,7 @@ from simdistill.simulation import EPISODE, SAMPLE, TEST, TRAIN, generator
 from simdistill.simulation.streams import Streams, without_tests
 from simdistill.simulation.withheld import training
 from simdistill.simulators.queueing import Queueing
-from simdistill.teachers.search import search, teaching_episode
+from simdistill.teachers.state_search import search
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,10 @@ import pytest
 
 from simdistill import registry
 from simdistill.config import compose
+from simdistill.envs.episodes import Failure
 from simdistill.simulation import TRAIN
 from simdistill.simulators.queueing import Queueing
 from simdistill.teachers.on_policy import visit
-from simdistill.teachers.search import Failure
 
 
 @pytest.fixture

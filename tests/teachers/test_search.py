@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from simdistill.envs.episodes import Failure, explore, teaching_episode
 from simdistill.errors import ProcessError
 from simdistill.executors import simulating
 from simdistill.mdp import evaluate, tabulate, uniform_policy
@@ -15,17 +16,11 @@ from simdistill.simulation.situations import Situation
 from simdistill.simulators.queueing import Queueing, join_shortest_queue, shortest_expected_delay
 from simdistill.teachers import cost_to_go as values
 from simdistill.teachers import search as module
+from simdistill.teachers.acceptance_test import compare
 from simdistill.teachers.cost_to_go import DECAYS, Labels, Searched, centred, combine, denoise, steadied
-from simdistill.teachers.search import (
-    Failure,
-    base_policy,
-    compare,
-    demonstrate,
-    explore,
-    improve,
-    search,
-    teaching_episode,
-)
+from simdistill.teachers.policies import base_policy
+from simdistill.teachers.search import demonstrate, improve
+from simdistill.teachers.state_search import search
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -122,14 +122,14 @@ def _terms(state: dict) -> tuple:
 
 @lru_cache(maxsize=4096)
 def _best(name: str, *terms: Any) -> Policy:
-    from simdistill.simulators.references.inventory import best
+    from simdistill.simulators.references.inventory.policies import best
 
     return best(name, Inventory.Params(**dict(zip(TERMS, terms, strict=True))))
 
 
 @lru_cache(maxsize=500_000)
 def _myopic(on_hand: int, on_order: tuple[int, ...], max_order: int, *terms: Any) -> float:
-    from simdistill.simulators.references.inventory import myopic_order
+    from simdistill.simulators.references.inventory.myopic import myopic_order
 
     params = Inventory.Params(**dict(zip(TERMS, terms, strict=True)), max_order=max_order)
     return myopic_order(params, on_hand, on_order)
@@ -279,14 +279,14 @@ class Inventory(ProcessModel):
 
     @classmethod
     def experiment(cls, case: KnownCase) -> Experiment:
-        from simdistill.simulators.references.inventory_cases import experiment
+        from simdistill.simulators.references.inventory.cases import experiment
 
         return experiment(case)
 
     @classmethod
     def markov(cls, params: Parameters | Mapping | None, size: int) -> DecisionProcess:
         """Returns the decision process of stock and orders, with at most `size` units on hand or waiting."""
-        from simdistill.simulators.references.inventory import chain
+        from simdistill.simulators.references.inventory.process import chain
 
         return chain(cls.parse(params), size)
 

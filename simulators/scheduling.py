@@ -337,13 +337,13 @@ class Scheduling(ProcessModel):
 
     @classmethod
     def experiment(cls, case: "KnownCase") -> "Experiment":
-        from simdistill.simulators.references.scheduling_cases import experiment
+        from simdistill.simulators.references.scheduling.cases import experiment
 
         return experiment(case)
 
     @classmethod
     def markov(cls, params: Parameters | Mapping | None, size: int) -> "DecisionProcess":
         """Returns the process with at most `size` jobs in the system; others are lost."""
-        from simdistill.simulators.references.scheduling import markov
+        from simdistill.simulators.references.scheduling.network import markov
 
         return markov(cls.parse(params), size)

@@ -62,7 +62,7 @@ def echelon_base_stock(state: dict, choices: Sequence[str]) -> str:
     In the local view a stage keeps the difference of two levels, which comes to the same (Axsäter and
     Rosling, Management Science 39, 1993).
     """
-    from simdistill.simulators.references.supply_chain import best_levels
+    from simdistill.simulators.references.supply_chain.clark_scarf import best_levels
 
     levels = best_levels(
         state.get("demand", "poisson"),
@@ -262,6 +262,6 @@ class SupplyChain(ProcessModel):
 
     @classmethod
     def experiment(cls, case: KnownCase) -> Experiment:
-        from simdistill.simulators.references.supply_chain import experiment
+        from simdistill.simulators.references.supply_chain.cases import experiment
 
         return experiment(case)

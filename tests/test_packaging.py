@@ -57,7 +57,10 @@ def test_every_folder_with_code_is_a_listed_package():
     }
     instances = "simdistill.simulators.known_answers.job_shop"  # a folder of data files
     assert set(SETUPTOOLS["packages"]) == {*found, *mapped, instances}
-    simulators = {f"simdistill.simulators{part}" for part in ("", ".references", ".known_answers")}
+    simulators = {
+        "simdistill." + str(path.parent.relative_to(ROOT)).replace("/", ".")
+        for path in ROOT.glob("simulators/**/__init__.py")
+    }
     assert mapped == {*simulators, "simdistill.tasks"}
 
 

@@ -20,14 +20,10 @@ from simdistill.simulation.branching import what_if
 from simdistill.simulation.rollout import replicate, run_policy
 from simdistill.simulation.situations import Situation
 from simdistill.simulators.inventory import BaseStock, Constant, Inventory, ReorderPoint, base_stock, myopic
-from simdistill.simulators.references.inventory import (
-    best,
-    lost_run,
-    optimal,
-    policy_cost,
-    reorder_cost,
-    waiting_run,
-)
+from simdistill.simulators.references.inventory.backorders import reorder_cost
+from simdistill.simulators.references.inventory.chains import lost_run, waiting_run
+from simdistill.simulators.references.inventory.optimum import optimal
+from simdistill.simulators.references.inventory.policies import best, policy_cost
 from simdistill.statistics import mean_estimate
 
 POISSON = {"name": "poisson", "mean": 5}

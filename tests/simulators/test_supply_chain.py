@@ -19,7 +19,7 @@ from simdistill.simulation.policies import RandomPolicy
 from simdistill.simulation.rollout import replicate, run_policy
 from simdistill.simulation.situations import Situation
 from simdistill.simulation.streams import Streams
-from simdistill.simulators.references.supply_chain import SerialSystem, best_levels, effective
+from simdistill.simulators.references.supply_chain.clark_scarf import SerialSystem, best_levels, effective
 from simdistill.simulators.supply_chain import SupplyChain, echelon_base_stock, order_up_to, pass_through
 from simdistill.verification.cases import packaged
 

@@ -11,7 +11,7 @@ import numpy as np
 from simdistill.errors import InputError
 from simdistill.simulation import Experiment, KnownCase, Policy
 from simdistill.simulation.replication import Replication
-from simdistill.simulators.references.scheduling import Optimal, mean_jobs, solve
+from simdistill.simulators.references.scheduling.solution import Optimal, mean_jobs, solve
 from simdistill.simulators.scheduling import (
     Scheduling,
     c_mu,

@@ -9,7 +9,9 @@ from simdistill.errors import InputError
 from simdistill.simulation import Experiment, KnownCase
 from simdistill.simulation.distributions import named
 from simdistill.simulators.inventory import BaseStock, Constant, Inventory, ReorderPoint
-from simdistill.simulators.references.inventory import best, counted, newsvendor, policy_cost
+from simdistill.simulators.references.inventory.backorders import newsvendor
+from simdistill.simulators.references.inventory.demand import counted
+from simdistill.simulators.references.inventory.policies import best, policy_cost
 
 SEQUENCES = ("receive, order, demand, charge", "order, receive, demand, charge")
 """What is known when an order is placed is the same in both: arrivals don't surprise."""

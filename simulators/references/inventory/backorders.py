@@ -1,0 +1,95 @@
+"""Exact costs where customers wait, and the best policies there.
+
+Only the inventory position counts: the cost a lead time later is a function of it (Zipkin, Foundations of
+Inventory Management, section 6.2). A newsvendor is the same with no lead time.
+"""
+
+import math
+from itertools import count
+from typing import Any
+
+import numpy as np
+from scipy import integrate
+
+from simdistill.errors import InputError
+from simdistill.simulation.distributions import Exponential, Gamma, Normal
+from simdistill.simulators.inventory import ReorderPoint
+from simdistill.simulators.references.inventory.demand import (
+    counted,
+    critical_ratio,
+    demand,
+    fractile,
+    period_cost,
+)
+
+
+def _total(params: Any) -> Any:
+    """Returns the distribution of continuous demand in lead time + 1 periods."""
+    periods, one = params.lead_time + 1, params.distribution
+    match one:
+        case Normal():
+            return Normal(periods * one.mean, math.sqrt(periods) * one.sd)
+        case Gamma():
+            return Gamma(periods * one.shape, periods * one.mean)
+        case Exponential():
+            return Gamma(periods, periods * one.mean)
+    if periods == 1:
+        return one
+    raise InputError(f"no formula for {params.demand} demand over a lead time of {params.lead_time}")
+
+
+def delayed_cost(params: Any, position: float) -> float:
+    """Returns the expected cost of the period in which an order placed now arrives, by the position."""
+    if counted(params) and position == int(position):
+        total_D = demand(params, params.lead_time + 1)
+        return float(period_cost(params, total_D, np.array([int(position)]))[0])
+    total = _total(params)
+    lowest = min(float(total.quantile(0.0)), position)
+    left = integrate.quad(total.cdf, lowest, position, epsabs=1e-9, limit=500)[0]
+    return params.holding_cost * left + params.shortage_cost * (left - position + total.mean)
+
+
+def newsvendor(params: Any) -> float:
+    """Returns the inventory position of least `delayed_cost`."""
+    ratio = critical_ratio(params)
+    return (
+        fractile(demand(params, params.lead_time + 1), ratio)
+        if counted(params)
+        else float(_total(params).quantile(ratio))
+    )
+
+
+def reorder_cost(params: Any, reorder: int, level: int) -> float:
+    """Returns the average cost of an (s, S) policy where customers wait.
+
+    Renewal reward: c(s, S) = (K + sum m(j) G(S - j)) / sum m(j) over 0 <= j < S - s, with m the renewal
+    density of demand and G the `delayed_cost` (Zheng and Federgruen 1991).
+    """
+    reach = level - reorder
+    one_D = np.zeros(reach)
+    given_D = demand(params)[:reach]
+    one_D[: len(given_D)] = given_D
+    visits_D = np.zeros(reach)
+    visits_D[0] = 1.0 / (1.0 - one_D[0])
+    for j in range(1, reach):
+        visits_D[j] = one_D[1 : j + 1] @ visits_D[:j][::-1] / (1.0 - one_D[0])
+    costs_D = period_cost(params, demand(params, params.lead_time + 1), level - np.arange(reach))
+    return float((params.order_cost + visits_D @ costs_D) / visits_D.sum())
+
+
+def best_reorder_point(params: Any) -> ReorderPoint:
+    """Returns the optimal policy where customers wait (Zheng and Federgruen 1991, Operations Research 39)."""
+    least = int(newsvendor(params))
+    level, reorder = least, least - 1
+    while reorder_cost(params, reorder, level) > delayed_cost(params, reorder):
+        reorder -= 1
+    lowest = reorder_cost(params, reorder, level)
+    for candidate in count(least + 1):
+        if delayed_cost(params, candidate) > lowest:
+            break
+        if reorder_cost(params, reorder, candidate) < lowest:
+            level = candidate
+            while reorder_cost(params, reorder, level) <= delayed_cost(params, reorder + 1):
+                reorder += 1
+            lowest = reorder_cost(params, reorder, level)
+    return ReorderPoint(reorder, level)

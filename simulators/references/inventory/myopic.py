@@ -1,0 +1,48 @@
+"""The myopic policy: what costs least in the period in which the order arrives."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from simdistill.simulators.references.inventory.backorders import newsvendor
+from simdistill.simulators.references.inventory.demand import (
+    counted,
+    critical_ratio,
+    demand,
+    fractile,
+    period_cost,
+)
+
+
+@dataclass(frozen=True)
+class Myopic:
+    """Orders what costs least in the period in which the order arrives."""
+
+    params: Any
+
+    def __call__(self, state: dict, choices) -> str:
+        units = myopic_order(self.params, state["on_hand"], tuple(state["on_order"]))
+        return choices[min(len(choices) - 1, round(units / self.params.lot_size))]
+
+
+@lru_cache(maxsize=500_000)
+def myopic_order(params: Any, on_hand: int, on_order: tuple[int, ...]) -> float:
+    """Returns the units that cost least in the period in which they arrive.
+
+    Where sales are lost that is a newsvendor's order on top of what will be left by then (Zipkin 2008, Old
+    and new methods for lost-sales inventory systems).
+    """
+    if not (params.lost_sales and counted(params)):
+        return max(0, newsvendor(params) - on_hand - sum(on_order))
+    demand_D = demand(params)
+    left_Y = np.eye(on_hand + 1)[on_hand]
+    for arriving in (*on_order, 0)[: params.lead_time]:
+        sold_D = demand_D[: len(left_Y)]
+        kept = np.convolve(left_Y, sold_D[::-1])[len(sold_D) - 1 :][: len(left_Y)]
+        kept[0] += 1.0 - kept.sum()
+        left_Y = np.concatenate([np.zeros(arriving), kept])
+    most = fractile(demand_D, critical_ratio(params)) + params.lot_size
+    stock_ZY = np.arange(0, most + 1, params.lot_size)[:, None] + np.arange(len(left_Y))
+    return params.lot_size * int(np.argmin(period_cost(params, demand_D, stock_ZY) @ left_Y))

@@ -1,0 +1,128 @@
+"""The optimal policy where sales are lost, by value iteration.
+
+Axes: S states of the stock on hand, Z lots ordered.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from simdistill.errors import InputError
+from simdistill.simulators.references.inventory.backorders import best_reorder_point
+from simdistill.simulators.references.inventory.demand import critical_ratio, demand, fractile, period_cost
+
+MOST_STATES = 4_000_000
+"""States that value iteration can sweep over."""
+
+
+@dataclass(frozen=True, eq=False)
+class Optimal:
+    """The optimal policy where sales are lost, as a table.
+
+    Attributes:
+        cost: Average cost per period.
+        lots: Lots to order, by stock on hand and each order on the way in lots.
+        lot_size: Units in a lot.
+    """
+
+    cost: float
+    lots: np.ndarray
+    lot_size: int
+
+    def __call__(self, state: dict, choices) -> str:
+        place = (state["on_hand"], *(units // self.lot_size for units in state["on_order"]))
+        return choices[self.lots[tuple(map(min, place, (n - 1 for n in self.lots.shape)))]]
+
+
+@lru_cache(maxsize=32)
+def optimal(params: Any) -> Optimal:
+    """Finds the optimal policy where sales are lost, by value iteration.
+
+    Without order costs no order exceeds a newsvendor's for one period, and no position a newsvendor's for
+    lead time + 1 periods (Zipkin 2008, On the structure of lost-sales inventory models): the truncation is
+    exact. With order costs it is widened until the optimum doesn't touch it.
+    """
+    demand_D, ratio, lot = demand(params), critical_ratio(params), params.lot_size
+    most = fractile(demand(params, params.lead_time + 1), ratio) + lot
+    largest = math.ceil(fractile(demand_D, ratio) / lot)
+    if not params.order_cost:
+        return _iterate(params, most, largest)
+    start = best_reorder_point(params)
+    most, largest = int(start.level) + most // 4, math.ceil((start.level - start.reorder + most // 4) / lot)
+    while True:
+        found = _iterate(params, most, largest)
+        place = np.indices(found.lots.shape)
+        position = place[0] + lot * place[1:].sum(axis=0)
+        inside = position <= most
+        if (position + lot * found.lots)[inside].max() <= most and found.lots[inside].max() < largest:
+            return found
+        most, largest = math.ceil(1.25 * most), math.ceil(1.25 * largest)
+
+
+def _iterate(params: Any, most: int, largest: int, tolerance: float = 2e-6) -> Optimal:
+    """Relative value iteration over stock on hand and orders on the way (Puterman, section 8.5.4).
+
+    Stock beyond `most` is taken for `most`. Stops when the bounds of the average cost are close.
+    """
+    onward = max(params.lead_time - 1, 0)
+    shape = (most + 1, *(largest + 1,) * onward)
+    if np.prod(shape, dtype=float) > MOST_STATES:
+        raise InputError(
+            f"the optimum for a lead time of {params.lead_time} needs {math.prod(shape):,} states"
+        )
+    demand_D = np.zeros(most + 1)
+    given_D = demand(params)[: most + 1]
+    demand_D[: len(given_D)] = given_D
+    stock_S = np.arange(most + 1)
+    gap_SS = stock_S[:, None] - stock_S
+    leave_SS = np.where(gap_SS >= 0, demand_D[np.maximum(gap_SS, 0)], 0.0)
+    leave_SS[:, 0] += 1.0 - leave_SS.sum(axis=1)
+    cost_S = period_cost(params, demand(params), stock_S)
+    order_Z = params.order_cost * (np.arange(largest + 1) > 0)
+    # With order costs a stock runs through a nearly periodic cycle, which a lazy chain forgets.
+    pace = 0.8 if params.order_cost else 1.0
+    values = np.zeros(shape)
+    while True:
+        updated = _sweep(params.lead_time, params.lot_size, leave_SS, cost_S, order_Z, values, np.min)
+        change = updated - values
+        low, high = change.min(), change.max()
+        if high - low <= tolerance * max(1.0, abs(low)):
+            break
+        values = values + pace * change
+        values -= values.flat[0]
+    best = _sweep(params.lead_time, params.lot_size, leave_SS, cost_S, order_Z, values, np.argmin)
+    return Optimal(float(low + high) / 2, best, params.lot_size)
+
+
+def _sweep(
+    lead_time: int,
+    lot: int,
+    leave_SS: np.ndarray,
+    cost_S: np.ndarray,
+    order_Z: np.ndarray,
+    values: np.ndarray,
+    least: Callable,
+) -> np.ndarray:
+    """Returns the least cost of a period and what follows, or the choice that has it, in every state."""
+    size, choices = len(cost_S), len(order_Z)
+    padded = np.concatenate([values, np.repeat(values[-1:], lot * (choices - 1), axis=0)])
+    later = [padded[lot * z : lot * z + size] for z in range(choices)]  # when z lots have arrived
+    picking = least is np.argmin
+    if lead_time == 0:
+        after_S = cost_S + leave_SS @ values
+        after_S = np.concatenate([after_S, np.full(lot * (choices - 1), np.inf)])
+        costs_SZ = order_Z + np.stack([after_S[lot * z : lot * z + size] for z in range(choices)], axis=1)
+        return least(costs_SZ, axis=1)
+    if lead_time == 1:
+        costs_SZ = cost_S[:, None] + order_Z + leave_SS @ np.stack(later, axis=1)
+        return least(costs_SZ, axis=1)
+    found = np.empty(values.shape, dtype=np.int64 if picking else float)
+    for first, onward in enumerate(later):
+        costs = (leave_SS @ onward.reshape(size, -1)).reshape(size, -1, choices) + order_Z
+        best = least(costs, axis=-1)
+        found[:, first] = (best if picking else cost_S[:, None] + best).reshape(found[:, first].shape)
+    return found

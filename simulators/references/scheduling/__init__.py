@@ -1,0 +1,1 @@
+"""Scheduling networks solved exactly."""

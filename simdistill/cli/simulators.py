@@ -66,7 +66,10 @@ def verify(
         typer.Option(metavar="FOLDER", help="Take the cases of this folder in place of the packaged ones."),
     ] = None,
     quick: Annotated[bool, typer.Option(help="Chosen cases only, within two minutes.")] = False,
-    witness: Annotated[bool, typer.Option(help="Run the networks that Ciw knows in Ciw as well.")] = False,
+    cross_check: Annotated[
+        bool, typer.Option(help="Simulate the networks that Ciw can express in Ciw, too.")
+    ] = False,
+    witness: Annotated[bool, typer.Option(hidden=True)] = False,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table to this file.")] = None,
 ) -> None:
     """Hold simulators and reference solvers against known answers; exit code 1 if one isn't reproduced.
@@ -75,8 +78,10 @@ def verify(
     """
     from simdistill.verification import verify as verification
 
+    if witness:
+        typer.echo("warning: --witness is now called --cross-check", err=True)
     console = wide_console()
-    rows = verification.verify(name, cases, quick, witness, console)
+    rows = verification.verify(name, cases, quick, cross_check or witness, console)
     verification.show(rows, console)
     if json is not None:
         verification.save(rows, json)

@@ -1,7 +1,7 @@
-"""An independent witness: the networks that Ciw can express, simulated by Ciw as well.
+"""A cross-check with Ciw, which simulates the networks that it can express independently.
 
-Ciw (Palmer, Knight, Harper and Hawa, Journal of Simulation 13, 2019) shares nothing with our simulators but
-the words of the case, so a misreading of ours shows as a disagreement between the two intervals.
+Ciw (Palmer, Knight, Harper and Hawa, Journal of Simulation 13, 2019) shares nothing with the simulators here
+but the wording of the case. Where a simulator misreads a case, the two confidence intervals disagree.
 """
 
 import math
@@ -14,7 +14,7 @@ import numpy as np
 
 from simdistill.errors import InputError
 from simdistill.simulation import KnownCase
-from simdistill.verification.experiments import Item
+from simdistill.verification.item import Item
 from simdistill.verification.verdict import Row, of_means
 
 CUSTOMERS, REPLICATIONS = 6_000, 20
@@ -28,13 +28,13 @@ PREEMPT = "resample"
 
 @dataclass(frozen=True)
 class Network:
-    """A queueing network in Ciw's words.
+    """A queueing network as Ciw describes it.
 
     Attributes:
-        arguments: Of `ciw.create_network`.
+        arguments: Arguments of `ciw.create_network`.
         rate: Arrivals per unit of time.
         costs: Holding cost of a customer per unit of time, by class.
-        entry: Nodes that only pass customers on, in Ciw's numbers; nobody counts as being there.
+        entry: Numbers of the nodes that only pass customers on; a customer there isn't counted.
     """
 
     arguments: Mapping[str, Any]
@@ -43,23 +43,26 @@ class Network:
     entry: frozenset[int] = frozenset()
 
 
-def available() -> None:
+def require_ciw() -> None:
     """Checks that Ciw is installed.
 
     Raises:
-        InputError: Saying how to get it.
+        InputError: If it isn't; the message says how to install it.
     """
     try:
         import ciw  # noqa: F401
     except ImportError:
-        raise InputError("--witness needs Ciw; get it with: pip install 'simdistill[witness]'") from None
+        raise InputError("--cross-check needs Ciw; install it with: pip install 'simdistill[ciw]'") from None
 
 
-def testify(plan: tuple[Item, list[Row]]) -> list[Row]:
-    """Runs a case in Ciw, if Ciw can express it, and sets its intervals against ours.
+def cross_check(plan: tuple[Item, list[Row]]) -> list[Row]:
+    """Simulates a case in Ciw, and compares Ciw's confidence intervals with the simulator's.
 
     Args:
-        plan: The case and our rows of it.
+        plan: The case, and the simulator's rows of it.
+
+    Returns:
+        A row for each quantity that both measure; none if Ciw can't express the case.
     """
     item, rows = plan
     network = network_of(item.case)
@@ -76,7 +79,7 @@ def testify(plan: tuple[Item, list[Row]]) -> list[Row]:
 
 
 def network_of(case: KnownCase) -> Network | None:
-    """Returns a case as a network of Ciw, or None if Ciw has no words for it."""
+    """Returns a case as a network of Ciw, or None if Ciw can't express it."""
     if case.run.get("kind") != "steady_state" or case.family not in FAMILIES:
         return None
     return FAMILIES[case.family](case)
@@ -153,24 +156,24 @@ MEASURES: Mapping[str, Callable[[Network, _Run], float]] = {
 def _mmck(case: KnownCase) -> Network:
     from ciw.dists import Exponential
 
-    told = case.parameters
-    capacity = told.get("capacity")
+    given = case.parameters
+    capacity = given.get("capacity")
     return Network(
         {
-            "arrival_distributions": [Exponential(told["arrival_rate"])],
-            "service_distributions": [Exponential(told["service_rate"])],
-            "number_of_servers": [told["servers"]],
-            "queue_capacities": [math.inf if capacity is None else capacity - told["servers"]],
+            "arrival_distributions": [Exponential(given["arrival_rate"])],
+            "service_distributions": [Exponential(given["service_rate"])],
+            "number_of_servers": [given["servers"]],
+            "queue_capacities": [math.inf if capacity is None else capacity - given["servers"]],
         },
-        told["arrival_rate"],
+        given["arrival_rate"],
     )
 
 
 def _mg1(case: KnownCase) -> Network | None:
     from ciw.dists import Deterministic, Exponential, Gamma, Uniform
 
-    told = case.parameters
-    match told["service"]:
+    given = case.parameters
+    match given["service"]:
         case {"name": "deterministic", "mean": mean}:
             service = Deterministic(mean)
         case {"name": "exponential", "mean": mean}:
@@ -183,20 +186,20 @@ def _mg1(case: KnownCase) -> Network | None:
             return None
     return Network(
         {
-            "arrival_distributions": [Exponential(told["arrival_rate"])],
+            "arrival_distributions": [Exponential(given["arrival_rate"])],
             "service_distributions": [service],
             "number_of_servers": [1],
         },
-        told["arrival_rate"],
+        given["arrival_rate"],
     )
 
 
 def _two_class(case: KnownCase) -> Network | None:
     from ciw.dists import Exponential
 
-    told, preemptive = case.parameters, case.conventions.get("preemptive", False)
-    arrivals, services = told["arrival_rates"], told["service_rates"]
-    holding = told.get("holding_costs", [1.0, 1.0])
+    given, preemptive = case.parameters, case.conventions.get("preemptive", False)
+    arrivals, services = given["arrival_rates"], given["service_rates"]
+    holding = given.get("holding_costs", [1.0, 1.0])
     index = [cost * rate for cost, rate in zip(holding, services, strict=True)]
     by_index = (0, 1) if index[0] >= index[1] else (1, 0)
     ranks = {
@@ -213,7 +216,7 @@ def _two_class(case: KnownCase) -> Network | None:
         {
             "arrival_distributions": {c: [Exponential(r)] for c, r in zip(classes, arrivals, strict=True)},
             "service_distributions": {c: [Exponential(r)] for c, r in zip(classes, services, strict=True)},
-            "number_of_servers": [told.get("servers", 1)],
+            "number_of_servers": [given.get("servers", 1)],
             "priority_classes": (
                 dict(zip(classes, ranks, strict=True)),
                 [PREEMPT if preemptive else False],

@@ -19,9 +19,9 @@ from simdistill.statistics import holm
 LEVEL = 0.01
 """Probability that any correct row of a table is called a disagreement."""
 
-PRECISE, SUFFICIENT, CONFIRMING, WITNESSING = 0.01, 0.02, 0.05, 0.1
-"""Half-widths relative to the known value: where it is cheap; at most; where a solver gave it exactly; and of
-a witness, who is slow."""
+PRECISE, SUFFICIENT, CONFIRMING, CROSS_CHECKING = 0.01, 0.02, 0.05, 0.1
+"""Half-widths relative to the known value: where precision is cheap; at most; where a solver gave the value
+exactly; and of a cross-check with Ciw, which is slow."""
 
 ROUNDING = 1e-9
 """Relative difference that is floating-point noise."""
@@ -136,7 +136,7 @@ class Row:
         sound: Whether the simulated value means what it should; false if the warm-up was too short.
         exact_beside: Whether this is a published figure beside an exact one of the same quantity.
         growing: Whether the value is a growth rate, which has to differ from 0 as well.
-        value_error: Standard error of the value where it is simulated itself, by a witness's counterpart.
+        value_error: Standard error of the value where the value is simulated, too, as in a cross-check.
         verdict: Set by `judge`, except where the case failed.
     """
 
@@ -182,7 +182,7 @@ class Row:
     @property
     def share(self) -> float:
         """Half-width, relative to the value, that is narrow enough."""
-        return WITNESSING if self.value_error else CONFIRMING if self.solver_agrees else SUFFICIENT
+        return CROSS_CHECKING if self.value_error else CONFIRMING if self.solver_agrees else SUFFICIENT
 
     @property
     def narrow(self) -> bool:

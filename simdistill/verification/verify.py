@@ -1,5 +1,6 @@
 """One table: every known answer beside what the simulators and their reference solvers say."""
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -17,9 +18,11 @@ from simdistill.executors import Map, simulating
 from simdistill.files import write_json
 from simdistill.simulation import KnownCase, ProcessModel
 from simdistill.verification.cases import packaged, read
-from simdistill.verification.experiments import CONSERVATION, FULL, LAW, LITTLE, QUICK, Budget, Item, run
+from simdistill.verification.cross_check import cross_check, require_ciw
+from simdistill.verification.experiments import run
+from simdistill.verification.item import FULL, QUICK, Budget, Item
+from simdistill.verification.laws import CONSERVATION, LAW, LITTLE
 from simdistill.verification.verdict import Estimate, Row, Verdict, judge
-from simdistill.verification.witness import available, testify
 
 QUICK_CASES = frozenset(
     {
@@ -148,7 +151,7 @@ def verify(
     name: str | None,
     folder: Path | None,
     quick: bool,
-    witness: bool,
+    crossed: bool,
     console: Console,
     workers: int | None = None,
 ) -> list[Row]:
@@ -158,15 +161,15 @@ def verify(
         name: Of a simulator, a family or a case; None for all.
         folder: Has the cases; None for those packaged with simdistill.
         quick: Whether only chosen cases are run, with a small budget.
-        witness: Whether Ciw runs the networks that it can express, too.
+        crossed: Whether Ciw simulates the networks that it can express as well.
         console: Shows what is skipped, and how far it is.
         workers: Number of processes; None for one per core.
 
     Raises:
         InputError: If a file of cases is wrong, nothing has this name, or Ciw is missing.
     """
-    if witness:
-        available()
+    if crossed:
+        require_ciw()
     selection = select(name, folder, quick)
     for line in selection.skipped:
         console.print(f"[yellow]skipped[/yellow] {line}", highlight=False, soft_wrap=True)
@@ -179,19 +182,17 @@ def verify(
     with Progress(*columns, console=console, transient=True) as progress, simulating(workers) as compute:
         bar = progress.add_task("verifying", total=len(selection.items))
         rows = run(selection.items, compute, lambda item: progress.advance(bar))
-        if witness:
-            rows += _testimony(selection.items, rows, compute, progress)
+        if crossed:
+            rows += _cross_checked(selection.items, rows, compute, progress)
     judge(rows)
     return rows
 
 
-def _testimony(items: Sequence[Item], rows: Sequence[Row], compute: Map, progress: Progress) -> list[Row]:
-    """Runs in Ciw what Ciw can express."""
-    heard = [(item, [row for row in rows if row.case == item.case.id]) for item in items]
-    found = []
-    for testimony in progress.track(compute(testify, heard), total=len(heard), description="in Ciw"):
-        found += testimony
-    return found
+def _cross_checked(items: Sequence[Item], rows: Sequence[Row], compute: Map, progress: Progress) -> list[Row]:
+    """Simulates in Ciw what Ciw can express, and returns a row for each quantity that both measure."""
+    plans = [(item, [row for row in rows if row.case == item.case.id]) for item in items]
+    found = progress.track(compute(cross_check, plans), total=len(plans), description="in Ciw")
+    return list(itertools.chain.from_iterable(found))
 
 
 def save(rows: Sequence[Row], path: Path) -> None:

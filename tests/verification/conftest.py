@@ -9,7 +9,7 @@ from pydantic import PositiveFloat
 
 from simdistill.errors import InputError
 from simdistill.simulation import Experiment, KnownCase, Parameters, ProcessModel, exponential
-from simdistill.verification.experiments import Budget, Item
+from simdistill.verification.item import Budget, Item
 
 BUDGET = Budget(0, 50_000, 50_000)
 

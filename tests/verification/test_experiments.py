@@ -5,17 +5,11 @@ import math
 import pytest
 
 from simdistill.simulation import KnownCase
-from simdistill.verification import experiments
-from simdistill.verification.experiments import (
-    CONSERVATION,
-    LITTLE,
-    Budget,
-    Item,
-    Simulation,
-    _windows,
-    run,
-    run_case,
-)
+from simdistill.verification import warm_up
+from simdistill.verification.experiments import run, run_case
+from simdistill.verification.item import Budget, Item
+from simdistill.verification.laws import CONSERVATION, LITTLE
+from simdistill.verification.simulation import Simulation, windows
 from simdistill.verification.verdict import Estimate, Verdict, judge
 
 
@@ -86,7 +80,7 @@ def test_mser_deletes_more_where_the_beginning_is_far_off(item):
 
 
 def test_windows_meet_the_end_of_the_warm_up(item, counter, case):
-    times_E, first = _windows(item(1.0), counter.experiment(case(1.0)))
+    times_E, first = windows(item(1.0), counter.experiment(case(1.0)))
     assert times_E[first] == 100.0 and times_E[-1] == 1100.0 and len(times_E) == 201
     assert (times_E[1:] > times_E[:-1]).all()
 
@@ -137,7 +131,7 @@ def test_replications_have_streams_of_their_own(item):
     one, other = item(1 / 3), item(1 / 3, id="other")
     experiment = one.experiment()
     first, second = (
-        Simulation(of, experiment, experiment.policy, *_windows(of, experiment)) for of in (one, other)
+        Simulation(of, experiment, experiment.policy, *windows(of, experiment)) for of in (one, other)
     )
     assert len({simulation.path(n) for simulation in (first, second) for n in range(3)}) == 6
 
@@ -155,6 +149,6 @@ def test_a_task_stands_in_for_known_answers():
 
 
 def test_mser_is_not_followed_where_the_beginning_is_like_the_rest(item, monkeypatch):
-    monkeypatch.setattr(experiments, "mser5", lambda values: (60, False))
+    monkeypatch.setattr(warm_up, "mser5", lambda values: (60, False))
     (row, *_) = run_case(item(1 / 3))
     assert row.notes == []

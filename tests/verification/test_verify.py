@@ -12,7 +12,7 @@ from simdistill import registry
 from simdistill.cli import app
 from simdistill.errors import InputError
 from simdistill.verification import verify
-from simdistill.verification.experiments import FULL, QUICK
+from simdistill.verification.item import FULL, QUICK
 from simdistill.verification.verdict import Estimate, Row, Verdict, judge
 
 
@@ -157,3 +157,10 @@ def test_the_table():
     assert "Little's law, worst of 2" in text and "1.1" in text
     assert "2 agrees, 2 disagrees" in text and "b, wait: odd" in text
     assert verify.disagreements(rows) == 2 and rows[0].verdict is Verdict.AGREES
+
+
+def test_the_old_name_of_the_cross_check_works_with_a_warning(here, written):
+    result = call("--cases", written(), "--witness")
+    assert result.exit_code == 0, result.output
+    assert "--witness is now called --cross-check" in result.stderr
+    assert "now called" not in call("--cases", written(), "--cross-check").stderr

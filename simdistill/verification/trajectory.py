@@ -1,0 +1,89 @@
+"""One replication, with the sums that it had reached at given times. Axes: E edges of windows, N names."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simdistill.simulation import Parameters, Policy, ProcessModel, Streams
+from simdistill.simulation.policies import with_streams
+from simdistill.simulation.replication import Replication, means
+from simdistill.simulation.rollout import run_policy
+from simdistill.simulation.streams import PLAN, SeedPath
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """Sums of one replication at the edges of its windows. Axes: E edges, N names, sum and weight.
+
+    Attributes:
+        times_E: Simulated times.
+        names: Levels, tallies and costs.
+        totals_EN: The model's `totals` at each edge, shape (E, N, 2).
+        cost_E: The model's cost at each edge, with the final cost at the last one.
+        before: Levels at the beginning.
+        after: Levels at the end.
+        decisions: How many were taken.
+        events: SimPy events.
+        end: Simulated time at which it ended.
+        illegal_answers: Answers that the fallback replaced.
+    """
+
+    times_E: np.ndarray
+    names: tuple[str, ...]
+    totals_EN: np.ndarray
+    cost_E: np.ndarray
+    before: dict[str, float]
+    after: dict[str, float]
+    decisions: int
+    events: int
+    end: float
+    illegal_answers: int
+
+    def between(self, name: str, first: int, last: int = -1) -> tuple[float, float]:
+        """Returns sum and weight of a level, tally or cost between two edges."""
+        if name not in self.names:
+            return 0.0, 0.0
+        column = self.names.index(name)
+        total, weight = (self.totals_EN[last, column] - self.totals_EN[first, column]).tolist()
+        return total, weight
+
+    def replication(self, terminating: bool, first: int, last: int = -1) -> Replication:
+        """Returns what a replication between two edges would report."""
+        cost = float(self.cost_E[last] - self.cost_E[first])
+        if not terminating:
+            cost /= float(self.times_E[last] - self.times_E[first])
+        measures = means(self._totals(first), self._totals(last))
+        return Replication(cost, (), self.decisions, measures, self.end, self.illegal_answers)
+
+    def _totals(self, edge: int) -> dict[str, tuple[float, float]]:
+        return dict(zip(self.names, map(tuple, self.totals_EN[edge].tolist()), strict=True))
+
+
+def simulate(
+    simulator: type[ProcessModel], params: Parameters, policy: Policy, path: SeedPath, times_E: np.ndarray
+) -> Trajectory:
+    """Simulates one replication and notes its sums at the given times; the first is 0."""
+    model = simulator(params, path)
+    own = with_streams(policy, Streams((*path, PLAN)))
+    before, totals, costs, decisions = model.levels(), [model.totals(0.0)], [model.cost(0.0)], 0
+    for time in times_E[1:].tolist():
+        decisions += run_policy(model, own, time)
+        totals.append(model.totals(time))
+        costs.append(model.cost(time))
+    if model.ended:
+        costs[-1] += model.final_cost()
+    names = tuple(totals[-1])
+    return Trajectory(
+        times_E,
+        names,
+        np.array([[known.get(name, (0.0, 0.0)) for name in names] for known in totals]).reshape(
+            -1, len(names), 2
+        ),
+        np.array(costs),
+        before,
+        model.levels(),
+        decisions,
+        model._events,
+        model.env.now,
+        model.illegal_answers,
+    )

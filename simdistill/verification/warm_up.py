@@ -1,0 +1,78 @@
+"""Whether a warm-up was long enough. Axes: S starts, M measures, R replications.
+
+It is checked in two ways: MSER-5 on the pooled output may ask for a later end, which is then used, and where
+the experiment has another starting state, both must have come together.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from simdistill.simulation.known_case import Measure
+from simdistill.verification.estimates import FIRST, estimate_rows, measured_rows
+from simdistill.verification.simulation import Simulation, value_of
+from simdistill.verification.verdict import SUFFICIENT, Row, mser5, of_means
+
+SURELY = 3.0
+"""Standard errors beyond which two starting states, or a beginning and the rest, differ."""
+
+
+def check_warm_up(simulation: Simulation, rows: Sequence[Row]) -> None:
+    """Deletes more where MSER-5 asks for it; marks rows whose warm-up isn't long enough."""
+    measured = [(row, m, component) for row, m, component in measured_rows(simulation, rows) if m is not None]
+    asked = [_asked(simulation, measure, component) for _, measure, component in measured]
+    later = max((deleted for deleted, limit in asked if not limit), default=0)
+    if later > simulation.first:
+        simulation.first = later
+        estimate_rows(simulation, rows)
+        for row, _, _ in measured:
+            row.notes.append(f"warm-up {simulation.times_E[later]:g} by MSER-5")
+    apart = _starts_apart(simulation, [(measure, component) for _, measure, component in measured])
+    for number, (row, _, _) in enumerate(measured):
+        if apart is not None and apart[number] > row.allowed(SUFFICIENT / 4):
+            row.sound = False
+            row.notes.append(f"two starting states still differ, by {apart[number]:.3g}: warm-up too short")
+        elif apart is None and asked[number][1]:
+            row.sound = False
+            row.notes.append("MSER-5 finds no steady state within the horizon")
+
+
+def _asked(simulation: Simulation, measure: Measure, component: int | None) -> tuple[int, bool]:
+    """Returns which edge MSER-5 wants the warm-up to end at, and whether it finds no end.
+
+    It only counts if what it would delete differs surely from the rest: in a steady state it deletes bursts.
+    """
+    first, (edge, limit) = simulation.first, mser5(simulation.pooled(measure, component))
+    if edge <= first:
+        return first, False
+    parts = [(t.replication(False, first, edge), t.replication(False, edge)) for t in simulation.trajectories]
+    difference_R = np.array(
+        [value_of(measure, component, a) - value_of(measure, component, b) for a, b in parts]
+    )
+    found = of_means(difference_R[np.isfinite(difference_R)])
+    return (edge, limit) if abs(found.mean) > SURELY * found.error else (first, False)
+
+
+def _starts_apart(
+    simulation: Simulation, measures: Sequence[tuple[Measure, int | None]]
+) -> list[float] | None:
+    """Returns by how much, at least, the other starting state moves each mean; None where there is none.
+
+    Both starts meet the same random numbers. They are compared over as long a time after the warm-up as the
+    warm-up takes, and the difference is spread over the horizon.
+    """
+    experiment, warm_up = simulation.experiment, float(simulation.times_E[simulation.first])
+    if experiment.other_start is None or warm_up <= 0.0:
+        return None
+    times_E = np.array([0.0, warm_up, 2.0 * warm_up])
+    values_SMR = []  # starts, measures, replications
+    for params in (experiment.params, experiment.other_start):
+        short = Simulation(simulation.item, replace(experiment, params=params), simulation.policy, times_E, 1)
+        short.add(2 * FIRST)
+        found = [trajectory.replication(False, 1) for trajectory in short.trajectories]
+        values_SMR.append([[value_of(m, component, one) for one in found] for m, component in measures])
+    differences_MR = np.subtract(*np.array(values_SMR))
+    estimates = [of_means(difference_R[np.isfinite(difference_R)]) for difference_R in differences_MR]
+    share = min(1.0, warm_up / experiment.horizon)
+    return [share * max(0.0, abs(e.mean) - SURELY * e.error) for e in estimates]

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from simdistill.config.settings import RunConfig
+from simdistill.config import RunConfig
 from simdistill.errors import InputError
 from simdistill.executors import simulating
 from simdistill.files import read_json, write_json

@@ -23,8 +23,8 @@ from rich.progress import track
 from rich.table import Table
 
 from simdistill import registry
-from simdistill.config.compose import FROM_A_MODEL, compose
-from simdistill.config.settings import RunConfig
+from simdistill.config import RunConfig, compose
+from simdistill.config.names import FROM_A_MODEL
 from simdistill.errors import InputError
 from simdistill.evaluation import learning_curve as learning
 from simdistill.files import write_json
@@ -80,7 +80,7 @@ def configs(
 
 def rate_of(config: RunConfig) -> float:
     """Returns the learning rate of a cell that the sweep has chosen."""
-    return float(attrgetter(_field(config.method))(config))
+    return float(attrgetter(_field(config.method.name))(config))
 
 
 def _field(method: str) -> str:
@@ -92,11 +92,11 @@ def swept(found: Sequence[tuple[RunConfig, RunConfig]]) -> list[dict]:
     together: dict[tuple[str, float], list[tuple[int, str | None, dict]]] = {}
     begun: dict[tuple[str, int], RunConfig] = {}
     for config, lesson in track(found, "training", console=Console(stderr=True)):
-        why = cells.train(config, lesson, begun.get((config.method, config.seed)))
-        if config.method in FIELDS and not why:
-            begun.setdefault((config.method, config.seed), config)
+        why = cells.train(config, lesson, begun.get((config.method.name, config.seed)))
+        if config.method.name in FIELDS and not why:
+            begun.setdefault((config.method.name, config.seed), config)
         last = {} if why else learning.curve(config, Path(str(config.output))).examined[-1]
-        together.setdefault((config.method, rate_of(config)), []).append((config.seed, why, last))
+        together.setdefault((config.method.name, rate_of(config)), []).append((config.seed, why, last))
     return [_row(method, rate, results) for (method, rate), results in together.items()]
 
 

@@ -22,8 +22,7 @@ from rich.console import Console
 from rich.progress import track
 from transformers import TrainerCallback
 
-from simdistill.config import compose
-from simdistill.config.settings import RunConfig
+from simdistill.config import RunConfig, compose
 from simdistill.data.question import Question, decision_questions
 from simdistill.envs.prompts import Prompter
 from simdistill.models.device import faster_dtype

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from simdistill import adapt
     from simdistill.checker.check import check_simulator
-    from simdistill.config import compose
-    from simdistill.config.settings import RunConfig
+    from simdistill.config import RunConfig, compose
     from simdistill.envs.registration import register
     from simdistill.errors import InputError, ProcessError
     from simdistill.simulation import (
@@ -58,7 +57,7 @@ __all__ = [
 _MODULES = {
     "InputError": "simdistill.errors",
     "ProcessError": "simdistill.errors",
-    "RunConfig": "simdistill.config.settings",
+    "RunConfig": "simdistill.config",
     "check_simulator": "simdistill.checker.check",
     "compose": "simdistill.config",
     "register": "simdistill.envs.registration",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from simdistill import registry
-from simdistill.config.settings import TaskConfig
+from simdistill.config import TaskConfig
 from simdistill.envs.scenarios import begin, draw
 from simdistill.simulation import EPISODE, SAMPLE, Policy, ProcessModel
 from simdistill.simulation.policies import with_streams

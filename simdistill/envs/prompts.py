@@ -6,7 +6,7 @@ from functools import cached_property
 from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from simdistill.config.settings import LanguageConfig
+from simdistill.config import LanguageConfig
 from simdistill.errors import InputError
 
 _JINJA = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)

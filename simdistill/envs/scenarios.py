@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from simdistill.config.settings import Bounds, ParametersConfig, Range, Ranges
+from simdistill.config import Bounds, ParametersConfig, Range, Ranges
 from simdistill.errors import InputError
 from simdistill.simulation import EPISODE, SAMPLE, TEST, Parameters, ProcessModel, generator
 from simdistill.simulation.streams import SeedPath

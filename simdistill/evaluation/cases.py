@@ -15,7 +15,7 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from simdistill import mdp, registry
-from simdistill.config.settings import EvaluationConfig, TaskConfig
+from simdistill.config import EvaluationConfig, TaskConfig
 from simdistill.envs.scenarios import examination_path, examination_sets
 from simdistill.errors import ProcessError
 from simdistill.executors import Map

@@ -9,7 +9,7 @@ import numpy as np
 from safetensors import safe_open
 
 from simdistill import registry
-from simdistill.config.settings import RunConfig
+from simdistill.config import RunConfig
 from simdistill.data.question import Question
 from simdistill.envs.episodes import explore
 from simdistill.envs.prompts import Prompter
@@ -254,7 +254,7 @@ class Examination:
         failures += [message for case in self.cases for message in case.failures]
         return {
             "task": self.task.name,
-            "method": self.config.method,
+            "method": self.config.method.name,
             "seed": self.config.seed,
             "reference": self.reference,
             "heuristic": self.task.heuristic,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from simdistill import registry
-from simdistill.config.settings import TaskConfig
+from simdistill.config import TaskConfig
 from simdistill.envs.scenarios import examination_path
 from simdistill.evaluation import summaries
 from simdistill.evaluation.cases import SETTINGS, Case

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from simdistill import registry
-from simdistill.config.settings import RunConfig
+from simdistill.config import RunConfig
 from simdistill.data import question as questions
 from simdistill.files import read_lines
 from simdistill.simulation import PLAN, TUNE, Streams

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from simdistill.config.settings import TaskConfig
+from simdistill.config import TaskConfig
 from simdistill.evaluation.cases import Case, Cost
 from simdistill.simulation import PLAN, TEST, generator
 from simdistill.statistics import Estimate, bootstrap_estimate, mean_estimate

@@ -8,8 +8,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from simdistill import mdp, registry
-from simdistill.config import compose, read_yaml
-from simdistill.config.settings import RunConfig
+from simdistill.config import RunConfig, compose, read_yaml
 from simdistill.errors import InputError
 
 FILE = "protocol.yaml"
@@ -127,13 +126,13 @@ class Protocol(BaseModel):
 
 def spent(config: RunConfig) -> tuple[int, int]:
     """Returns how many questions a run trains on and how many states are searched for it, at most."""
-    stages = registry.load("methods", config.method)(config, Path()).stages
+    stages = registry.load("methods", config.method.name)(config, Path()).stages
     teacher, distill = config.teacher, config.distill
     asked = sum(stage.size for stage in stages)
     if max(stage.taught.stop for stage in stages) > teacher.states:
         raise InputError(
-            f"{config.method} on {config.task.name}: {teacher.states} searched states are too few for its "
-            "questions; raise teacher.scenarios"
+            f"{config.method.name} on {config.task.name}: {teacher.states} searched states are too few for "
+            "its questions; raise teacher.scenarios"
         )
     per_round = distill.round_states_per_episode * teacher.episodes_per_scenario
     own = sum(-(-stage.on_policy // per_round) * per_round for stage in stages)

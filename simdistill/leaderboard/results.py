@@ -7,8 +7,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
-from simdistill.config import load_config, read_yaml
-from simdistill.config.settings import PLACE, fingerprint
+from simdistill.config import PLACE, fingerprint, load_config, read_yaml
 from simdistill.errors import InputError
 from simdistill.files import read_json
 from simdistill.leaderboard.metrics import check_metrics

@@ -12,7 +12,7 @@ import torch
 from filelock import FileLock
 from transformers import AutoConfig, PreTrainedModel
 
-from simdistill.config.settings import StudentConfig
+from simdistill.config import StudentConfig
 from simdistill.errors import InputError
 from simdistill.files import read_json, replacing_folder, write_json, writing
 from simdistill.models.device import quiet

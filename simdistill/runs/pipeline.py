@@ -13,8 +13,8 @@ from rich.console import Console
 from simdistill import distributed as launched
 from simdistill import registry
 from simdistill import report as reporting
-from simdistill.config.compose import FROM_A_MODEL
-from simdistill.config.settings import RunConfig, for_training
+from simdistill.config import RunConfig, for_training
+from simdistill.config.names import FROM_A_MODEL
 from simdistill.data import question as questions
 from simdistill.data.question import Question
 from simdistill.envs.episodes import Failure
@@ -114,7 +114,7 @@ def _assist(record: Record) -> Path:
     _set_threads(config)
     if not (record.folder / DISTILLED).exists():
         with without_tests():
-            registry.load("methods", config.method)(for_training(config), record.folder).assist()
+            registry.load("methods", config.method.name)(for_training(config), record.folder).assist()
     return record.folder
 
 
@@ -157,7 +157,7 @@ class Run:
             self._check_language_model()
 
     def _method(self) -> Method:
-        return registry.load("methods", self.config.method)(self.config, self.folder)
+        return registry.load("methods", self.config.method.name)(self.config, self.folder)
 
     # Teach: search, then turn searched states into questions.
 
@@ -269,7 +269,7 @@ class Run:
         if self.config.teacher.is_language_model:
             if (self.training / "teacher.json").exists():
                 self._language_model()
-        elif self.config.method in FROM_A_MODEL:
+        elif self.config.method.name in FROM_A_MODEL:
             made_by = checksums(self.config)
             if not self._model_file.exists():
                 write_json(self._model_file, made_by)
@@ -378,8 +378,8 @@ tags: [simdistill, {task.simulator}, lora]
 {task.description}
 
 A LoRA adapter (rank {config.student.lora.r}) for {base}, distilled by
-`simdistill run task={task.name}` (method {config.method}, seed {config.seed}). It answers with the label of
-one of the choices. `base.json` holds the checksum of the base weights it belongs to.
+`simdistill run task={task.name}` (method {config.method.name}, seed {config.seed}). It answers with the
+label of one of the choices. `base.json` holds the checksum of the base weights it belongs to.
 
 The system message:
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from simdistill import registry
-from simdistill.config.settings import RunConfig, TaskConfig, TeacherConfig
+from simdistill.config import RunConfig, TaskConfig, TeacherConfig
 from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
 from simdistill.simulation import EPISODE, TEST, Policy, ProcessModel

@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from simdistill import config as configuration
-from simdistill.config.settings import RunConfig, fingerprint
+from simdistill.config import RunConfig, fingerprint
 from simdistill.errors import InputError
 from simdistill.files import read_json, sha256, write_json
 

@@ -17,7 +17,7 @@ from functools import lru_cache, partial
 import numpy as np
 
 from simdistill import mdp, registry
-from simdistill.config.settings import Range, TaskConfig
+from simdistill.config import Range, TaskConfig
 from simdistill.errors import InputError
 from simdistill.evaluation.cases import NEGLIGIBLE
 from simdistill.simulation import EPISODE, TEST, Parameters, Policy, numbers

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 from xml.sax.saxutils import quoteattr
 
 from simdistill import registry
-from simdistill.config.settings import TaskConfig
+from simdistill.config import TaskConfig
 from simdistill.errors import InputError
 from simdistill.files import write_json, write_lines, write_text
 from simdistill.simulation.decisions import Decision

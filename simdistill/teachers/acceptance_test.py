@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from simdistill import mdp, registry
-from simdistill.config.settings import TaskConfig
+from simdistill.config import TaskConfig
 from simdistill.envs.scenarios import draw
 from simdistill.executors import Map
 from simdistill.simulation import EPISODE, PLAN, SAMPLE, TUNE, Parameters, Policy

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from simdistill.config.settings import DistillConfig, TaskConfig, TeacherConfig
+from simdistill.config import DistillConfig, TaskConfig, TeacherConfig
 from simdistill.envs.episodes import Failure, teaching_episode
 from simdistill.errors import ProcessError
 from simdistill.simulation import ProcessModel

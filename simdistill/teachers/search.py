@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from simdistill.config.settings import TaskConfig, TeacherConfig
+from simdistill.config import TaskConfig, TeacherConfig
 from simdistill.envs.episodes import Failure
 from simdistill.executors import Map
 from simdistill.simulation import TRAIN, Policy

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from simdistill import registry
-from simdistill.config.settings import TaskConfig, TeacherConfig
+from simdistill.config import TaskConfig, TeacherConfig
 from simdistill.envs.episodes import Failure, explore, teaching_episode
 from simdistill.errors import ProcessError
 from simdistill.executors import Map

@@ -1,6 +1,6 @@
 """The first questions of a task, by which models are tried before anything else is done."""
 
-from simdistill.config.settings import RunConfig
+from simdistill.config import RunConfig
 from simdistill.envs.episodes import teaching_episode
 from simdistill.envs.prompts import Prompter
 from simdistill.errors import ProcessError

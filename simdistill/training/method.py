@@ -11,7 +11,7 @@ import torch
 from transformers import TrainerCallback
 
 from simdistill import distributed as launched
-from simdistill.config.settings import DistillConfig, RunConfig, StudentConfig
+from simdistill.config import DistillConfig, RunConfig, StudentConfig
 from simdistill.data.ordering import apart, balanced, mixed
 from simdistill.data.question import Question, load, save
 from simdistill.errors import InputError
@@ -90,14 +90,14 @@ class Method:
     def _tell_unused(self) -> None:
         unused = _unused(self.config.distill, self.goes_by)
         if unused:
-            log.warning("method=%s doesn't use %s", self.config.method, unused)
+            log.warning("method=%s doesn't use %s", self.config.method.name, unused)
         teacher = self.config.teacher
         if teacher.model and not teacher.is_language_model and not self.from_a_model:
             log.warning(
                 "teacher.model=%s isn't asked: method=%s learns from teacher.name=%s alone; for the model's "
                 "answers set teacher=hf, or teacher=endpoint",
                 teacher.model,
-                self.config.method,
+                self.config.method.name,
                 teacher.name,
             )
 

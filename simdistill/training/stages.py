@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
-from simdistill.config.settings import RunConfig
+from simdistill.config import RunConfig
 from simdistill.data.question import Question
 from simdistill.errors import InputError
 

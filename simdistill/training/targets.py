@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from simdistill.config.settings import RunConfig
+from simdistill.config import RunConfig
 from simdistill.data.question import Question
 from simdistill.models.student import Student
 from simdistill.training.trainers.exact import TrainingQuestion, training_questions

@@ -1,7 +1,7 @@
 """The language model that a method learns from, beside the student in memory."""
 
-from simdistill.config.compose import check_teacher_model
-from simdistill.config.settings import RunConfig
+from simdistill.config import RunConfig
+from simdistill.config.names import check_teacher_model
 from simdistill.errors import InputError
 from simdistill.models.pretrained import base_model, load_tokenizer
 from simdistill.models.student import Student

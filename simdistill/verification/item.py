@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from simdistill.config.settings import TaskConfig
+from simdistill.config import TaskConfig
 from simdistill.simulation import Experiment, KnownCase, ProcessModel, Streams
 from simdistill.simulation.policies import RandomPolicy
 

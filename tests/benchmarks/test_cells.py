@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from simdistill.config import compose
-from simdistill.config.settings import RunConfig
+from simdistill.config import RunConfig, compose
 from simdistill.data import question as questions
 from simdistill.errors import InputError
 from simdistill.evaluation import learning_curve as learning

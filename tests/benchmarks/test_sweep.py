@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from simdistill import registry
-from simdistill.config.compose import FROM_A_MODEL
+from simdistill.config.names import FROM_A_MODEL
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -20,7 +20,7 @@ def sweep(monkeypatch):
 def test_without_more_than_a_task_all_methods_are_swept_that_need_no_language_model(sweep, tmp_path):
     given = sweep.parser().parse_intermixed_args(["task=queueing"])
     cells = sweep.configs(given.overrides, tmp_path, given.methods, [1e-3], [1000])
-    methods = [config.method for config, _ in cells]
+    methods = [config.method.name for config, _ in cells]
     assert methods == [name for name in registry.names("methods") if name not in FROM_A_MODEL]
 
 

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from simdistill import config, registry
-from simdistill.config import compose
-from simdistill.config.settings import DistillConfig, Range, RunConfig
+from simdistill.config import DistillConfig, Range, RunConfig, compose
 from simdistill.errors import InputError
 
 MINIMAL = """
@@ -109,7 +108,7 @@ def test_runs_of_a_sweep_cannot_share_a_folder():
 
 
 def test_a_sweep_over_folders_is_possible():
-    assert [run.output for run in compose(["task=queueing", "output=a,b"])] == [Path("a"), Path("b")]
+    assert [run.output for run in compose(["task=queueing", "output=choice(a,b)"])] == [Path("a"), Path("b")]
 
 
 def test_the_file_goes_before_the_defaults_and_overrides_before_the_file(user_folder):
@@ -192,8 +191,8 @@ def test_an_unknown_task_gets_what_is_available_and_what_was_meant():
         ("task.simulator=collections:OrderedDict", "collections:OrderedDict isn't a process model"),
         ("task.parameters.default.arrival_rate=-1", "default.arrival_rate: -1 should be greater than 0"),
         ("task.parameters.default.arival_rate=1", "did you mean 'task.parameters.default.arrival_rate'?"),
-        ("seed=[", "can't read the overrides task=queueing seed=["),
-        ("seed", "can't read the overrides task=queueing seed"),
+        ("seed=[", "seed=[: [ isn't closed; write a list as [a, b]"),
+        ("seed", "seed: write field=value, as in seed=1"),
         ("+new=1", "+new=1: write field=value, without + or ~"),
         ("~seed", "~seed: write field=value, without + or ~"),
         ("hydra.run.dir=x", "no field 'hydra.run.dir'"),

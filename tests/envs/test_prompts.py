@@ -2,8 +2,7 @@
 
 import pytest
 
-from simdistill.config import compose
-from simdistill.config.settings import LanguageConfig
+from simdistill.config import LanguageConfig, compose
 from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
 

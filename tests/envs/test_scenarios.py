@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simdistill.config.settings import ParametersConfig, Ranges
+from simdistill.config import ParametersConfig, Ranges
 from simdistill.envs.scenarios import begin, draw, examination_path, examination_sets
 from simdistill.errors import InputError
 from simdistill.simulation import TEST, TRAIN

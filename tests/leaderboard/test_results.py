@@ -8,8 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from simdistill.cli import app
-from simdistill.config import read_yaml, save
-from simdistill.config.settings import fingerprint
+from simdistill.config import fingerprint, read_yaml, save
 from simdistill.errors import InputError
 from simdistill.files import read_json, write_json
 from simdistill.leaderboard import Cell, Protocol, board, load_protocol, read_results
@@ -101,7 +100,8 @@ def test_a_long_value_is_told_shortly(folder, protocol):
     config = protocol.config(CELL)
     words = config.task.language.model_copy(update={"situation": "Jobs\n" + 200 * "{{ jobs }} "})
     path = folder / str(CELL) / "config.yaml"
-    save(config.model_copy(update={"task": config.task.model_copy(update={"language": words})}), path)
+    written = config.task.model_copy(update={"language": words})
+    save(config.model_copy(update={"tasks": [written]}), path)
     change(folder, config_sha256=fingerprint(read_yaml(path)))
     told = why(folder, protocol)
     assert (

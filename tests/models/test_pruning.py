@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import DynamicCache
 
-from simdistill.config.settings import StudentConfig
+from simdistill.config import StudentConfig
 from simdistill.errors import InputError
 from simdistill.files import read_json
 from simdistill.models.lora import Lora

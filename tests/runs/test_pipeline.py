@@ -17,8 +17,7 @@ from filelock import FileLock
 from rich.console import Console
 from safetensors import safe_open
 
-from simdistill.config import compose
-from simdistill.config.settings import fingerprint
+from simdistill.config import compose, fingerprint
 from simdistill.data import question as questions
 from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError

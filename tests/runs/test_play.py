@@ -5,8 +5,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from simdistill.config import compose
-from simdistill.config.settings import RunConfig
+from simdistill.config import RunConfig, compose
 from simdistill.runs import play
 
 

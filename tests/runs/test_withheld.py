@@ -5,8 +5,7 @@ from functools import partial
 import pytest
 from rich.console import Console
 
-from simdistill.config import compose
-from simdistill.config.settings import for_training
+from simdistill.config import compose, for_training
 from simdistill.envs.episodes import teaching_episode
 from simdistill.envs.scenarios import draw, examination_sets
 from simdistill.errors import InputError

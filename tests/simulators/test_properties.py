@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from simdistill import config, registry
 from simdistill.checker.probe import Run, watch
-from simdistill.config.settings import TaskConfig
+from simdistill.config import TaskConfig
 from simdistill.envs.scenarios import begin, draw
 from simdistill.errors import InputError
 from simdistill.simulation import ProcessModel, numbers

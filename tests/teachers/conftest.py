@@ -2,8 +2,7 @@
 
 import pytest
 
-from simdistill.config import compose
-from simdistill.config.settings import RunConfig
+from simdistill.config import RunConfig, compose
 
 
 @pytest.fixture(scope="session")

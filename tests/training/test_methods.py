@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from simdistill import registry, rewards
-from simdistill.config.compose import FROM_A_MODEL, compose
-from simdistill.config.settings import GrpoConfig, RunConfig
+from simdistill.config import GrpoConfig, RunConfig, compose
+from simdistill.config.names import FROM_A_MODEL
 from simdistill.data.question import Question, save
 from simdistill.errors import InputError
 from simdistill.files import read_json, read_lines
@@ -193,7 +193,7 @@ def test_parts_that_cannot_be_equal_are_told(tiny_folder, tmp_path):
 
 
 def told(config: RunConfig, tiny_folder: Path, asked: list[Question]) -> list[tuple[float, ...]]:
-    method = registry.load("methods", config.method)(config, Path("unused"))
+    method = registry.load("methods", config.method.name)(config, Path("unused"))
     rows = method.rows(Student.load(tiny_folder), asked)
     assert [row.regret_C for row in rows] == [tuple(q.values) for q in asked]
     return [row.soft_C for row in rows]

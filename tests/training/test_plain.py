@@ -8,7 +8,7 @@ import torch
 from transformers import TrainerCallback
 
 from simdistill import rewards
-from simdistill.config.settings import GrpoConfig
+from simdistill.config import GrpoConfig
 from simdistill.data.question import Question
 from simdistill.errors import InputError
 from simdistill.files import read_lines

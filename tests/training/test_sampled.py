@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import TrainerCallback
 
-from simdistill.config.settings import GrpoConfig
+from simdistill.config import GrpoConfig
 from simdistill.data.question import Question
 from simdistill.errors import InputError
 from simdistill.files import read_json, read_lines

@@ -16,8 +16,7 @@ from safetensors.torch import load_file
 from transformers import TrainerCallback
 
 from simdistill import registry
-from simdistill.config import compose
-from simdistill.config.settings import RunConfig
+from simdistill.config import RunConfig, compose
 from simdistill.data.question import Question, save
 from simdistill.errors import InputError
 from simdistill.files import read_json, read_lines

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from simdistill.config.settings import TeacherConfig
+from simdistill.config import TeacherConfig
 from simdistill.data.answers import SHOWN, listed
 from simdistill.data.question import Question
 from simdistill.envs.prompts import Prompter

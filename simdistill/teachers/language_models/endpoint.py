@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 from zlib import crc32
 
-from simdistill.config.settings import TeacherConfig
+from simdistill.config import TeacherConfig
 from simdistill.data.answers import beginning
 from simdistill.errors import InputError
 from simdistill.models.choice_model import Asked

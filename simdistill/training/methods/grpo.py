@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from transformers import TrainerCallback
 
-from simdistill.config.settings import DistillConfig, GrpoConfig
+from simdistill.config import DistillConfig, GrpoConfig
 from simdistill.data.question import Question
 from simdistill.models.student import Student
 from simdistill.training.method import Method

@@ -12,7 +12,7 @@ from functools import partial
 
 from transformers import TrainerCallback
 
-from simdistill.config.settings import DistillConfig
+from simdistill.config import DistillConfig
 from simdistill.data.question import Question
 from simdistill.models.student import Student
 from simdistill.training.methods.grpo import GRPO

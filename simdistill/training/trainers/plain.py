@@ -16,7 +16,7 @@ from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
 from simdistill import rewards
-from simdistill.config.settings import GrpoConfig
+from simdistill.config import GrpoConfig
 from simdistill.data.question import Question
 from simdistill.errors import InputError
 from simdistill.models.device import quiet

@@ -9,8 +9,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from simdistill.config import compose
-from simdistill.config.settings import TeacherConfig
+from simdistill.config import MethodConfig, TeacherConfig, compose
 from simdistill.data import question as questions
 from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
@@ -205,7 +204,7 @@ def finished(tiny_folder, letters_folder, adapter, tmp_path_factory) -> Path:
         patch.setenv("SIMDISTILL_CACHE", str(folder / "cache"))
         what = [f"teacher.adapter={adapter}", "distill.rounds=1"]
         config = small(tiny_folder, letters_folder, folder / "run", *what)
-        config = config.model_copy(update={"method": "dagger"})
+        config = config.model_copy(update={"method": MethodConfig(name="dagger")})
         return pipeline.run(config, Console(quiet=True))
 
 

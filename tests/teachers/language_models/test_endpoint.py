@@ -14,8 +14,7 @@ from urllib.request import Request, urlopen
 import pytest
 from rich.console import Console
 
-from simdistill.config import compose
-from simdistill.config.settings import TeacherConfig
+from simdistill.config import TeacherConfig, compose
 from simdistill.data import question as questions
 from simdistill.errors import InputError
 from simdistill.files import read_json

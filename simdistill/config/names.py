@@ -1,0 +1,84 @@
+"""Whether all that a configuration names exists."""
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from simdistill import registry
+from simdistill.config.explained import explained
+from simdistill.config.run import RunConfig
+from simdistill.errors import InputError
+
+FROM_A_MODEL = {"hidden": "hidden states", "opd": "probabilities"}
+"""What each method learns that a search can't teach."""
+
+
+def check_names(config: RunConfig) -> None:
+    """Checks that all that a configuration names exists, and that the simulator takes its default parameters.
+
+    Raises:
+        InputError: With what is available and what was probably meant.
+    """
+    simulator = registry.load("simulators", config.task.simulator)
+    if not hasattr(simulator, "Params"):
+        raise InputError(f"task.simulator: {config.task.simulator} isn't a process model; it has no Params")
+    policies = ["random", *registry.policies(config.task.simulator)]
+    _check_name("policy", "task.heuristic", config.task.heuristic, policies)
+    for name in config.task.policies:
+        _check_name("policy", "task.policies", name, policies)
+    if config.task.reference is not None:
+        if config.task.reference == "teacher" and config.teacher.name == "endpoint":
+            raise InputError(
+                "task.reference: an endpoint is examined with the default parameters only, so nothing can be "
+                "compared with it elsewhere; leave task.reference out, or name a policy"
+            )
+        references = ["optimum", "teacher", *config.task.policies]
+        _check_name("policy", "task.reference", config.task.reference, references)
+    _check_name("policy", "teacher.base", config.teacher.base, policies)
+    _check_name("teacher", "teacher.name", config.teacher.name, registry.names("teachers") + policies)
+    _check_name("method", "method", config.method.name, registry.names("methods"))
+    if config.method.name in FROM_A_MODEL:
+        check_teacher_model(config)
+    _check_name("executor", "compute", config.compute.name, registry.names("executors") or ["processes"])
+    for kind in config.distill.kinds:
+        _check_name("question kind", "distill.kinds", kind, registry.names("questions"))
+    for metric in config.evaluation.metrics or []:
+        _check_name("metric", "evaluation.metrics", metric, registry.names("metrics"))
+    _check_model("student.name", config.student.name)
+    if config.teacher.name == "hf":
+        _check_model("teacher.model", config.teacher.model or "")
+    try:
+        simulator.Params.model_validate(config.task.parameters.default)
+    except ValidationError as error:
+        place = ("task", "parameters", "default")
+        raise InputError(f"task={config.task.name}:{explained(error, simulator.Params, place)}") from None
+
+
+def check_teacher_model(config: RunConfig) -> None:
+    """Checks that a run has a language model whose hidden states and probabilities can be learned.
+
+    Raises:
+        InputError: If there is none, or only an endpoint.
+    """
+    what = FROM_A_MODEL.get(config.method.name, "hidden states or probabilities")
+    if config.teacher.model is None:
+        raise InputError(
+            f"method={config.method.name} learns from a language model's {what}; set teacher.model, or use "
+            "method=kd"
+        )
+    if config.teacher.base_url is not None:
+        raise InputError(
+            f"method={config.method.name} learns from a language model's {what}, and teacher.base_url="
+            f"{config.teacher.base_url} gives answers alone; set teacher.model to a folder or hub name and "
+            "teacher.base_url to null, or use method=kd"
+        )
+
+
+def _check_name(noun: str, field: str, name: str, available: list[str]) -> None:
+    if name not in available and ":" not in name:
+        raise InputError(f"{field}: {registry.unknown(noun, name, dict.fromkeys(available))}")
+
+
+def _check_model(field: str, name: str) -> None:
+    if not Path(name).is_dir() and "/" not in name:
+        _check_name("student", field, name, registry.names("students"))

@@ -1,0 +1,147 @@
+"""The `field=value` of the command line. Several values of a field make several runs.
+
+Text is taken as it is written, whatever characters it holds: a path, an address, a description. Only names
+(of tasks, methods, students, …) and what isn't text may be swept with commas; `choice(a,b)` sweeps any field.
+Quotation marks around a whole value are removed, and keep commas in a name from making a sweep.
+"""
+
+import itertools
+import math
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from pydantic.fields import FieldInfo
+from yaml import YAMLError
+
+from simdistill.config.explained import unknown_field
+from simdistill.config.fields import field_at, is_name, is_text, takes_null, written
+from simdistill.config.plug_ins import SECTIONS
+from simdistill.config.run import RunConfig
+from simdistill.config.task import TaskConfig
+from simdistill.errors import InputError
+
+NOT_YAML = re.compile(r"[-+]?(0[\d_]+|\d+(:[\d.]+)+)")
+"""Octal numbers and minutes of an older YAML, which nobody means today: 010 is 8 there, and 1:30 is 90."""
+
+
+TASK = TaskConfig.model_fields["simulator"]
+"""How the text of task=NAME is read: as that of a name."""
+
+
+def runs(overrides: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yields the value of each overridden field, by its dotted name, for each run of a sweep in its order.
+
+    Raises:
+        InputError: When an override can't be read or names no field.
+    """
+    pairs = [_pair(override) for override in overrides]
+    named = {key.removesuffix(".name"): _parts(text) for key, text in pairs if key.endswith(".name")}
+    values: dict[str, list[Any]] = {}
+    for key, text in pairs:
+        values.pop(key, None)  # The last of equal overrides holds, in its own place.
+        values[key] = _values(key, text, TASK if key == "task" else field_at(key, named))
+    for combination in itertools.product(*values.values()):
+        yield dict(zip(values, combination, strict=True))
+
+
+def _pair(override: str) -> tuple[str, str]:
+    """Returns the dotted name of a field and the text of its value."""
+    key, equals, text = override.partition("=")
+    if override[:1] in ("+", "~"):
+        raise InputError(f"{override}: write field=value, without + or ~")
+    if not equals:
+        raise InputError(f"{override}: write field=value, as in seed=1")
+    if key.split(".")[0] not in written(RunConfig):
+        raise InputError(f"{override}: {unknown_field(key, list(written(RunConfig)), {})}")
+    if key in (*SECTIONS, "student") and not text.startswith("{"):
+        key += ".name"
+    return key, text
+
+
+def _values(key: str, text: str, field: FieldInfo | None) -> list[Any]:
+    """Returns what the text of an override stands for, one value for each run."""
+    override = f"{key}={text}"
+    if choice := re.fullmatch(r"choice\((.*)\)", text):
+        return [_value(override, part, field) for part in _parts(choice[1])]
+    if field is not None and is_text(field):
+        swept = is_name(field) and not _exists(text)
+        return [_value(override, part, field) for part in (_parts(text) if swept else [text])]
+    if sweep := re.fullmatch(r"range\((.*)\)", text):
+        return _range(override, sweep[1])
+    if re.fullmatch(r"\w+\(.*\)", text):
+        raise InputError(f"{override}: sweep over values, as in seed=0,1,2 or seed=range(3)")
+    return [_value(override, part, field) for part in _parts(text)]
+
+
+def _value(override: str, text: str, field: FieldInfo | None) -> Any:
+    """Returns what the text of one value stands for."""
+    if (quoted := _unquoted(text)) is not None:
+        return quoted
+    if field is not None and is_text(field):
+        return None if text in ("", "null") and takes_null(field) else text
+    text = text.strip()
+    if text.lower() in ("nan", "inf", "-inf"):
+        return float(text)
+    try:
+        value = _yaml(text)
+    except YAMLError:
+        if text[:1] not in ("[", "{"):
+            return text
+        raise InputError(
+            f"{override}: {text} isn't closed; write a list as [a, b], a group of fields as {{name: value}}"
+        ) from None
+    return text if NOT_YAML.fullmatch(text) or (isinstance(value, dict) and text[0] != "{") else value
+
+
+def _yaml(text: str) -> Any:
+    """Returns a value in the notation of YAML, in which a group may also be written without spaces."""
+    if text.startswith("{"):
+        text = re.sub(r"([{,]\s*[\w.]+):(?=[^\s,}])", r"\1: ", text)
+    return OmegaConf.to_container(OmegaConf.from_dotlist([f"value={text}"]))["value"]  # type: ignore[index]
+
+
+def _range(override: str, text: str) -> list[Any]:
+    """Returns the numbers of range(stop), range(start, stop) or range(start, stop, step)."""
+    numbers = [_value(override, part, None) for part in _parts(text)]
+    if not 1 <= len(numbers) <= 3 or any(type(number) not in (int, float) for number in numbers):
+        raise InputError(f"{override}: write range(stop), range(start,stop) or range(start,stop,step)")
+    start, stop, step = {1: [0, *numbers, 1], 2: [*numbers, 1], 3: numbers}[len(numbers)]
+    count = math.ceil((stop - start) / step) if step else 0
+    if count < 1:
+        raise InputError(f"{override}: the range is empty")
+    return [start + number * step for number in range(count)]
+
+
+def _parts(text: str) -> list[str]:
+    """Splits a text at the commas that are outside of quotation marks and brackets."""
+    parts, begin, depth, quote = [], 0, 0, ""
+    for place, character in enumerate(text):
+        if quote:
+            quote = "" if character == quote and text[place - 1] != "\\" else quote
+        elif character in "'\"" and not re.sub(r".*[\[{(,:]", "", text[begin:place], flags=re.S).strip():
+            quote = character
+        elif character in "[{(":
+            depth += 1
+        elif character in "]})":
+            depth -= 1
+        elif character == "," and depth == 0:
+            parts.append(text[begin:place].strip())
+            begin = place + 1
+    return [*parts, text[begin:].strip()]
+
+
+def _unquoted(text: str) -> str | None:
+    """Returns the text between quotation marks, if they are around all of it."""
+    quoted = re.fullmatch(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""", text, flags=re.S)
+    return None if quoted is None else re.sub(r"\\(['\"])", r"\1", quoted[1] or quoted[2] or "")
+
+
+def _exists(text: str) -> bool:
+    """Whether there is a file or folder of this name."""
+    try:
+        return Path(text).expanduser().exists()
+    except (OSError, RuntimeError, ValueError):
+        return False

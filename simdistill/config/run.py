@@ -1,0 +1,88 @@
+"""All the fields of a run."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SerializeAsAny,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+
+from simdistill.config.evaluation import EvaluationConfig
+from simdistill.config.executor import ExecutorConfig
+from simdistill.config.parameters import Withheld
+from simdistill.config.plug_ins import named, validating
+from simdistill.config.section import Folder, Section
+from simdistill.config.student import StudentConfig
+from simdistill.config.task import TaskConfig
+from simdistill.config.teacher import TeacherConfig
+from simdistill.config.training import DistillConfig, MethodConfig
+
+
+class RunConfig(Section):
+    """All that decides the result of a run."""
+
+    tasks: list[TaskConfig] = Field(
+        min_length=1, max_length=1, description="what is learned; written as `task` while there is one"
+    )
+    teacher: Annotated[SerializeAsAny[TeacherConfig], BeforeValidator(validating("teacher"))] = Field(
+        default={}, validate_default=True
+    )
+    student: Annotated[StudentConfig, BeforeValidator(named)] = Field(default_factory=StudentConfig)
+    method: Annotated[SerializeAsAny[MethodConfig], BeforeValidator(validating("method"))] = Field(
+        default={}, validate_default=True
+    )
+    distill: DistillConfig = Field(default_factory=DistillConfig)
+    evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
+    compute: Annotated[SerializeAsAny[ExecutorConfig], BeforeValidator(validating("compute"))] = Field(
+        default={}, validate_default=True
+    )
+    seed: int = Field(default=0, ge=0, description="root of all training seeds")
+    output: Folder | None = Field(default=None, description="the run's folder; null: outputs/<task>/<run>")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="where the language model runs; auto: a graphics card if there is one"
+    )
+    workers: int | None = Field(default=None, ge=1, description="simulating processes; null: one per core")
+    threads: int | None = Field(
+        default=None, ge=1, description="threads of the language model; null: one per core"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_task(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "task" in values and "tasks" not in values:
+            return {"tasks": [values["task"]]} | {name: values[name] for name in values if name != "task"}
+        return values
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values = plain(self)
+        return {"task": values.pop("tasks")[0], **values}
+
+    @property
+    def task(self) -> TaskConfig:
+        """The only task."""
+        return self.tasks[0]
+
+
+PLACE = ("seed", "output", "compute", "workers", "threads")
+"""Fields in which two runs of the same thing may differ: chance and place."""
+
+
+def fingerprint(values: Mapping[str, Any]) -> str:
+    """SHA-256 of a run's resolved configuration in plain values, without the fields of `PLACE`."""
+    kept = {name: value for name, value in values.items() if name not in PLACE}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+
+def for_training(config: RunConfig) -> RunConfig:
+    """Returns what teacher and student may know of a run: its out-of-distribution ranges are withheld."""
+    task = config.task
+    parameters = task.parameters.model_copy(update={"out_of_distribution": Withheld()})
+    return config.model_copy(update={"tasks": [task.model_copy(update={"parameters": parameters})]})

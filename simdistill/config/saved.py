@@ -1,0 +1,52 @@
+"""A run's configuration in its file, also in files from before a field existed or had its present name."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from simdistill.config.run import RunConfig
+from simdistill.config.task_files import read_yaml
+from simdistill.config.validated import validated
+from simdistill.files import write_text
+
+DEFAULTS_BEFORE = {
+    ("teacher", "moderate"): False,
+    ("distill", "balanced"): False,
+    ("distill", "grpo", "again"): True,
+}
+"""What runs did before there was a field that says it, where the field's default is something else."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Text with a next-line character between double quotes, which escape it; else it is read as a space."""
+
+
+_Dumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar(
+        "tag:yaml.org,2002:str", text, style='"' if "\x85" in text else None
+    ),
+)
+
+
+def save(config: RunConfig, path: Path | str) -> None:
+    """Writes a run's resolved configuration as YAML."""
+    values = config.model_dump(mode="json")
+    write_text(path, yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
+
+
+def load_config(path: Path | str) -> RunConfig:
+    """Reads what `save` wrote; a field that it lacks is newer than the run, and gets the run's behaviour.
+
+    Raises:
+        InputError: When the file is missing, isn't YAML, or doesn't describe a run.
+    """
+    values = read_yaml(Path(path))
+    for (*sections, field), value in DEFAULTS_BEFORE.items():
+        section: Any = values
+        for name in sections:
+            section = section.get(name) if isinstance(section, dict) else None
+        if isinstance(section, dict):
+            section.setdefault(field, value)
+    return validated(values, str(path))[0]

@@ -1,0 +1,96 @@
+"""The fields that all teachers share; a teacher adds its own beside its code."""
+
+from pydantic import Field, model_validator
+
+from simdistill.config.section import Count, Folder, Model, Name, Section
+
+LANGUAGE_MODELS = ("hf", "endpoint")
+"""Teachers that are language models."""
+
+
+class TeacherConfig(Section):
+    """What-if search in generations over a base policy, or a policy as it is."""
+
+    name: Name = Field(default="search", description="a registered teacher, or a policy of the simulator")
+    base: Name = Field(
+        default="random",
+        description="the policy the first generation of search stands on; a language model's states are its",
+    )
+    model: Model | None = Field(
+        default=None,
+        description="a language model that teaches: as in student.name, or its name at base_url",
+    )
+    adapter: Folder | None = Field(
+        default=None, description="folder of an adapter of that model; a run's adapter/, for example"
+    )
+    base_url: str | None = Field(
+        default=None, description="of an OpenAI-compatible server, as in http://localhost:8000/v1"
+    )
+    generations: int = Field(default=3, ge=1, le=10, description="steps of policy improvement")
+    scenarios: Count = Field(default=300, description="drawn parameters of each generation")
+    episodes_per_scenario: Count = Field(
+        default=4, description="teaching episodes with the same parameters, each with a beginning of its own"
+    )
+    states_per_episode: Count = Field(default=2, description="decisions searched in an episode")
+    decisions_before: int = Field(
+        default=0,
+        ge=0,
+        description="up to so many decisions pass before the first searched one; drawn for each episode",
+    )
+    decisions_between: int = Field(default=1, ge=0, description="decisions that pass between searched ones")
+    futures: int = Field(
+        default=16, ge=1, description="simulated futures of every choice in a searched state"
+    )
+    forecast_futures: int = Field(default=32, ge=2, description="simulated futures of a forecast")
+    horizon: float = Field(
+        default=60.0,
+        gt=0,
+        description="simulated time of a future at first; doubled until differences stand still",
+    )
+    random_actions: float = Field(
+        default=0.15, ge=0, le=1, description="share of random decisions that spread the states"
+    )
+    folds: int = Field(
+        default=5, ge=2, description="cross-fitting folds of the regression that denoises values"
+    )
+    denoise: bool = Field(default=True, description="whether that regression mends taught values")
+    moderate: bool = Field(
+        default=True,
+        description="whether the variance of a state's few futures is drawn to what is usual in such states",
+    )
+    compared_sets: int = Field(
+        default=40,
+        ge=2,
+        description="parameter sets on which a generation must beat the one before, exactly where the state "
+        "is Markov, else simulated on common random numbers",
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> "TeacherConfig":
+        if self.is_language_model and not self.model:
+            raise ValueError(f"name={self.name} is a language model; say which one with teacher.model")
+        if self.name == "endpoint" and not self.base_url:
+            raise ValueError(
+                "name=endpoint needs the server's address, as in teacher.base_url=http://localhost:8000/v1"
+            )
+        if self.name == "endpoint" and self.adapter:
+            raise ValueError(
+                f"adapter={self.adapter} can't be sent to a server; let it serve the adapter under a name of "
+                "its own, and give that as teacher.model"
+            )
+        return self
+
+    @property
+    def states(self) -> int:
+        """States searched in a generation; each becomes a question."""
+        return self.scenarios * self.episodes_per_scenario * self.states_per_episode
+
+    @property
+    def is_language_model(self) -> bool:
+        """Whether a language model is asked for the answers."""
+        return self.name in LANGUAGE_MODELS
+
+    @property
+    def played(self) -> str:
+        """The simulator's policy whose states and values are taught where nothing is searched."""
+        return self.base if self.is_language_model else self.name

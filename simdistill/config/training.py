@@ -1,0 +1,128 @@
+"""The fields of training that all methods share; a method adds its own beside its code."""
+
+from pydantic import Field
+
+from simdistill.config.section import Count, Name, Section, Weight
+
+
+class MethodConfig(Section):
+    """How the student is trained."""
+
+    name: Name = Field(default="simdistill", description="a registered method")
+
+
+class GrpoConfig(Section):
+    """Reinforcement learning on sampled answers; only methods that sample use it."""
+
+    questions: Count = Field(default=480, description="questions answered, each by `samples` answers")
+    again: bool = Field(
+        default=False,
+        description="after another stage, ask its first questions again; else new ones as far as there are",
+    )
+    prompts: Count = Field(default=8, description="questions in a step")
+    samples: int = Field(default=8, ge=2, description="answers sampled for a question")
+    temperature: float = Field(
+        default=1.0,
+        gt=0,
+        le=100,
+        description="of the sampling; above 1 a student that is sure of an answer tries others as well",
+    )
+    answer_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        description="tokens that a sampled answer may have, never fewer than the longest choice needs; null: "
+        "just those. More lets a student reason before 'Answer:'; GRPO's loss is divided by it",
+    )
+    vllm: bool = Field(
+        default=False,
+        description="sample with vLLM beside the trainer, on a graphics card; needs simdistill[vllm]",
+    )
+    demonstrations: Count = Field(
+        default=32, description="questions imitated in a step, by methods that imitate in the same step"
+    )
+    learning_rate: float | None = Field(
+        default=None, gt=0, le=1, description="at first, decays to zero; null: what the method has without it"
+    )
+
+
+class OpdConfig(Section):
+    """Distillation on the student's own answers; only the method opd uses it."""
+
+    questions: Count = Field(default=480, description="questions answered, after the first stage")
+    prompts: Count = Field(default=16, description="questions in a step")
+    divergence: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="1: reverse KL, which goes for the teacher's likeliest answer; 0: forward KL, which "
+        "covers them all; between: generalised Jensen-Shannon",
+    )
+    learning_rate: float = Field(default=1e-4, gt=0, le=1, description="at first; decays to zero")
+
+
+class DistillConfig(Section):
+    """The loss, its optimiser and its budget.
+
+    A question's loss is `imitation * ((1 - soft) * CE(teacher's choice) + soft * CE(soft targets))
+    + regret * expected regret + validity * -log(probability of any valid answer)`.
+    """
+
+    imitation: Weight = Field(default=1.0, description="weight of imitating the teacher")
+    soft: float = Field(
+        default=1.0, ge=0, le=1, description="share of soft targets in imitation; the rest is hard labels"
+    )
+    regret: Weight = Field(
+        default=1.0, description="weight of the simulator's expected regret, in units of task.scale"
+    )
+    validity: Weight = Field(default=1.0, description="weight of answering with one of the choices")
+    temperature: float = Field(
+        default=0.1,
+        gt=0,
+        description="of the soft targets, in units of task.scale; standard errors are added to it",
+    )
+    learning_rate: float | None = Field(
+        default=None, gt=0, le=1, description="peak, decays to zero; null: the method's own"
+    )
+    warmup_steps: int = Field(default=5, ge=0, description="steps until the peak")
+    batch_size: Count = Field(default=32, description="questions in a step")
+    accumulation: Count = Field(
+        default=1,
+        description="equal parts in which a step's questions, or sampled answers, are computed one after the "
+        "other: more take less memory, and change nothing else",
+    )
+    balanced: bool = Field(
+        default=True,
+        description="whether questions are put in an order in which each step has about the usual answers",
+    )
+    packed: bool = Field(
+        default=False,
+        description="imitate answers in packed batches, with the same loss as TRL's own trainer and several "
+        "times faster; only methods that imitate answers use it, ours always packs",
+    )
+    questions: Count = Field(default=1600, description="questions on the teacher's states")
+    forecasts: int = Field(
+        default=160, ge=0, description="of these states, in how many the simulator's outcome is asked, too"
+    )
+    kinds: dict[str, Count] = Field(
+        default_factory=dict, description="further kinds of questions on these states -> how many of each"
+    )
+    tune_questions: Count = Field(default=200, description="questions held out for the learning curve")
+    tune_steps: Count = Field(default=40, description="steps from one point of the curve to the next")
+    rounds: int = Field(default=1, ge=0, description="later rounds on states of the student's own rollouts")
+    round_questions: Count = Field(default=400, description="questions of each later round")
+    round_teacher_questions: int = Field(
+        default=0,
+        ge=0,
+        description="questions on the teacher's states, not asked before, that are mixed with a round's",
+    )
+    round_states_per_episode: Count = Field(
+        default=6, description="decisions searched in each of the student's own episodes"
+    )
+    round_decisions_between: int = Field(
+        default=1, ge=0, description="decisions that pass before each searched one in these episodes"
+    )
+    grpo: GrpoConfig = Field(default_factory=GrpoConfig)
+    opd: OpdConfig = Field(default_factory=OpdConfig)
+    checkpoint_steps: Count = Field(
+        default=10, description="steps between checkpoints from which a stopped run goes on"
+    )

@@ -1,0 +1,28 @@
+"""From plain values to a run's configuration."""
+
+from collections.abc import Set
+
+from pydantic import ValidationError
+
+from simdistill.config.explained import explained
+from simdistill.config.plug_ins import chosen, settle
+from simdistill.config.run import RunConfig
+from simdistill.errors import InputError
+
+
+def validated(values: dict, source: str, typed: Set[str] = frozenset()) -> tuple[RunConfig, list[str]]:
+    """Returns the configuration that plain values describe, and what is wrong with fields of other plug-ins.
+
+    Args:
+        values: A run's fields; changed in place.
+        source: Where they are from, for messages.
+        typed: Dotted names of the fields that the user typed for this run.
+
+    Raises:
+        InputError: When a field is unknown, of a wrong type or out of bounds; one line for each.
+    """
+    refused = settle(values, typed)
+    try:
+        return RunConfig.model_validate(values), refused
+    except ValidationError as error:
+        raise InputError(f"{source}:{explained(error, RunConfig, chosen=chosen(values))}") from None

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from simdistill.config import RunConfig
 from simdistill.errors import InputError
-from simdistill.executors import simulating
+from simdistill.executors import Map, simulating
 from simdistill.files import read_json, write_json
-from simdistill.runs.pipeline import Run
+from simdistill.progress import silent
+from simdistill.runs import pipeline
 from simdistill.runs.record import Record
 
 TAUGHT = ("tune.parquet", "training/questions-0.parquet", "training/teacher.json")
@@ -32,17 +33,17 @@ def train(config: RunConfig, lesson: RunConfig, begun: RunConfig | None = None) 
     Raises:
         InputError: A folder was made with other settings or is in use, or there is no teacher.
     """
-    with _opened(lesson) as run:
-        run.teach()
-    with _opened(config) as run:
-        failed = run.folder / "failed.json"
+    with _opened(lesson) as (record, compute):
+        pipeline.teach(record, compute, silent)
+    with _opened(config) as (record, compute):
+        failed = record.folder / "failed.json"
         if failed.exists():
             return read_json(failed)
-        _take(TAUGHT, _folder(lesson), run.folder)
+        _take(TAUGHT, _folder(lesson), record.folder)
         if begun:
-            _take(FIRST_STAGE, _folder(begun), run.folder)
+            _take(FIRST_STAGE, _folder(begun), record.folder)
         try:
-            run.distil()
+            pipeline.train(record, compute, silent)
         except InputError as error:
             write_json(failed, str(error))
             return str(error)
@@ -62,13 +63,13 @@ def _take(names: Sequence[str], source: Path, folder: Path) -> None:
 
 
 @contextmanager
-def _opened(config: RunConfig) -> Iterator[Run]:
+def _opened(config: RunConfig) -> Iterator[tuple[Record, Map]]:
     folder = _folder(config)
     record = Record.of(folder) if (folder / "config.yaml").exists() else Record.new(config)
     if record.config != config:
         raise InputError(f"{folder} was made with other settings; remove it, or choose another --folder")
     with record.locked(), simulating(config.workers) as compute:
-        yield Run(record, config, compute, lambda *shown: None)
+        yield record, compute
 
 
 def _folder(config: RunConfig) -> Path:

@@ -1,5 +1,6 @@
 """A finished student in the forms that others load: a merged model, and an adapter for a server with LoRA."""
 
+import shlex
 import shutil
 from pathlib import Path
 
@@ -32,7 +33,8 @@ def export(run: Path, folder: Path | None = None) -> tuple[Path, Path]:
     record = Record.of(run)
     config, adapter = record.config, run / "adapter"
     if not adapter.is_dir():
-        raise InputError(f"{run} has no student yet; finish it with: simdistill run resume={run}")
+        resume = shlex.quote(f"resume={run}")
+        raise InputError(f"{run} has no student yet; finish it with: simdistill run {resume}")
     folder = folder or run / "export"
     student = Student.load(student_base(config.student), adapter)
     with writing(folder):

@@ -3,19 +3,23 @@
 import os
 import platform
 import resource
+import shlex
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import version
+from itertools import count
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from simdistill import config as configuration
 from simdistill.config import RunConfig, fingerprint
+from simdistill.data.question import Question, load
 from simdistill.errors import InputError
+from simdistill.executors import cores
 from simdistill.files import read_json, sha256, write_json
 
 PACKAGES = (
@@ -47,6 +51,12 @@ class Record:
 
     def __init__(self, folder: Path):
         self.folder = folder
+        self.training = folder / "training"
+        self.adapter = folder / "adapter"
+        self.validation = folder / "tune.parquet"
+        self.lesson = self.training / "teacher.json"
+        self.made_by = self.training / "language_model.json"
+        self.trained = folder / "distilled.json"
         self._within = [0.0]  # seconds that inner stages have taken, one entry per open stage
 
     @classmethod
@@ -56,12 +66,15 @@ class Record:
         Raises:
             InputError: If the folder already holds a run.
         """
-        folder = config.output or _free(Path("outputs") / config.task.name, config.seed)
-        if (folder / "config.yaml").exists():
-            raise InputError(f"{folder} already holds a run; go on with it: simdistill run resume={folder}")
+        record = cls(config.output or _new_folder(Path("outputs") / config.task.name, config.seed))
+        folder = record.folder
         folder.mkdir(parents=True, exist_ok=True)
-        configuration.save(config, folder / "config.yaml")
-        return cls(folder)
+        with record.locked():
+            if (folder / "config.yaml").exists():
+                resume = shlex.quote(f"resume={folder}")
+                raise InputError(f"{folder} already holds a run; go on with it: simdistill run {resume}")
+            configuration.save(config, folder / "config.yaml")
+        return record
 
     @classmethod
     def of(cls, folder: Path) -> "Record":
@@ -78,6 +91,11 @@ class Record:
     def config(self) -> RunConfig:
         """The run's configuration."""
         return configuration.load_config(self.folder / "config.yaml")
+
+    def questions(self) -> list[Question]:
+        """Reads the questions of all rounds of training."""
+        rounds = sorted(self.training.glob("questions-*.parquet"))
+        return [question for path in rounds for question in load(path)]
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -144,21 +162,25 @@ def environment() -> dict:
         "machine": {
             "system": platform.platform(),
             "processor": _processor(),
-            "cores": len(os.sched_getaffinity(0)),
+            "cores": cores(),
             "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
         },
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
     }
 
 
-def _free(parent: Path, seed: int) -> Path:
-    """Returns the first unused folder named after time and seed."""
+def _new_folder(parent: Path, seed: int) -> Path:
+    """Makes a folder named after time and seed; of two runs that start together the second gets a suffix."""
     stem = f"{datetime.now():%Y%m%d-%H%M%S}-seed{seed}"
-    return next(
-        folder
-        for folder in (parent / (stem + suffix) for suffix in ["", *(f"-{n}" for n in range(2, 100))])
-        if not folder.exists()
-    )
+    parent.mkdir(parents=True, exist_ok=True)
+    for number in count(1):
+        folder = parent / (stem if number == 1 else f"{stem}-{number}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return folder
+    raise AssertionError
 
 
 def _commit() -> str | None:

@@ -13,16 +13,16 @@ from simdistill.runs.export import export
 
 
 @pytest.fixture(scope="module")
-def exported(run, tmp_path_factory):
-    return export(run, tmp_path_factory.mktemp("export") / "export")
+def exported(finished, tmp_path_factory):
+    return export(finished, tmp_path_factory.mktemp("export") / "export")
 
 
-def test_plain_transformers_writes_what_the_student_would(exported, run):
+def test_plain_transformers_writes_what_the_student_would(exported, finished):
     folder, _ = exported
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder).eval()
-    student = Student.load(pipeline.Record.of(run).config.student.name, run / "adapter")
-    asked = [q for q in questions.load(run / "questions.parquet") if q.kind == "decision"][:8]
+    student = Student.load(pipeline.Record.of(finished).config.student.name, finished / "adapter")
+    asked = [q for q in questions.load(finished / "questions.parquet") if q.kind == "decision"][:8]
     for question, own in zip(asked, student.score(asked), strict=True):
         text = tokenizer.apply_chat_template(question.prompt, tokenize=False, add_generation_prompt=True)
         ids = tokenizer(text, return_tensors="pt", add_special_tokens=False)["input_ids"]

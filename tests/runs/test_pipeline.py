@@ -43,43 +43,9 @@ FILES = (
     "report.html",
 )
 
-SMALL = [
-    "task=queueing",
-    "teacher.generations=1",
-    "teacher.scenarios=8",
-    "teacher.futures=4",
-    "teacher.compared_sets=2",
-    "task.horizon=100",
-    "task.warm_up=20",
-    "distill.questions=48",
-    "distill.forecasts=8",
-    "teacher.forecast_futures=4",
-    "distill.rounds=1",
-    "distill.round_questions=16",
-    "distill.round_states_per_episode=2",
-    "distill.tune_questions=8",
-    "distill.batch_size=8",
-    "distill.checkpoint_steps=2",
-    "student.lora.r=2",
-    "student.lora.layers=2",
-    "student.dtype=float32",
-    "evaluation.parameter_sets=1",
-    "evaluation.replications=2",
-    "evaluation.tabulated_mass=0.5",
-    "evaluation.questions_shown=2",
-    "evaluation.forecasts=4",
-    "evaluation.forecast_futures=16",
-    "workers=1",
-    "threads=1",
-]
-
 
 class Stop(Exception):
     """Something kills the run."""
-
-
-def small(tiny_folder: Path, output: Path, *overrides: str):
-    return compose([*SMALL, f"student.name={tiny_folder}", f"output={output}", *overrides])[0]
 
 
 def read_yaml(path: Path) -> dict:
@@ -90,18 +56,13 @@ def quiet() -> Console:
     return Console(quiet=True)
 
 
-@pytest.fixture(scope="module")
-def finished(tiny_folder, tmp_path_factory) -> Path:
-    return pipeline.run(small(tiny_folder, tmp_path_factory.mktemp("runs") / "run"), quiet())
-
-
 def test_a_run_leaves_every_file(finished):
     assert [name for name in FILES if not (finished / name).is_file()] == []
 
 
-def test_launched_in_two_processes_it_trains_as_in_one(finished, tiny_folder, tmp_path):
+def test_launched_in_two_processes_it_trains_as_in_one(finished, tiny_folder, tmp_path, tiny_run):
     launch = "launch --multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no --dynamo_backend no"
-    what = [*SMALL, f"student.name={tiny_folder}", f"output={tmp_path / 'run'}", "device=cpu"]
+    what = [*tiny_run, f"student.name={tiny_folder}", f"output={tmp_path / 'run'}", "device=cpu"]
     accelerate = [sys.executable, "-m", "accelerate.commands.accelerate_cli", *launch.split()]
     done = subprocess.run(
         [*accelerate, "-m", "simdistill", "run", *what], cwd=tmp_path, capture_output=True, text=True
@@ -115,7 +76,7 @@ def test_launched_in_two_processes_it_trains_as_in_one(finished, tiny_folder, tm
         assert ours | {"tokens": 0} == pytest.approx(alone | {"tokens": 0}, rel=1e-4)
 
 
-def test_a_batch_that_processes_cannot_share_is_refused(tiny_folder, tmp_path, monkeypatch):
+def test_a_batch_that_processes_cannot_share_is_refused(tiny_folder, tmp_path, monkeypatch, small):
     monkeypatch.setenv("WORLD_SIZE", "3")
     method = SimDistill(small(tiny_folder, tmp_path), tmp_path)
     with pytest.raises(InputError, match="a batch of 8 can't be divided among 3 processes"):
@@ -187,7 +148,7 @@ def test_metrics_say_what_they_are_of(finished):
     assert metrics["parameters"] == {"trained": count, "all": count + trained.model.num_parameters()}
 
 
-def test_seed_and_place_do_not_change_a_configurations_fingerprint(finished, tiny_folder, tmp_path):
+def test_seed_and_place_do_not_change_a_configurations_fingerprint(finished, tiny_folder, tmp_path, small):
     known = read_json(finished / "metrics.json")["config_sha256"]
     elsewhere = small(tiny_folder, tmp_path, "seed=5", "workers=2", "threads=2")
     other = small(tiny_folder, tmp_path, "distill.questions=47")
@@ -254,7 +215,9 @@ def test_an_export_decides_as_the_student_does(finished, tmp_path):
         assert all(name.endswith(("lora_A.weight", "lora_B.weight")) for name in tensors.keys())  # noqa: SIM118
 
 
-def test_a_pruned_student_is_run_resumed_examined_exported_and_served(deep_folder, tmp_path, monkeypatch):
+def test_a_pruned_student_is_run_resumed_examined_exported_and_served(
+    deep_folder, tmp_path, monkeypatch, small
+):
     from simdistill.runs.export import export
     from simdistill.serving.service import Service
 
@@ -262,7 +225,7 @@ def test_a_pruned_student_is_run_resumed_examined_exported_and_served(deep_folde
     what = ["method=hidden", "student.layers=3", f"teacher.model={deep_folder}", "student.lora.layers=20"]
     config = small(deep_folder, tmp_path / "run", *what)
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline.Run, "examine", lambda *a: (_ for _ in ()).throw(Stop))
+        patch.setattr(pipeline, "examine", lambda *a: (_ for _ in ()).throw(Stop))
         with pytest.raises(Stop):
             pipeline.run(config, quiet())
     run = pipeline.evaluate(pipeline.resume(tmp_path / "run", quiet()), quiet())
@@ -279,8 +242,10 @@ def test_a_pruned_student_is_run_resumed_examined_exported_and_served(deep_folde
     Service(run).close()
 
 
-def test_what_a_method_needs_is_missed_before_anything_is_simulated(tiny_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(pipeline.Run, "teach", lambda self: pytest.fail("simulated first"))
+def test_what_a_method_needs_is_missed_before_anything_is_simulated(
+    tiny_folder, tmp_path, monkeypatch, small
+):
+    monkeypatch.setattr(pipeline, "teach", lambda *a: pytest.fail("simulated first"))
     config = small(tiny_folder, tmp_path / "run", "student.layers=9")
     with pytest.raises(InputError, match=r"student\.layers is 9; tiny has 2"):
         pipeline.run(config, quiet())
@@ -290,9 +255,9 @@ def test_what_a_method_needs_is_missed_before_anything_is_simulated(tiny_folder,
 
 
 def test_a_policy_that_workers_cannot_have_is_told_before_anything_is_simulated(
-    tiny_folder, tmp_path, monkeypatch
+    tiny_folder, tmp_path, monkeypatch, small
 ):
-    monkeypatch.setattr(pipeline.Run, "teach", lambda self: pytest.fail("simulated first"))
+    monkeypatch.setattr(pipeline, "teach", lambda *a: pytest.fail("simulated first"))
     closures = {**Queueing.policies, "closure": lambda state, choices: choices[0]}
     monkeypatch.setattr(Queueing, "policies", closures)
     config = small(tiny_folder, tmp_path / "run", "workers=2")
@@ -300,7 +265,7 @@ def test_a_policy_that_workers_cannot_have_is_told_before_anything_is_simulated(
         pipeline.run(config, quiet())
 
 
-def test_an_unfinished_run_is_not_exported(tiny_folder, tmp_path):
+def test_an_unfinished_run_is_not_exported(tiny_folder, tmp_path, small):
     from simdistill.runs.export import export
 
     folder = pipeline.start(small(tiny_folder, tmp_path / "run"))
@@ -323,7 +288,7 @@ class Unsolved(Queueing):
 
 
 @pytest.fixture(scope="module", params=["steady_state", "terminating"])
-def simulated(request, tiny_folder, tmp_path_factory) -> Path:
+def simulated(request, tiny_folder, tmp_path_factory, small) -> Path:
     what = [f"task.simulator={__name__}:Unsolved", f"task.kind={request.param}", "task.horizon=30"]
     what += ["task.warm_up=0"] if request.param == "terminating" else []
     config = small(tiny_folder, tmp_path_factory.mktemp("runs") / "run", *what, "evaluation.replications=4")
@@ -351,7 +316,9 @@ def test_a_process_without_a_solution_is_examined_by_simulation(simulated):
     )
 
 
-def test_a_run_stopped_in_training_ends_with_the_same_student(finished, tiny_folder, tmp_path, monkeypatch):
+def test_a_run_stopped_in_training_ends_with_the_same_student(
+    finished, tiny_folder, tmp_path, monkeypatch, small
+):
     from simdistill.training import callbacks
 
     config = small(tiny_folder, tmp_path / "run")
@@ -373,7 +340,9 @@ def test_a_run_stopped_in_training_ends_with_the_same_student(finished, tiny_fol
 
 
 @pytest.mark.parametrize("method", ["hidden", "opd"])
-def test_a_stopped_run_learns_from_no_other_expert(method, tiny_folder, deep_folder, tmp_path, monkeypatch):
+def test_a_stopped_run_learns_from_no_other_expert(
+    method, tiny_folder, deep_folder, tmp_path, monkeypatch, small
+):
     expert = tmp_path / "expert"
     shutil.copytree(deep_folder, expert)
     config = small(tiny_folder, tmp_path / "run", f"method={method}", f"teacher.model={expert}")
@@ -391,9 +360,9 @@ def test_a_stopped_run_learns_from_no_other_expert(method, tiny_folder, deep_fol
         pipeline.resume(tmp_path / "run", quiet())
 
 
-def test_a_killed_run_ends_with_the_same_student(finished, tiny_folder, tmp_path):
+def test_a_killed_run_ends_with_the_same_student(finished, tiny_folder, tmp_path, tiny_run):
     folder = tmp_path / "run"
-    overrides = [*SMALL, f"student.name={tiny_folder}", f"output={folder}"]
+    overrides = [*tiny_run, f"student.name={tiny_folder}", f"output={folder}"]
     command = [sys.executable, "-m", "simdistill", "run", *overrides]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=tmp_path) as process:
         while not list(folder.glob("training/checkpoints-0/checkpoint-*/trainer_state.json")):
@@ -406,7 +375,7 @@ def test_a_killed_run_ends_with_the_same_student(finished, tiny_folder, tmp_path
         assert (folder / name).read_bytes() == (finished / name).read_bytes(), name
 
 
-def test_another_seed_gives_another_run(finished, tiny_folder, tmp_path):
+def test_another_seed_gives_another_run(finished, tiny_folder, tmp_path, small):
     other = pipeline.run(small(tiny_folder, tmp_path / "run", "seed=1"), quiet())
     name = "adapter/adapter_model.safetensors"
     assert (other / name).read_bytes() != (finished / name).read_bytes()
@@ -416,7 +385,7 @@ def test_another_seed_gives_another_run(finished, tiny_folder, tmp_path):
     assert optimum[0] == optimum[1]
 
 
-def test_a_policy_can_be_the_teacher(tiny_folder, tmp_path):
+def test_a_policy_can_be_the_teacher(tiny_folder, tmp_path, small):
     config = small(
         tiny_folder,
         tmp_path / "run",
@@ -436,7 +405,7 @@ def test_a_folder_in_use_is_refused(finished):
         pipeline.resume(finished, quiet())
 
 
-def test_a_folder_with_a_run_is_not_overwritten(finished, tiny_folder):
+def test_a_folder_with_a_run_is_not_overwritten(finished, tiny_folder, small):
     with pytest.raises(InputError, match="already holds a run"):
         pipeline.run(small(tiny_folder, finished), quiet())
 
@@ -446,10 +415,10 @@ def test_a_folder_without_a_run_is_told(tmp_path):
         pipeline.resume(tmp_path, quiet())
 
 
-def test_an_interrupted_run_says_where_it_was(tiny_folder, tmp_path, monkeypatch):
-    def interrupt(self):
+def test_an_interrupted_run_says_where_it_was(tiny_folder, tmp_path, monkeypatch, small):
+    def interrupt(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipeline.Run, "teach", interrupt)
+    monkeypatch.setattr(pipeline, "teach", interrupt)
     with pytest.raises(KeyboardInterrupt, match=str(tmp_path / "run")):
         pipeline.run(small(tiny_folder, tmp_path / "run"), quiet())

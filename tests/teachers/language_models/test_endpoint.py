@@ -19,7 +19,8 @@ from simdistill.data import question as questions
 from simdistill.errors import InputError
 from simdistill.files import read_json
 from simdistill.models.choice_model import Posed
-from simdistill.runs import pipeline
+from simdistill.progress import silent
+from simdistill.runs import pipeline, stages
 from simdistill.teachers.language_models import endpoint as module
 from simdistill.teachers.language_models.base import remembered_answers
 from simdistill.teachers.language_models.endpoint import Endpoint, EndpointTeacher, chosen, probabilities
@@ -380,7 +381,7 @@ def test_a_server_can_be_the_teacher_of_a_run(server, tiny_folder, tmp_path, cap
 
 
 def test_a_wrong_model_is_told_before_anything_is_simulated(server, tiny_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(pipeline, "demonstrate", lambda *a: pytest.fail("simulated"))
+    monkeypatch.setattr(stages, "demonstrate", lambda *a: pytest.fail("simulated"))
     server.answer = lambda number, body: (404, {}, "no model small")
     with pytest.raises(InputError, match="refuses a request for model small: HTTP 404, no model small"):
         pipeline.run(small(tiny_folder, tmp_path / "run", server), Console(quiet=True))
@@ -399,9 +400,8 @@ def test_answers_that_are_no_choices_are_left_out(server, tiny_folder, tmp_path,
 def pipeline_questions(config) -> Path:
     """Only asks the teacher."""
     record = pipeline.Record.new(config)
-    run = pipeline.Run(record, config, map, lambda *shown: None)
-    run.teach()
-    return run.training / "questions-0.parquet"
+    pipeline.teach(record, map, silent)
+    return record.training / "questions-0.parquet"
 
 
 def test_several_runs_may_keep_answers_in_one_file(server):

@@ -1,0 +1,315 @@
+"""The stages of a run: each is a function of what the stages before it made, and returns what it makes.
+
+    teach -> a teacher and its lesson      ask -> questions for training and for validation
+    train -> an adapter                    examine -> results
+
+`simdistill.runs.pipeline` strings them together and keeps what they make.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from simdistill import registry
+from simdistill.config import RunConfig, TaskConfig
+from simdistill.data import question as questions
+from simdistill.data.question import Question
+from simdistill.envs.episodes import Failure
+from simdistill.envs.prompts import Prompter
+from simdistill.evaluation.evaluator import Examination
+from simdistill.evaluation.student_policy import Asking
+from simdistill.executors import Map
+from simdistill.models.device import chosen_device, release_memory
+from simdistill.models.pruning import layers_kept, student_base
+from simdistill.models.student import Student
+from simdistill.progress import Progress
+from simdistill.simulation import TRAIN, TUNE, Policy
+from simdistill.teachers.cost_to_go import Labels, Searched
+from simdistill.teachers.language_models.base import LanguageTeacher
+from simdistill.teachers.on_policy import visit
+from simdistill.teachers.search import Lesson, SearchTeacher, demonstrate, improve
+from simdistill.teachers.state_search import GROUPS, outcome, search, search_group
+from simdistill.training.method import Distilled, Method
+
+ON_POLICY = 1000
+"""Numbers the searches on states of the student's own rollouts, after those of the teacher's generations."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a lesson was turned into.
+
+    Attributes:
+        train: Questions to learn from, on the teacher's states.
+        validation: Held-out questions for the learning curve.
+        failures: Episodes of the held-out states that the process didn't survive.
+    """
+
+    train: list[Question]
+    validation: list[Question]
+    failures: tuple[Failure, ...]
+
+
+@dataclass(frozen=True)
+class OnPolicy:
+    """Questions on states of the student's own rollouts.
+
+    Attributes:
+        questions: As many as a round has.
+        states: How many states were searched.
+        steps: Simulated decisions that their search took.
+        failures: Episodes that the process didn't survive.
+    """
+
+    questions: list[Question]
+    states: int
+    steps: int
+    failures: tuple[Failure, ...]
+
+
+def teach(
+    task: TaskConfig, config: RunConfig, compute: Map, progress: Progress
+) -> tuple[SearchTeacher, Lesson]:
+    """Finds the teacher of a task, and the states from which it teaches.
+
+    Args:
+        task: The task.
+        config: The run; its out-of-distribution ranges are withheld.
+        compute: Runs simulations.
+        progress: Shows how far it is.
+    """
+    learn = improve if config.teacher.name == "search" else demonstrate
+    return learn(task, config.teacher, config.seed, compute, progress)
+
+
+def ask(
+    task: TaskConfig,
+    config: RunConfig,
+    teacher: SearchTeacher,
+    lesson: Lesson,
+    count: int,
+    model: LanguageTeacher | None,
+    compute: Map,
+    progress: Progress,
+) -> Asked:
+    """Turns a lesson into questions, and holds others out on states of their own.
+
+    Args:
+        task: The task.
+        config: The run.
+        teacher: Its policy finds the held-out states.
+        lesson: The searched states.
+        count: Decisions that the method will ask about.
+        model: A language model whose answers replace the lesson's.
+        compute: Runs simulations.
+        progress: Shows how far it is.
+    """
+    train = _decisions(task, teacher, lesson.searched, lesson.labels, "train", 0)[:count]
+    train = _with_forecasts(
+        train, lesson.searched[: len(train)], task, config, teacher.policy, compute, progress
+    )
+    train = _answered(model, train, "let the teacher answer", progress)
+    settings, failures = config.distill, list[Failure]()
+    per_scenario = config.teacher.episodes_per_scenario * config.teacher.states_per_episode
+    held_out = search(
+        task,
+        config.teacher,
+        (config.seed, TUNE),
+        0,
+        -(-settings.tune_questions // per_scenario),
+        teacher.policy,
+        compute,
+        failures,
+        partial(progress, "hold out questions"),
+    )
+    validation = _decisions(task, teacher, held_out, teacher.regression.label(held_out), "tune", 0)
+    validation = _answered(
+        model, validation[: settings.tune_questions], "let the teacher answer held-out questions", progress
+    )
+    return Asked(train, validation, tuple(failures))
+
+
+def ask_on_policy(
+    task: TaskConfig,
+    config: RunConfig,
+    teacher: SearchTeacher,
+    student: Student,
+    number: int,
+    model: LanguageTeacher | None,
+    compute: Map,
+    progress: Progress,
+) -> OnPolicy:
+    """Lets the student play episodes, searches the states that it comes to, and asks about them.
+
+    Args:
+        task: The task.
+        config: The run.
+        teacher: Labels the states.
+        student: Decides in the episodes.
+        number: The round of training, from 1.
+        model: A language model whose answers replace the teacher's.
+        compute: Runs simulations.
+        progress: Shows how far it is.
+    """
+    failures, key = list[Failure](), ON_POLICY + number
+    states = visit(
+        task,
+        config.teacher,
+        config.distill,
+        (config.seed, TRAIN),
+        key,
+        Asking(student, Prompter(task.language)),
+        failures,
+        partial(progress, f"own states, round {number}"),
+    )
+    groups = [(key * GROUPS + scenario, situations) for scenario, situations in states.items()]
+    label = partial(search_group, task.simulator, config.teacher, teacher.policy)
+    searched = [item for found in compute(label, groups) for item in found]
+    asked = _decisions(task, teacher, searched, teacher.regression.label(searched), "train", number)
+    return OnPolicy(
+        _answered(
+            model,
+            asked[: config.distill.round_questions],
+            f"let the teacher answer, round {number}",
+            progress,
+        ),
+        len(searched),
+        sum(item.values.decisions for item in searched),
+        tuple(failures),
+    )
+
+
+def train(method: Method, validation: Sequence[Question], collect, progress: Progress) -> Distilled:
+    """Trains the student, stage after stage of the method; the adapter is `method.adapter()`.
+
+    Args:
+        method: How.
+        validation: Held-out questions for the learning curve.
+        collect: Round and student -> questions on states of the student's own rollouts.
+        progress: Shows how far it is.
+    """
+    return method(validation, collect, model_card(method.config), progress)
+
+
+def examine(
+    config: RunConfig,
+    teacher: SearchTeacher,
+    adapter: Path,
+    lessons: Sequence[Question],
+    model: LanguageTeacher | None,
+    compute: Map,
+    progress: Progress,
+) -> Examination:
+    """Examines every policy of the task on the same parameters and random numbers.
+
+    Args:
+        config: The run, with the ranges that were withheld from teaching and training.
+        teacher: The teacher.
+        adapter: The student's.
+        lessons: The training questions.
+        model: A language model that decides in the teacher's place.
+        compute: Runs simulations.
+        progress: Shows how far it is.
+    """
+    release_memory()
+    load = partial(Student.load, student_base(config.student), device=chosen_device(config.device))
+    student = load(adapter)
+    examination = Examination(config, Prompter(config.task.language), compute, progress)
+    examination.run(teacher, student, load, lessons, model)
+    return examination
+
+
+def _decisions(
+    task: TaskConfig,
+    teacher: SearchTeacher,
+    searched: Sequence[Searched],
+    labels: Labels,
+    split: str,
+    number: int,
+) -> list[Question]:
+    return questions.decision_questions(
+        searched,
+        labels,
+        Prompter(task.language),
+        task=task.name,
+        simulator=task.simulator,
+        split=split,
+        round=number,
+        demonstrated=teacher.policy if teacher.demonstrates else None,
+    )
+
+
+def _with_forecasts(
+    asked: list[Question],
+    searched: Sequence[Searched],
+    task: TaskConfig,
+    config: RunConfig,
+    policy: Policy,
+    compute: Map,
+    progress: Progress,
+) -> list[Question]:
+    """Puts a forecast behind some of the decisions, whose prompts have the same beginning."""
+    forecasts = registry.load("simulators", task.simulator).forecasts
+    count = min(config.distill.forecasts, len(searched)) if forecasts else 0
+    places = np.linspace(0, len(searched), count, endpoint=False).astype(int).tolist()
+    posed = [
+        (searched[place].situation, forecasts[number % len(forecasts)]) for number, place in enumerate(places)
+    ]
+    simulate = partial(outcome, task.simulator, policy, config.teacher.forecast_futures)
+    found: dict[int, Question] = {}
+    for place, (situation, forecast), buckets_K in zip(places, posed, compute(simulate, posed), strict=True):
+        found[place] = questions.forecast_question(
+            situation,
+            forecast,
+            buckets_K,
+            Prompter(task.language),
+            task=task.name,
+            simulator=task.simulator,
+            split="train",
+            group=searched[place].group,
+        )
+        progress("ask for outcomes", len(found), count)
+    together = [[question, found.get(place)] for place, question in enumerate(asked)]
+    return [question for pair in together for question in pair if question is not None]
+
+
+def _answered(
+    model: LanguageTeacher | None, asked: list[Question], phase: str, progress: Progress
+) -> list[Question]:
+    """Replaces the answers by those of a language model, if one teaches."""
+    return asked if model is None else model.label(asked, partial(progress, phase))
+
+
+def model_card(config: RunConfig) -> str:
+    """Returns the README that Hugging Face shows of an adapter."""
+    task, base = config.task, config.student.name
+    kept = layers_kept(student_base(config.student))
+    base = f"layers {', '.join(map(str, kept))} of {base}" if kept else base
+    return f"""---
+library_name: peft
+license: apache-2.0
+tags: [simdistill, {task.simulator}, lora]
+---
+
+# {task.name}: a student that runs a process
+
+{task.description}
+
+A LoRA adapter (rank {config.student.lora.r}) for {base}, distilled by
+`simdistill run task={task.name}` (method {config.method.name}, seed {config.seed}). It answers with the
+label of one of the choices. `base.json` holds the checksum of the base weights it belongs to.
+
+The system message:
+
+> {config.task.language.description.strip()}
+
+What it costs to be run by it is in the `metrics.json` and `report.html` of the run's folder.
+"""
+
+
+def failures_as_rows(failures: Sequence[Failure]) -> list[dict]:
+    """Returns failures as plain values for JSON."""
+    return [asdict(failure) for failure in failures]

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from simdistill.files import write_json
-from simdistill.runs.record import environment
+from simdistill.runs.environment import environment
 from simdistill.statistics import geometric_estimate
 
 Found = tuple[float, list[float] | None]

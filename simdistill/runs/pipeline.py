@@ -23,7 +23,8 @@ from simdistill.models.student import Student
 from simdistill.progress import Progress
 from simdistill.runs import console as terminal
 from simdistill.runs import stages
-from simdistill.runs.record import Record, environment
+from simdistill.runs.environment import environment
+from simdistill.runs.record import Record
 from simdistill.simulation.policies import unsendable
 from simdistill.simulation.streams import without_tests
 from simdistill.simulation.withheld import training
@@ -74,7 +75,7 @@ def _go(record: Record, console: Console, again: bool = False) -> Path:
             terminal.Stages(console).shown() as progress,
         ):
             if not (record.folder / "environment.json").exists():
-                write_json(record.folder / "environment.json", environment())
+                write_json(record.folder / "environment.json", environment(config))
             with without_tests():
                 check(record, config)
                 teach(record, compute, progress)

@@ -1,15 +1,10 @@
-"""What a run writes down of itself: its folder, its stages' times, the machine it ran on."""
+"""A run's folder: where its files are, who is using it, how long its stages took."""
 
-import os
-import platform
-import resource
 import shlex
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 
@@ -19,22 +14,8 @@ from simdistill import config as configuration
 from simdistill.config import RunConfig, fingerprint
 from simdistill.data.question import Question, load
 from simdistill.errors import InputError
-from simdistill.executors import cores
 from simdistill.files import read_json, sha256, write_json
-
-PACKAGES = (
-    "simdistill",
-    "torch",
-    "transformers",
-    "trl",
-    "peft",
-    "datasets",
-    "gymnasium",
-    "simpy",
-    "numpy",
-    "scipy",
-)
-
+from simdistill.runs.environment import peak_memory_mb
 
 LAYOUT = 2
 """Of `metrics.json`; only results of one layout can be compared."""
@@ -146,29 +127,6 @@ class Record:
         }
 
 
-def peak_memory_mb() -> float:
-    """Returns the most memory this process has held, plus the most of any of its workers, in MB."""
-    kilobytes = sum(
-        resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
-    return kilobytes / 1024
-
-
-def environment() -> dict:
-    """Returns versions, commit and machine."""
-    return {
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-        "commit": _commit(),
-        "machine": {
-            "system": platform.platform(),
-            "processor": _processor(),
-            "cores": cores(),
-            "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
-        },
-        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
-    }
-
-
 def _new_folder(parent: Path, seed: int) -> Path:
     """Makes a folder named after time and seed; of two runs that start together the second gets a suffix."""
     stem = f"{datetime.now():%Y%m%d-%H%M%S}-seed{seed}"
@@ -181,31 +139,3 @@ def _new_folder(parent: Path, seed: int) -> Path:
             continue
         return folder
     raise AssertionError
-
-
-def _commit() -> str | None:
-    """Returns the commit of the source tree, with a plus sign if it has been changed; None outside one."""
-    root = Path(__file__).resolve().parents[2]
-    if not (root / ".git").exists():
-        return None
-    try:
-        git = ["git", "-C", str(root)]
-        commit = subprocess.run(
-            [*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-        ).stdout.strip()
-        changed = subprocess.run(
-            [*git, "status", "--porcelain"], capture_output=True, text=True, check=True
-        ).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return commit + ("+" if changed.strip() else "")
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next(
-        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine()
-    )

@@ -1,0 +1,91 @@
+"""What a run depends on beside its configuration: versions, sources, machine, and where it simulated."""
+
+import platform
+import subprocess
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+
+from simdistill.config import RunConfig
+from simdistill.executors import cores
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
+
+PACKAGES = (
+    "simdistill",
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "datasets",
+    "gymnasium",
+    "simpy",
+    "numpy",
+    "scipy",
+)
+
+
+def environment(config: RunConfig | None = None) -> dict:
+    """Returns versions, commit, machine, and the executor of a run.
+
+    Args:
+        config: The run; None where nothing is simulated.
+    """
+    found = {
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "commit": _commit(),
+        "machine": {
+            "system": platform.platform(),
+            "processor": _processor(),
+            "cores": cores(),
+            "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        },
+        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
+    }
+    if config is None:
+        return found
+    return found | {"compute": {"executor": config.compute.name, "workers": config.workers or cores()}}
+
+
+def peak_memory_mb() -> float:
+    """Returns the most memory this process has held, plus the most of any of its workers, in MB.
+
+    On Windows it is that of this process alone.
+    """
+    if resource is None:
+        return getattr(psutil.Process().memory_info(), "peak_wset", 0) / 1024**2
+    held = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return held / (1024**2 if platform.system() == "Darwin" else 1024)  # bytes on macOS, else kilobytes
+
+
+def _commit() -> str | None:
+    """Returns the commit of the source tree, with a plus sign if it has been changed; None outside one."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
+    try:
+        git = ["git", "-C", str(root)]
+        commit = subprocess.run(
+            [*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        changed = subprocess.run(
+            [*git, "status", "--porcelain"], capture_output=True, text=True, check=True
+        ).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return commit + ("+" if changed.strip() else "")
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next(
+        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine()
+    )

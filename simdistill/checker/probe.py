@@ -16,6 +16,7 @@ from simdistill.simulation.decisions import Decision
 from simdistill.simulation.distributions import Distribution, Exponential
 from simdistill.simulation.model import ProcessModel
 from simdistill.simulation.parameters import Parameters
+from simdistill.simulation.situations import Episode
 from simdistill.simulation.states import numbers
 from simdistill.simulation.streams import EPISODE, FUTURE, TEST, BranchedWorld, SeedPath, Streams, World
 
@@ -219,10 +220,11 @@ class Subject:
         try:
             model = run.model = self.simulator(self.params, world)
             watch(model, run)
-            while len(run.steps) < decisions and (decision := model.advance(until)) is not None:
+            episode = Episode(model)
+            while len(run.steps) < decisions and (decision := episode.proceed(until)) is not None:
                 step = _step(model, decision, run, choose)
                 run.steps.append(step)
-                model.answer("an illegal answer" if illegal else step.taken)
+                episode.answer("an illegal answer" if illegal else step.taken)
         except (KeyboardInterrupt, MemoryError):
             raise
         except Exception as error:

@@ -7,7 +7,7 @@ from simdistill.config import TaskConfig
 from simdistill.envs.scenarios import begin, draw
 from simdistill.simulation import EPISODE, SAMPLE, Policy, ProcessModel
 from simdistill.simulation.policies import with_streams
-from simdistill.simulation.situations import Situation
+from simdistill.simulation.situations import Episode, Situation
 from simdistill.simulation.streams import SeedPath, Streams
 
 
@@ -57,19 +57,15 @@ def explore(
     """
     first = int(streams.uniform("explore begin", 0) * (before + 1))
     met: list[Situation] = []
-    actions: list[str] = []
-    policy = with_streams(policy, streams)
-    while (decision := model.advance()) is not None:
-        state, choices = model.state(decision), tuple(decision.labels)
-        if len(actions) >= first and (len(actions) - first) % (between + 1) == 0:
-            met.append(
-                Situation(model.params, model.seed_path, tuple(actions), model.env.now, state, choices)
-            )
+    episode, policy = Episode(model), with_streams(policy, streams)
+    while (situation := episode.advance()) is not None:
+        number, choices = len(situation.actions), situation.choices
+        if number >= first and (number - first) % (between + 1) == 0:
+            met.append(situation)
         if len(met) == states:
             break
-        label = policy(state, choices)
-        if streams.uniform("explore", len(actions)) < share:
-            label = choices[int(streams.uniform("explore which", len(actions)) * len(choices))]
-        actions.append(label)
-        model.answer(label)
+        label = policy(situation.state, choices)
+        if streams.uniform("explore", number) < share:
+            label = choices[int(streams.uniform("explore which", number) * len(choices))]
+        episode.answer(label)
     return met

@@ -10,6 +10,7 @@ from gymnasium import spaces
 from simdistill import registry
 from simdistill.errors import InputError
 from simdistill.simulation import EPISODE, TEST, TRAIN, Decision, ProcessModel, numbers
+from simdistill.simulation.situations import Episode
 
 LARGEST = 1e9
 """Bound of an observed number; Gymnasium's checker advises against infinite bounds."""
@@ -58,8 +59,7 @@ class SimulatorEnv(gymnasium.Env):
         self._masks = np.tri(
             probe.max_choices + 1, probe.max_choices, -1, dtype=np.int8
         )  # by number of choices
-        self.model: ProcessModel | None = None
-        self.decision: Decision | None = None
+        self.episode: Episode | None = None
         self._state: dict = {}
 
     def reset(self, *, seed: int | None = None, options: dict | None = None) -> tuple[np.ndarray, dict]:
@@ -77,38 +77,46 @@ class SimulatorEnv(gymnasium.Env):
         root = seed if seed is not None else int(self.np_random.integers(2**31))
         changed = (options or {}).get("parameters")
         params = self.simulator.parse({**self.params.model_dump(), **changed}) if changed else self.params
-        self.model = self.simulator(params, (root, TEST, EPISODE, 0))
+        episode = self.episode = Episode(self.simulator(params, (root, TEST, EPISODE, 0)))
         self._cost, self._time = 0.0, 0.0
-        self.decision = self.model.advance(self.horizon)
-        if self.decision is None:
+        situation = episode.advance(self.horizon)  # checks, once an episode, that the state is JSON
+        if situation is None:
             raise InputError(
                 f"{self.simulator.__name__} met no decision up to the horizon, {self.horizon:g} "
                 f"(seed {root}); give a longer `horizon`"
             )
-        self._state = self.model.state(self.decision)  # checked once an episode that it is JSON
+        self._state = situation.state
         return self._observation(), self._info(0.0)
 
     def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict]:
         """Answers the question and runs the process to the next one."""
-        model, decision = self.model, self.decision
-        if model is None or decision is None:
+        episode, decision = self.episode, self.decision
+        if episode is None or decision is None:
             raise gymnasium.error.ResetNeeded(
                 "call reset() before step(), and again after an episode has ended"
             )
-        action = int(action)
-        model.answer(decision.labels[action] if 0 <= action < len(decision.labels) else f"action {action}")
-        self.decision = model.advance(self.horizon)
-        terminated = self.decision is None and model.ended
-        truncated = self.decision is None and not terminated
+        action, model = int(action), episode.model
+        episode.answer(decision.labels[action] if 0 <= action < len(decision.labels) else f"action {action}")
+        following = episode.proceed(self.horizon)
+        terminated = following is None and model.ended
+        truncated = following is None and not terminated
         now = self.horizon if truncated else model.env.now
         cost = model.cost(now) + (model.final_cost() if terminated else 0.0)
         reward, elapsed = self._cost - cost, now - self._time
         self._cost, self._time = cost, now
-        if self.decision is not None:
-            self._state = model.observe_unchecked(
-                self.decision
-            )  # the last one stays when the episode has ended
+        if following is not None:  # the last state stays when the episode has ended
+            self._state = model.observe_unchecked(following)
         return self._observation(), reward, terminated, truncated, self._info(elapsed)
+
+    @property
+    def model(self) -> ProcessModel | None:
+        """The process of the episode; None before the first `reset`."""
+        return self.episode.model if self.episode is not None else None
+
+    @property
+    def decision(self) -> Decision | None:
+        """The decision that waits for an action; None when the episode has ended."""
+        return self.episode.decision if self.episode is not None else None
 
     def render(self) -> str | None:
         """Returns the state in one line."""

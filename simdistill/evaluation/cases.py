@@ -9,7 +9,6 @@ Axes: S states, C choices, N numbers of a state, R replications.
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
 
 import numpy as np
 from scipy.spatial import KDTree
@@ -19,10 +18,11 @@ from simdistill.config import EvaluationConfig, TaskConfig
 from simdistill.envs.scenarios import examination_path, examination_sets
 from simdistill.errors import ProcessError
 from simdistill.executors import Map
-from simdistill.simulation import PLAN, Parameters, Policy, ProcessModel, Streams, numbers
-from simdistill.simulation.policies import RandomPolicy, with_streams
+from simdistill.simulation import PLAN, Parameters, Policy, ProcessModel, Streams
+from simdistill.simulation.policies import RandomPolicy, decide_many, with_streams
 from simdistill.simulation.replication import Replication
 from simdistill.simulation.rollout import replicate, replication_steps
+from simdistill.simulation.states import key, matrix
 from simdistill.simulation.streams import SeedPath
 from simdistill.statistics import mean_estimate
 
@@ -37,12 +37,6 @@ MOST_ASKED = 1500
 """States in which a model is asked per parameter set at most; under an unstable policy all of them matter."""
 UNSEEN = 1e-10
 """Probability below which no simulation of ours meets a state."""
-
-
-class Asked(Protocol):
-    """A policy that is asked many states at once, each with its choices."""
-
-    def __call__(self, states: Sequence[dict], choices: Sequence[Sequence[str]]) -> list[str]: ...
 
 
 @dataclass(frozen=True)
@@ -60,10 +54,10 @@ class Table:
     elsewhere: Policy
 
     def __call__(self, state: dict, choices: Sequence[str]) -> str:
-        key = _key(state)
-        choice = self.choices.get(key)
+        place = key(state)
+        choice = self.choices.get(place)
         if choice is None:
-            choice = self.choices.get(tuple(map(min, key, self.limits)))
+            choice = self.choices.get(tuple(map(min, place, self.limits)))
         return choice or self.elsewhere(state, choices)
 
 
@@ -211,7 +205,7 @@ def record(case: Case, name: str, policy_SC: np.ndarray, elsewhere: Policy | Non
 def ask(
     case: Case,
     name: str,
-    asked: Asked,
+    policy: Policy,
     elsewhere: Policy,
     mass: float,
     extra_S: np.ndarray | None = None,
@@ -225,7 +219,7 @@ def ask(
     Args:
         case: The parameter set.
         name: Name of the policy.
-        asked: Answers many states at once.
+        policy: Decides.
         elsewhere: Stands in for it beyond the truncation, in simulation.
         mass: Share of the stationary probability in which it is asked itself.
         extra_S: Further states in which it is asked, for the decision map.
@@ -236,7 +230,7 @@ def ask(
     """
     chain = case.solved
     legal_SC = mdp.legal(chain)
-    place_SN = np.array([numbers(state) for state in chain.states])
+    place_SN = matrix(chain.states)
     column_S = np.full(len(chain.states), -1)
     forced_S = legal_SC.sum(axis=1) == 1
     uniform_SC = mdp.uniform_policy(chain)  # where the nearest state's choice isn't legal
@@ -246,7 +240,7 @@ def ask(
     while True:
         rows = np.flatnonzero(wanted_S & ~forced_S & (column_S < 0))
         choices = [[label for label, c in zip(chain.labels, legal_SC[r], strict=True) if c] for r in rows]
-        labels = asked([chain.states[int(r)] for r in rows], choices)
+        labels = decide_many(policy, [chain.states[int(r)] for r in rows], choices)
         column_S[rows] = [chain.labels.index(label) for label in labels]
         known = np.flatnonzero(column_S >= 0)
         _, nearest_S = KDTree(place_SN[known]).query(place_SN)
@@ -286,12 +280,8 @@ def _table(
     """Writes out the states that a simulation can come across; a table travels to every worker."""
     rows = np.flatnonzero(stationary_S > UNSEEN).tolist()
     labels = [process.labels[int(column)] for column in policy_SC[rows].argmax(axis=1)]
-    choices = {_key(process.states[row]): label for row, label in zip(rows, labels, strict=True)}
-    return Table(choices, tuple(map(max, zip(*map(_key, process.states), strict=True))), elsewhere)
-
-
-def _key(state: dict) -> tuple[float, ...]:
-    return tuple(numbers(state))
+    choices = {key(process.states[row]): label for row, label in zip(rows, labels, strict=True)}
+    return Table(choices, tuple(map(max, zip(*map(key, process.states), strict=True))), elsewhere)
 
 
 @dataclass(frozen=True)
@@ -373,7 +363,7 @@ def accompany(
     evaluation: EvaluationConfig,
     cases: Sequence[Case],
     name: str,
-    asked: Asked,
+    policy: Policy,
     progress: Callable[[int, int], None],
     most: int | None = None,
 ) -> None:
@@ -384,7 +374,7 @@ def accompany(
         evaluation: Says how many replications there are.
         cases: Parameter sets.
         name: Name of the policy.
-        asked: Answers many states at once.
+        policy: Decides.
         progress: Called with the replications that have ended, and how many there are.
         most: Replications of each case, if fewer than of the other policies.
     """
@@ -398,7 +388,9 @@ def accompany(
     total = len(open_games)
     open_games = [game for game in open_games if game.go()]
     while open_games:
-        labels = asked([game.state for game in open_games], [game.choices for game in open_games])
+        labels = decide_many(
+            policy, [game.state for game in open_games], [game.choices for game in open_games]
+        )
         open_games = [game for game, label in zip(open_games, labels, strict=True) if game.go(label)]
         progress(total - len(open_games), total)
 

@@ -20,7 +20,7 @@ from simdistill.evaluation import forecast_scores as forecasting
 from simdistill.evaluation import learning_curve as learning
 from simdistill.evaluation.cases import SETTINGS, Case
 from simdistill.evaluation.forecast_scores import Examined
-from simdistill.evaluation.student_policy import Asking
+from simdistill.evaluation.student_policy import StudentPolicy
 from simdistill.executors import Map
 from simdistill.files import read_json, read_lines, write_json, write_lines
 from simdistill.models.choice_model import Answer, Posed
@@ -88,13 +88,13 @@ class Examination:
             language_model: Decides in the teacher's place.
         """
         self.language_model = language_model
-        self.taught = self._says(language_model) if language_model else teacher.policy
+        self.taught = language_model.policy(self.language) if language_model else teacher.policy
         self.cases = evaluation.prepare(
             self.task, self.settings, self.compute, partial(self.progress, "prepare policies")
         )
-        self.asking = Asking(student, self.language)
+        self.asking = StudentPolicy(student, self.language)
         beginner = untuned()
-        self._ask_untuned(Asking(beginner, self.language))
+        self._ask_untuned(StudentPolicy(beginner, self.language))
         self.perplexity = {"untuned": perplexity(beginner), "student": perplexity(student)}
         if language_model is not None:
             self._ask_language_model(language_model)
@@ -119,7 +119,7 @@ class Examination:
         best = self.task.heuristic if self.language_model else "teacher"
         return self.task.reference or (evaluation.OPTIMUM if solved else best)
 
-    def _ask_untuned(self, asking: Asking) -> None:
+    def _ask_untuned(self, asking: StudentPolicy) -> None:
         case = self.cases[0]
         if case.chain is None:
             quiet = partial(self.progress, "let the untuned student play")
@@ -133,7 +133,7 @@ class Examination:
     def _ask_in_states(
         self,
         name: str,
-        asked: evaluation.Asked,
+        asked: Policy,
         cases: Sequence[Case],
         mass: float,
         most: int | None = None,
@@ -145,7 +145,7 @@ class Examination:
 
     def _ask_language_model(self, model: LanguageTeacher) -> None:
         """Examines a language model that teaches; an endpoint as little as the untuned student."""
-        asked = partial(model.decide, self.language)
+        asked = model.policy(self.language)
         cases = self.cases if model.everywhere else self.cases[:1]
         if self.cases[0].chain is None:
             shown = partial(self.progress, "let the teacher play")
@@ -155,9 +155,6 @@ class Examination:
             mass = self.settings.tabulated_mass if model.everywhere else UNTUNED_MASS
             most = None if model.everywhere else evaluation.MOST_ASKED
             self._ask_in_states("teacher", asked, cases, mass, most)
-
-    def _says(self, model: LanguageTeacher) -> Policy:
-        return lambda state, choices: model.decide(self.language, [state], [choices])[0]
 
     def _shown_questions(self, policy: Policy) -> list[dict]:
         """Poses a few new situations, with costs from many futures of their own."""
@@ -358,7 +355,7 @@ class Examination:
     def _examination(self) -> dict:
         case, rule = self.cases[0], self.task.heuristic
         shown = ["student", "teacher", *(name for name in self.task.policies if name != "random")]
-        playing = {"student": self.asking.decide, "teacher": self.taught, **case.tables}
+        playing = {"student": self.asking, "teacher": self.taught, **case.tables}
         document = {
             "sets": exhibits.sets(self.cases, dict.fromkeys([*shown, self.reference])),
             "questions": self.shown,

@@ -4,7 +4,6 @@ Axes: S states, N numbers of a state.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -13,8 +12,10 @@ from simdistill.config import TaskConfig
 from simdistill.envs.scenarios import examination_path
 from simdistill.evaluation import summaries
 from simdistill.evaluation.cases import SETTINGS, Case
-from simdistill.simulation import PLAN, TEST, Parameters, Policy, Streams, numbers
+from simdistill.simulation import PLAN, TEST, Parameters, Policy, Streams
 from simdistill.simulation.policies import with_streams
+from simdistill.simulation.situations import Episode
+from simdistill.simulation.states import entries, matrix, names
 
 SHOWN_DECISIONS = 120
 SHOWN_EPISODE = 10_000
@@ -66,17 +67,17 @@ def episode(task: TaskConfig, case: Case, policies: Mapping[str, Policy], seed: 
 
 def _met(task: TaskConfig, case: Case, policy: Policy, seed: int) -> tuple[list[float], list[dict]]:
     """Returns times and states of an episode's decisions."""
-    model = registry.load("simulators", task.simulator)(case.params, examination_path(seed, SHOWN_EPISODE))
+    simulator = registry.load("simulators", task.simulator)
+    episode = Episode(simulator(case.params, examination_path(seed, SHOWN_EPISODE)))
     policy = with_streams(policy, Streams((seed, TEST, PLAN, SHOWN_EPISODE)))
     times, states = [], []
     while len(times) < SHOWN_DECISIONS:
-        decision = model.advance(task.warm_up + task.horizon)
-        if decision is None:
+        situation = episode.advance(task.warm_up + task.horizon)
+        if situation is None:
             break
-        state = model.state(decision)
-        times.append(decision.env.now)
-        states.append(state)
-        model.answer(policy(state, decision.labels))
+        times.append(situation.time)
+        states.append(situation.state)
+        episode.answer(policy(situation.state, situation.choices))
     return times, states
 
 
@@ -122,29 +123,22 @@ def map_states(case: Case) -> np.ndarray | None:
 
 def _places(case: Case) -> np.ndarray:
     """Returns the numbers that differ between states (S, N)."""
-    place_SN = np.array([numbers(state) for state in case.solved.states])
-    return place_SN[:, place_SN.min(axis=0) < place_SN.max(axis=0)]
+    place_SN = matrix(case.solved.states)
+    return place_SN[:, _differ(place_SN)]
 
 
 def _axes(states: Sequence[dict], labels: Sequence[str]) -> list[str]:
     """Names the numbers that differ between states."""
     return [
-        f"{key} at {label}" if label else key
-        for key, value in states[0].items()
-        for place, label in enumerate(_entries(value, labels))
-        if len({_entry(state[key], place) for state in states}) > 1
+        name
+        for name, differs in zip(names(states[0], labels), _differ(matrix(states)), strict=True)
+        if differs
     ]
 
 
-def _entries(value: Any, labels: Sequence[str]) -> list[str]:
-    """Names the entries of a list in a state, by the choices where there are as many."""
-    if not isinstance(value, list):
-        return [""]
-    return list(labels) if len(value) == len(labels) else [str(n + 1) for n in range(len(value))]
-
-
-def _entry(value: Any, place: int) -> Any:
-    return value[place] if isinstance(value, list) else value
+def _differ(place_SN: np.ndarray) -> np.ndarray:
+    """Returns which numbers differ between states (N)."""
+    return place_SN.min(axis=0) < place_SN.max(axis=0)
 
 
 def _series(states: Sequence[dict], labels: Sequence[str]) -> dict:
@@ -152,7 +146,7 @@ def _series(states: Sequence[dict], labels: Sequence[str]) -> dict:
     return {
         key: {
             label: [state[key][place] for state in states]
-            for place, label in enumerate(_entries(value, labels))
+            for place, label in enumerate(entries(value, labels))
         }
         for key, value in states[0].items()
         if isinstance(value, list)

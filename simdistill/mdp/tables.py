@@ -1,29 +1,31 @@
 """Policies as tables: the probability of each choice in each state."""
 
-from collections.abc import Callable, Sequence
-
 import numpy as np
 
 from simdistill.mdp.model import Solvable, legal
+from simdistill.simulation.policies import Policy, decide_many, draws_equally
 
 
-def tabulate(process: Solvable, policy: Callable[[dict, Sequence[str]], str]) -> np.ndarray:
-    """Asks a policy in every state; returns probabilities of the choices (S, C).
+def tabulate(process: Solvable, policy: Policy) -> np.ndarray:
+    """Returns a policy's probabilities of the choices in every state (S, C).
 
-    A policy with a method `tabulate(states, labels)` is asked all states at once where all choices are legal;
-    a state with one choice is nothing to ask.
+    A policy that takes every legal choice equally often is uniform. Any other policy is asked in each state
+    that has more than one legal choice; the choice that it takes has probability 1.
     """
-    at_once = getattr(policy, "tabulate", None)
+    if draws_equally(policy, process.states):
+        return uniform_policy(process)
     legal_SC = legal(process)
-    if at_once is not None and legal_SC.all():
-        return at_once(process.states, process.labels)
-    index = {label: column for column, label in enumerate(process.labels)}
-    choices_S = [[label for label, c in index.items() if row[c]] for row in legal_SC.tolist()]
-    columns_S = [
-        index[policy(state, choices) if len(choices) > 1 else choices[0]]
-        for state, choices in zip(process.states, choices_S, strict=True)
+    choices_S = [
+        [label for label, allowed in zip(process.labels, row, strict=True) if allowed]
+        for row in legal_SC.tolist()
     ]
-    return np.eye(len(process.labels))[columns_S]
+    asked = [row for row, choices in enumerate(choices_S) if len(choices) > 1]
+    answers = decide_many(policy, [process.states[row] for row in asked], [choices_S[row] for row in asked])
+    taken_S = [choices[0] for choices in choices_S]
+    for row, answer in zip(asked, answers, strict=True):
+        taken_S[row] = answer
+    column = {label: number for number, label in enumerate(process.labels)}
+    return np.eye(len(process.labels))[[column[label] for label in taken_S]]
 
 
 def uniform_policy(process: Solvable) -> np.ndarray:

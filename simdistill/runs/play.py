@@ -13,7 +13,7 @@ from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
 from simdistill.simulation import EPISODE, TEST, Policy, ProcessModel
 from simdistill.simulation.branching import Values, what_if
-from simdistill.simulation.situations import Situation
+from simdistill.simulation.situations import Episode, Situation
 from simdistill.teachers.policies import base_policy
 
 FUTURES = 200
@@ -72,18 +72,15 @@ def play(config: RunConfig, console: Console, ask: Callable[[str], str] = input)
     language = Prompter(task.language)
     path = (config.seed, TEST, EPISODE, 0)
     model = simulator(task.parameters.default, path)
-    score, actions = Score(), []
+    score, episode = Score(), Episode(model)
     console.print(language.description, markup=False, highlight=False)
     console.print("[dim]q ends the game.[/dim]")
-    while (decision := model.advance(_end(task))) is not None:
-        situation = Situation(
-            model.params, path, tuple(actions), model.env.now, model.state(decision), tuple(decision.labels)
-        )
+    while (situation := episode.advance(_end(task))) is not None:
         console.rule(
             f"{task.time_unit} {situation.time:.1f}, cost so far {model.cost():.1f} {task.cost_unit}"
         )
         console.print(language.situation(situation.state), markup=False, highlight=False)
-        chosen = _answer(situation.choices, decision.question, console, ask)
+        chosen = _answer(situation.choices, episode.question, console, ask)
         if chosen is None:
             break
         with console.status("what if…"):
@@ -93,8 +90,7 @@ def play(config: RunConfig, console: Console, ask: Callable[[str], str] = input)
         score.decisions += 1
         score.agreed += chosen == best
         score.regrets.append(_difference(values, chosen, best))
-        actions.append(situation.choices[chosen])
-        model.answer(actions[-1])
+        episode.answer(situation.choices[chosen])
     _summary(model, teacher, path, score, task, console)
     return score
 
@@ -180,16 +176,11 @@ def _summary(
 
 def _teachers_cost(teacher: Teacher, played: ProcessModel, path: tuple[int, ...], until: float) -> float:
     """Cost of the teacher's own episode with the same parameters and random numbers, up to a time."""
-    model, actions = teacher.simulator(played.params, path), []
-    while (decision := model.advance(until)) is not None:
-        state = model.state(decision)
+    episode = Episode(teacher.simulator(played.params, path))
+    while (situation := episode.advance(until)) is not None:
         if teacher.searches:
-            situation = Situation(
-                model.params, path, tuple(actions), model.env.now, state, tuple(decision.labels)
-            )
-            label = decision.labels[teacher.choice(teacher.values(situation))]
+            label = situation.choices[teacher.choice(teacher.values(situation))]
         else:
-            label = teacher.policy(state, decision.labels)
-        actions.append(label)
-        model.answer(label)
-    return model.cost(until)
+            label = teacher.policy(situation.state, situation.choices)
+        episode.answer(label)
+    return episode.model.cost(until)

@@ -20,7 +20,7 @@ from simdistill.data.question import Question
 from simdistill.envs.episodes import Failure
 from simdistill.envs.prompts import Prompter
 from simdistill.evaluation.evaluator import Examination
-from simdistill.evaluation.student_policy import Asking
+from simdistill.evaluation.student_policy import StudentPolicy
 from simdistill.executors import Map
 from simdistill.models.device import chosen_device, release_memory
 from simdistill.models.pruning import layers_kept, student_base
@@ -161,7 +161,7 @@ def ask_on_policy(
         config.distill,
         (config.seed, TRAIN),
         key,
-        Asking(student, Prompter(task.language)),
+        StudentPolicy(student, Prompter(task.language)),
         failures,
         partial(progress, f"own states, round {number}"),
     )

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from simdistill import registry
 from simdistill.data import question as questions
 from simdistill.envs.prompts import Prompter
@@ -19,8 +17,9 @@ from simdistill.runs.record import Record
 from simdistill.serving.aside import Aside, Busy
 from simdistill.serving.batches import Batches
 from simdistill.serving.states import middle, shape
-from simdistill.simulation import PLAN, TEST, Forecast, Policy, Streams, numbers
+from simdistill.simulation import PLAN, TEST, Forecast, Policy, Streams
 from simdistill.simulation.policies import with_streams
+from simdistill.simulation.states import matrix
 from simdistill.teachers import store
 
 BEYOND = 10.0
@@ -118,7 +117,7 @@ class Service:
             dict.fromkeys(label for choices in sorted(sets, key=len)[::-1] for label in choices)
         )
         self.longest = max(len(lesson.prompt[-1]["content"]) for lesson in decisions)
-        numbers_SN = np.array([numbers(json.loads(lesson.state)) for lesson in decisions])
+        numbers_SN = matrix([json.loads(lesson.state) for lesson in decisions])
         self.example = decisions[middle(numbers_SN)]
         asked = {tuple(lesson.choices) for lesson in lessons if lesson.kind == "forecast"}
         known: Sequence[Forecast] = registry.load("simulators", self.task.simulator).forecasts

@@ -20,11 +20,12 @@ from simdistill import mdp, registry
 from simdistill.config import Range, TaskConfig
 from simdistill.errors import InputError
 from simdistill.evaluation.cases import NEGLIGIBLE
-from simdistill.simulation import EPISODE, TEST, Parameters, Policy, numbers
+from simdistill.simulation import EPISODE, TEST, Parameters, Policy
 from simdistill.simulation.branching import Values, what_if
 from simdistill.simulation.forecasts import distribution
 from simdistill.simulation.outcomes import outcomes
-from simdistill.simulation.situations import Situation
+from simdistill.simulation.situations import Episode, Situation
+from simdistill.simulation.states import key
 
 SERVED = 11
 """Tells episodes that are begun here from those of an examination, in their paths."""
@@ -58,7 +59,7 @@ class Solution:
 
     def values(self, state: dict, choices: Sequence[str]) -> np.ndarray | None:
         """Returns the values of some choices (C), None for a state that isn't in the truncation."""
-        row = self.row.get(tuple(numbers(state)))
+        row = self.row.get(key(state))
         if row is None or self.chain.states[row] != state or not set(choices) <= set(self.chain.labels):
             return None
         value_C = self.value_SC[row, [self.chain.labels.index(choice) for choice in choices]]
@@ -242,11 +243,8 @@ class Simulator:
     def _first(self, params: Parameters, number: int, state: dict) -> Situation | None:
         """Returns an episode's first decision, if it shows the state."""
         path = (self.seed, TEST, EPISODE, SERVED, number)
-        model = self.process(params, path)
-        decision = model.advance()
-        if decision is None or (seen := model.state(decision)) != state:
-            return None
-        return Situation(params, path, (), model.env.now, seen, tuple(decision.labels))
+        situation = Episode(self.process(params, path)).advance()
+        return situation if situation is not None and situation.state == state else None
 
     def _params(self, state: dict, **start: object) -> Parameters:
         """Returns the task's parameters with those that the state tells."""
@@ -256,7 +254,7 @@ class Simulator:
 
 def _solution(chain: mdp.Solvable, table: Callable[[mdp.Solvable], np.ndarray]) -> Solution:
     _, evaluation = mdp.optimum(chain, table(chain))
-    row = {tuple(numbers(state)): number for number, state in enumerate(chain.states)}
+    row = {key(state): number for number, state in enumerate(chain.states)}
     return Solution(chain, row, mdp.choice_values(chain, evaluation))
 
 

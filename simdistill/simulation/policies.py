@@ -1,53 +1,89 @@
-"""Policies: what decides in a process."""
+"""Policies: rules that take one of the legal choices in a state.
+
+`policy(state, choices)` is the only way in which a policy is called. A policy that answers many states
+faster together than one by one offers `many(states, choices_S)` as well, with the same answers, for
+`decide_many`. A policy that draws random numbers offers `with_streams(streams)`, which returns it for one
+run.
+Axes: S states.
+"""
 
 import pickle
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
-import numpy as np
-
+from simdistill.simulation.states import State
 from simdistill.simulation.streams import Streams
 
-Policy = Callable[[dict, Sequence[str]], str]
-"""State and labels of the legal choices -> label of the choice taken."""
+
+class Policy(Protocol):
+    """Takes what `observe` returned and the labels of the legal choices; returns one of the labels."""
+
+    # Any, and not State: a function whose parameter is annotated as a dict is a policy, too.
+    def __call__(self, state: Any, choices: Sequence[str], /) -> str: ...
 
 
 class RandomPolicy:
     """Takes every legal choice equally often.
 
     Its draws belong to the number of the decision in the episode, so that a replay repeats them.
+
+    Args:
+        streams: Where its random numbers come from.
     """
 
     def __init__(self, streams: Streams):
         self._streams, self._count = streams, 0
 
     def with_streams(self, streams: Streams) -> "RandomPolicy":
-        """Returns the policy at the beginning of a run with the run's own random numbers."""
+        """Returns the policy at the beginning of a run, with the run's own random numbers."""
         return RandomPolicy(streams)
 
-    def __call__(self, state: dict, choices: Sequence[str]) -> str:
+    def __call__(self, state: State, choices: Sequence[str]) -> str:
         self._count += 1
         return choices[int(self._streams.uniform("random policy", self._count) * len(choices))]
 
-    def tabulate(self, states: Sequence[dict], choices: Sequence[str]) -> np.ndarray:
-        """Returns the probabilities of the choices in every state (S, C)."""
-        return np.full((len(states), len(choices)), 1.0 / len(choices))
+
+def decide_many(policy: Policy, states: Sequence[State], choices_S: Sequence[Sequence[str]]) -> list[str]:
+    """Returns a policy's choice in each state, all at once where the policy can.
+
+    Args:
+        policy: Decides.
+        states: What is observed in each state (S).
+        choices_S: Labels of the legal choices of each state.
+    """
+    many = getattr(policy, "many", None)
+    if many is not None:
+        return many(states, choices_S)
+    return [policy(state, choices) for state, choices in zip(states, choices_S, strict=True)]
 
 
 def with_streams(policy: Policy, streams: Streams) -> Policy:
-    """Returns a policy for one run: one that draws random numbers draws the run's own.
+    """Returns a policy for one run: one that draws random numbers draws them from the run's own streams.
 
-    A policy that decides by state and choices alone is returned as it is. Without this a policy shared by
-    runs would draw by the order in which they happen to be simulated.
+    A policy that decides by state and choices alone is returned as it is. Without this, a policy shared by
+    several runs would draw in the order in which they happen to be simulated.
+
+    Args:
+        policy: A policy as its author wrote it.
+        streams: Random numbers of the run.
     """
     own = getattr(policy, "with_streams", None)
     if own is None and (own := getattr(policy, "started", None)) is not None:
-        warnings.warn(
-            f"{type(policy).__qualname__}.started() is now called with_streams()",
-            DeprecationWarning,
-            stacklevel=2,
-        )
+        name = type(policy).__qualname__
+        warnings.warn(f"{name}.started() is now called with_streams()", DeprecationWarning, stacklevel=2)
     return policy if own is None else own(streams)
+
+
+def draws_equally(policy: Policy, states: Sequence[State]) -> bool:
+    """Whether a policy takes every legal choice equally often in all of these states.
+
+    A `RandomPolicy` does, and so does a fit that knows none of the states and leaves them to one.
+    """
+    fallback, knows = getattr(policy, "fallback", None), getattr(policy, "knows", None)
+    if fallback is not None and knows is not None and not any(map(knows, states)):
+        return draws_equally(fallback, states)
+    return isinstance(policy, RandomPolicy)
 
 
 def unsendable(policies: Mapping[str, Policy]) -> list[str]:

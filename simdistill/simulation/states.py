@@ -1,14 +1,63 @@
-"""States: what `observe` returns, and the numbers in it."""
+"""States: what `observe` returns, and the numbers in it.
 
-from collections.abc import Iterable
+Everything that turns a state into numbers does it here: fits, exact tables, Gymnasium observations, decision
+maps and served states therefore agree on which numbers a state has, and in which order.
+Axes: S states, N numbers of a state.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 
-def numbers(state: dict) -> list[float]:
-    """Returns the numbers of a state in the order in which they stand in it."""
+State = Mapping[str, Any]
+"""What a decider observes: JSON-able values with string keys."""
+
+
+def numbers(state: State) -> list[float]:
+    """Returns the numbers of a state, in the order in which they stand in it; texts are left out."""
     found: list[float] = []
     _collect(state.values(), found)
     return found
+
+
+def matrix(states: Sequence[State]) -> np.ndarray:
+    """Returns the numbers of states of one form (S, N)."""
+    return np.array([numbers(state) for state in states])
+
+
+def key(state: State, choices: Sequence[str] = ()) -> tuple:
+    """Returns a hashable key; decisions with the same numbers and choices have the same key."""
+    return (*numbers(state), *choices)
+
+
+def names(state: State, labels: Sequence[str] = ()) -> list[str]:
+    """Names the numbers of a state, in the order of `numbers`.
+
+    Args:
+        state: A state, e.g. `{"jobs": [2, 0], "next": 3.5}`.
+        labels: Labels of the choices; they name the entries of lists that have as many.
+
+    Returns:
+        Words such as `["jobs at A", "jobs at B", "next"]`.
+    """
+    return [name for field, value in state.items() for name in _named(field, value, labels)]
+
+
+def entries(values: Sequence[Any], labels: Sequence[str]) -> list[str]:
+    """Names the entries of a list in a state: by the choices where there are as many, else from 1 on."""
+    return list(labels) if len(values) == len(labels) else [str(n + 1) for n in range(len(values))]
+
+
+def _named(name: str, value: Any, labels: Sequence[str]) -> Iterator[str]:
+    if isinstance(value, dict):
+        for field, part in value.items():
+            yield from _named(f"{name} {field}", part, labels)
+    elif isinstance(value, list | tuple):
+        for label, part in zip(entries(value, labels), value, strict=True):
+            yield from _named(f"{name} at {label}", part, labels)
+    elif isinstance(value, int | float):
+        yield name
 
 
 def _collect(values: Iterable[Any], found: list[float]) -> None:

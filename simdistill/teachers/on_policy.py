@@ -1,40 +1,13 @@
-"""States that a student runs into: it plays many episodes in step, and is asked about all of them at once."""
+"""On-policy states: the student plays many episodes in step, and its states are searched."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from simdistill.config import DistillConfig, TaskConfig, TeacherConfig
 from simdistill.envs.episodes import Failure, teaching_episode
 from simdistill.errors import ProcessError
-from simdistill.simulation import ProcessModel
-from simdistill.simulation.situations import Situation
+from simdistill.simulation.policies import Policy, decide_many
+from simdistill.simulation.situations import Episode, Situation
 from simdistill.simulation.streams import SeedPath
-
-Decide = Callable[[Sequence[dict], Sequence[Sequence[str]]], list[str]]
-"""States and their legal choices -> choices taken."""
-
-
-@dataclass
-class _Episode:
-    """An episode in play."""
-
-    scenario: int
-    model: ProcessModel
-    actions: tuple[str, ...] = ()
-
-    def advance(self) -> Situation | None:
-        """Goes on to the next decision; None if there is none."""
-        model = self.model
-        decision = model.advance()
-        if decision is None:
-            return None
-        state, choices = model.state(decision), tuple(decision.labels)
-        return Situation(model.params, model.seed_path, self.actions, model.env.now, state, choices)
-
-    def answer(self, label: str) -> None:
-        """Takes a choice."""
-        self.actions += (label,)
-        self.model.answer(label)
 
 
 def visit(
@@ -43,7 +16,7 @@ def visit(
     distill: DistillConfig,
     root: SeedPath,
     number: int,
-    decide: Decide,
+    policy: Policy,
     failures: list[Failure],
     progress: Callable[[int, int], None],
 ) -> dict[int, list[Situation]]:
@@ -55,7 +28,7 @@ def visit(
         distill: Says how many states are wanted, and how far apart.
         root: Root seed and split.
         number: Distinguishes the round from other searches of the split.
-        decide: Answers for all episodes at once.
+        policy: Decides, in all episodes at once.
         failures: Episodes that the process doesn't survive are added here; others go on.
         progress: Called with the decisions done and to be done in each episode.
 
@@ -68,14 +41,14 @@ def visit(
     met: dict[int, list[Situation]] = {scenario: [] for scenario in range(scenarios)}
     steps = wanted * stride
     for step in range(steps):
-        waiting = [(episode, s) for episode in playing if (s := _next(episode, failures)) is not None]
+        waiting = [(played, s) for played in playing if (s := _next(played[1], failures)) is not None]
         if (step + 1) % stride == 0:
-            for episode, situation in waiting:
-                met[episode.scenario].append(situation)
-        labels = decide([s.state for _, s in waiting], [s.choices for _, s in waiting])
-        for (episode, _), label in zip(waiting, labels, strict=True):
+            for (scenario, _), situation in waiting:
+                met[scenario].append(situation)
+        labels = decide_many(policy, [s.state for _, s in waiting], [s.choices for _, s in waiting])
+        for ((_, episode), _), label in zip(waiting, labels, strict=True):
             episode.answer(label)
-        playing = [episode for episode, _ in waiting]
+        playing = [played for played, _ in waiting]
         progress(step + 1, steps)
     return met
 
@@ -87,18 +60,19 @@ def _started(
     number: int,
     scenarios: int,
     failures: list[Failure],
-) -> list[_Episode]:
+) -> list[tuple[int, Episode]]:
+    """Starts the episodes; each goes with the number of its scenario."""
     started = []
     for scenario in range(scenarios):
         for episode in range(teacher.episodes_per_scenario):
             try:
-                started.append(_Episode(scenario, teaching_episode(task, root, number, scenario, episode)))
+                started.append((scenario, Episode(teaching_episode(task, root, number, scenario, episode))))
             except ProcessError as error:
                 failures.append(Failure(list(error.seed_path), str(error)))
     return started
 
 
-def _next(episode: _Episode, failures: list[Failure]) -> Situation | None:
+def _next(episode: Episode, failures: list[Failure]) -> Situation | None:
     try:
         return episode.advance()
     except ProcessError as error:

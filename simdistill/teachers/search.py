@@ -156,4 +156,4 @@ def demonstrate(
 
 def _elsewhere(regression: Regression, policy: Policy) -> Regression:
     """Leaves states of another form to a policy."""
-    return replace(regression, network=replace(regression.network, elsewhere=policy))
+    return replace(regression, network=replace(regression.network, fallback=policy))

@@ -36,13 +36,13 @@ def load(path: Path, simulator: str) -> SearchTeacher:
     """Reads what `save` wrote."""
     plain = read_json(path)
     base = base_policy(simulator, plain["base"])
-    policy = replace(_fitted(plain["policy"]), elsewhere=base) if plain["policy"] else base
+    policy = replace(_fitted(plain["policy"]), fallback=base) if plain["policy"] else base
     generations = [
         Generation(**{**generation, "improvement": Estimate(**generation["improvement"])})
         for generation in plain["generations"]
     ]
     regression = Regression(
-        replace(_fitted(plain["network"]), elsewhere=base),
+        replace(_fitted(plain["network"]), fallback=base),
         _fitted(plain["noise"]) if plain.get("noise") else None,
         tuple(plain["spread"]) if plain["spread"] else None,
     )

@@ -11,8 +11,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from simdistill.simulation import Policy, Streams, numbers
+from simdistill.simulation import Policy, Streams
 from simdistill.simulation.policies import with_streams
+from simdistill.simulation.states import State, key, matrix, numbers
+
+FEATURES_PER_NUMBER = 3
 
 
 def features(numbers_SN: np.ndarray) -> np.ndarray:
@@ -34,7 +37,7 @@ class FittedPolicy:
         shift_F, stretch_F: Standardise the features.
         layers: Per layer the weights (M, in, out) and biases (M, 1, out).
         scale: Cost units of an output of 1.
-        elsewhere: Decides in states of another form, with more or fewer numbers than the fit was made on.
+        fallback: Decides in states of another form, with more or fewer numbers than the fit was made on.
     """
 
     labels: tuple[str, ...]
@@ -42,47 +45,42 @@ class FittedPolicy:
     stretch_F: np.ndarray
     layers: list[tuple[np.ndarray, np.ndarray]]
     scale: float
-    elsewhere: Policy | None = None
+    fallback: Policy | None = None
     _remembered: dict = field(default_factory=dict, repr=False, compare=False)
 
     def with_streams(self, streams: Streams) -> "FittedPolicy":
         """Returns the policy for one run, whose random numbers the policy for other states may draw."""
-        if self.elsewhere is None:
+        if self.fallback is None:
             return self
-        return replace(self, elsewhere=with_streams(self.elsewhere, streams))  # what is remembered is shared
+        return replace(self, fallback=with_streams(self.fallback, streams))  # what is remembered is shared
 
-    def __call__(self, state: dict, choices: Sequence[str]) -> str:
-        key = (*numbers(state), *choices)
-        choice = self._remembered.get(key)
+    def __call__(self, state: State, choices: Sequence[str]) -> str:
+        remembered = key(state, choices)
+        choice = self._remembered.get(remembered)
         if choice is None:
-            if self.elsewhere is not None and not self.knows(state):
-                return self.elsewhere(state, choices)
+            if self.fallback is not None and not self.knows(state):
+                return self.fallback(state, choices)
             if len(self._remembered) > 1_000_000:
                 self._remembered.clear()
-            costs = dict(zip(self.labels, self.costs([state])[0], strict=True))
-            choice = min(choices, key=lambda label: costs.get(label, math.inf))
-            self._remembered[key] = choice
+            choice = self._remembered[remembered] = self._cheapest(self.costs([state])[0], choices)
         return choice
 
-    def tabulate(self, states: Sequence[dict], choices: Sequence[str]) -> np.ndarray:
-        """Returns the choice in every state as probabilities (S, C), for the same choices in all of them."""
-        if self.elsewhere is not None and not all(map(self.knows, states)):
-            at_once = getattr(self.elsewhere, "tabulate", None)
-            if at_once is not None and not any(map(self.knows, states)):
-                return at_once(states, choices)
-            return np.eye(len(choices))[[choices.index(self(state, choices)) for state in states]]
-        column = {label: i for i, label in enumerate(self.labels)}
-        known_SC = np.concatenate([self.costs(states), np.full((len(states), 1), np.inf)], axis=1)
-        costs_SC = known_SC[:, [column.get(label, -1) for label in choices]]
-        return np.eye(len(choices))[costs_SC.argmin(axis=1)]
+    def many(self, states: Sequence[State], choices_S: Sequence[Sequence[str]]) -> list[str]:
+        """Returns the choice in each of many states; the networks are evaluated once for all of them."""
+        if self.fallback is not None and not all(map(self.knows, states)):
+            return [self(state, choices) for state, choices in zip(states, choices_S, strict=True)]
+        costs_SC = self.costs(states).tolist() if states else []
+        return [
+            self._cheapest(costs_C, choices) for costs_C, choices in zip(costs_SC, choices_S, strict=True)
+        ]
 
-    def costs(self, states: Sequence[dict]) -> np.ndarray:
+    def costs(self, states: Sequence[State]) -> np.ndarray:
         """Returns the fitted cost of each choice (S, C), relative to the mean over choices, in cost units."""
         return self.costs_of_each(states).mean(axis=0)
 
-    def costs_of_each(self, states: Sequence[dict]) -> np.ndarray:
+    def costs_of_each(self, states: Sequence[State]) -> np.ndarray:
         """Returns what each network says (M, S, C)."""
-        values_SF = features(np.array([numbers(state) for state in states]))
+        values_SF = features(matrix(states))
         hidden = ((values_SF - self.shift_F) / self.stretch_F)[None]
         for depth, (weights, biases) in enumerate(self.layers):
             hidden = hidden @ weights + biases
@@ -90,9 +88,13 @@ class FittedPolicy:
                 hidden = np.tanh(hidden)
         return hidden * self.scale
 
-    def knows(self, state: dict) -> bool:
+    def knows(self, state: State) -> bool:
         """Whether a state has as many numbers as those that the fit was made on."""
-        return len(features(np.array([numbers(state)]))[0]) == len(self.shift_F)
+        return FEATURES_PER_NUMBER * len(numbers(state)) == len(self.shift_F)
+
+    def _cheapest(self, costs_C: Sequence[float], choices: Sequence[str]) -> str:
+        costs = dict(zip(self.labels, costs_C, strict=True))
+        return min(choices, key=lambda label: costs.get(label, math.inf))
 
     def __getstate__(self) -> dict:
         return {**self.__dict__, "_remembered": {}}
@@ -112,7 +114,7 @@ def precision(costs_SC: np.ndarray, variances_SC: np.ndarray) -> np.ndarray:
 
 
 def fit(
-    states: Sequence[dict],
+    states: Sequence[State],
     labels: Sequence[str],
     costs_SC: np.ndarray,
     weights_SC: np.ndarray,
@@ -137,7 +139,7 @@ def fit(
     """
     import torch
 
-    values_SF = features(np.array([numbers(state) for state in states]))
+    values_SF = features(matrix(states))
     shift_F, stretch_F = values_SF.mean(axis=0), values_SF.std(axis=0) + 1e-6
     legal_SC = np.isfinite(costs_SC)
     scale = float(np.sqrt(np.mean(costs_SC[legal_SC] ** 2))) or 1.0

@@ -68,9 +68,9 @@ class Counted:
     def __init__(self, policy):
         self.policy, self.asked = policy, []
 
-    def __call__(self, states, choices):
-        self.asked += states
-        return [self.policy(*question) for question in zip(states, choices, strict=True)]
+    def __call__(self, state, choices):
+        self.asked.append(state)
+        return self.policy(state, choices)
 
 
 def test_asking_where_it_matters_gives_nearly_the_whole_policy(cases):
@@ -88,9 +88,9 @@ def test_nobody_is_asked_where_there_is_one_choice():
     case = evaluation.prepare(plan.task, plan.evaluation)[0]
     rule, asked = registry.policies("scheduling")["c_mu"], []
 
-    def decide(states, choices):
-        asked.extend(zip(states, choices, strict=True))
-        return [rule(state, labels) for state, labels in zip(states, choices, strict=True)]
+    def decide(state, choices):
+        asked.append((state, choices))
+        return rule(state, choices)
 
     count = evaluation.ask(case, "asked", decide, rule, 0.999)
     assert count == len(asked) > 0

@@ -21,7 +21,7 @@ from simdistill.config import compose, fingerprint
 from simdistill.data import question as questions
 from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
-from simdistill.evaluation.student_policy import Asking
+from simdistill.evaluation.student_policy import StudentPolicy
 from simdistill.files import read_json, read_lines
 from simdistill.models.pretrained import base_model, load_model
 from simdistill.models.student import Student
@@ -90,9 +90,9 @@ def test_a_student_that_never_answers_is_shown_and_keeps_its_results(finished, t
     assert metrics["valid_answers"] == 0 and len(said) == 10
     config, student = pipeline.Record.of(finished).config, Student.load(tiny_folder, finished / "adapter")
     state = {"arrival_rate": 2.0, "service_rates": [2.0, 0.5], "jobs": [3, 1]}
-    asking = Asking(student, Prompter(config.task.language))
-    asking.decide(state, ["A", "B"])
-    (one,) = asking.instead()
+    policy = StudentPolicy(student, Prompter(config.task.language))
+    policy(state, ["A", "B"])
+    (one,) = policy.instead()
     assert one["choices"] == ["A", "B"] and one["said"] not in ("A", "B")
     console = Console(record=True, width=200)
     with console.capture() as printed:
@@ -104,13 +104,13 @@ def test_a_student_that_never_answers_is_shown_and_keeps_its_results(finished, t
 
 def test_a_student_that_answers_once_is_not_diagnosed(tiny_folder, monkeypatch):
     student = Student.load(tiny_folder)
-    asking = Asking(student, Prompter(compose(["task=queueing"])[0].task.language))
+    policy = StudentPolicy(student, Prompter(compose(["task=queueing"])[0].task.language))
     state = {"arrival_rate": 2.0, "service_rates": [2.0, 0.5], "jobs": [3, 1]}
-    asking.decide(state, ["A", "B"])
-    (key, answer), *_ = asking.answers.items()
-    asking.answers["another", *key[1:]] = replace(answer, greedy=0)
+    policy(state, ["A", "B"])
+    (key, answer), *_ = policy.answers.items()
+    policy.answers["another", *key[1:]] = replace(answer, greedy=0)
     monkeypatch.setattr(Student, "texts", lambda self, asked: pytest.fail("asked"))
-    assert asking.instead() == []
+    assert policy.instead() == []
 
 
 def test_metrics_hold_what_is_promised(finished):

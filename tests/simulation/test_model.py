@@ -16,7 +16,6 @@ from simdistill.simulation import (
     World,
     exponential,
     letters,
-    numbers,
 )
 from simdistill.simulation.rollout import run_policy
 from simdistill.simulators.queueing import Queueing, join_shortest_queue, shortest_expected_delay
@@ -496,12 +495,6 @@ def test_letters():
     assert letters(3) == ["A", "B", "C"]
     assert letters(28)[-3:] == ["Z", "A1", "B1"]
     assert len(set(letters(200))) == 200
-
-
-def test_numbers_come_in_the_order_of_the_state():
-    state = {"b": 1, "a": [2, [3.5, {"z": 4}]], "name": "x", "c": {"y": 5, "x": True}}
-    assert numbers(state) == [1.0, 2.0, 3.5, 4.0, 5.0, 1.0]
-    assert numbers({}) == []
 
 
 def test_a_process_error_can_be_sent_between_processes():

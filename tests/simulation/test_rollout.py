@@ -1,14 +1,11 @@
 """Running a process under a policy: seeds, replays, replications."""
 
-import pickle
-from collections import Counter
-
 import pytest
 
 from simdistill.simulation import TEST, Streams
-from simdistill.simulation.policies import RandomPolicy, with_streams
+from simdistill.simulation.policies import RandomPolicy
 from simdistill.simulation.rollout import replicate, run_policy
-from simdistill.simulators.queueing import Queueing, join_shortest_queue, shortest_expected_delay
+from simdistill.simulators.queueing import Queueing, shortest_expected_delay
 
 
 def history(simulator, policy, path, until=50.0):
@@ -43,26 +40,6 @@ def test_stopping_on_the_way_changes_nothing():
         run_policy(stopped, shortest_expected_delay, until)
     assert stopped.cost(50.0) == through.cost(50.0) > 0
     assert stopped.jobs == through.jobs
-
-
-def test_the_random_policy_takes_every_choice_equally_often():
-    policy = RandomPolicy(Streams((1,)))
-    counts = Counter(policy({}, ["A", "B", "C"]) for _ in range(3000))
-    assert set(counts) == {"A", "B", "C"}
-    assert all(900 < count < 1100 for count in counts.values())
-
-
-def test_a_random_policy_draws_the_runs_own_numbers():
-    policy = RandomPolicy(Streams((1,)))
-    answers = []
-    for _ in range(2):
-        run = with_streams(policy, Streams((2, 3)))
-        answers.append([run({}, ["A", "B"]) for _ in range(40)])
-    assert answers[0] == answers[1]
-    other = with_streams(policy, Streams((2, 4)))
-    assert [other({}, ["A", "B"]) for _ in range(40)] != answers[0]
-    assert with_streams(join_shortest_queue, Streams((2, 3))) is join_shortest_queue
-    assert pickle.loads(pickle.dumps(policy))({}, ["A", "B"]) == policy({}, ["A", "B"])
 
 
 def test_a_replication_is_the_average_cost_after_the_warm_up():

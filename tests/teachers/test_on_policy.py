@@ -29,7 +29,10 @@ class Always:
     def __init__(self, label: str):
         self.label, self.asked = label, []
 
-    def __call__(self, states, choices):
+    def __call__(self, state, choices):
+        return self.many([state], [choices])[0]
+
+    def many(self, states, choices_S):
         self.asked.append(len(states))
         return [self.label for _ in states]
 

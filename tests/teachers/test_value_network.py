@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from simdistill.simulation import Streams
-from simdistill.simulation.policies import RandomPolicy, with_streams
+from simdistill.simulation.policies import RandomPolicy, draws_equally, with_streams
 from simdistill.teachers.value_network import FittedPolicy, features, fit, precision
 
 
@@ -140,19 +140,21 @@ def last(state: dict, choices) -> str:
 
 def test_states_of_another_form_are_left_to_another_policy(policy):
     """A lead time that training never showed makes the list of orders under way longer."""
-    policy = replace(policy, elsewhere=last)
+    policy = replace(policy, fallback=last)
     known, other = [{"jobs": [0, 9]}, {"jobs": [9, 0]}], [{"jobs": [0, 9, 1]}, {"jobs": [9, 0, 1]}]
     assert [policy(state, ("A", "B")) for state in [*known, *other]] == ["A", "B", "B", "B"]
-    probabilities_SC = policy.tabulate([*known, *other], ("A", "B"))
-    np.testing.assert_array_equal(probabilities_SC, [[1, 0], [0, 1], [0, 1], [0, 1]])
+    assert policy.many([*known, *other], [("A", "B")] * 4) == ["A", "B", "B", "B"]
+    assert policy.many(known, [("A", "B"), ("A",)]) == ["A", "A"]
+    assert policy.many([], []) == []
 
 
 def test_a_random_policy_for_other_states_draws_the_runs_own_numbers(policy):
-    policy = replace(policy, elsewhere=RandomPolicy(Streams((0,))))
+    policy = replace(policy, fallback=RandomPolicy(Streams((0,))))
     other = [{"jobs": [0, 9, 1]}] * 40
     runs = []
     for seed in (1, 1, 2):
         begun = with_streams(policy, Streams((seed,)))
         runs.append([begun(state, ("A", "B")) for state in other])
     assert runs[0] == runs[1] != runs[2] and set(runs[0]) == {"A", "B"}
-    np.testing.assert_array_equal(policy.tabulate(other, ("A", "B")), np.full((40, 2), 0.5))
+    assert draws_equally(policy, other)
+    assert not draws_equally(policy, [*other, {"jobs": [0, 9]}])

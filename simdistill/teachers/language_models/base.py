@@ -22,6 +22,7 @@ from simdistill.errors import InputError
 from simdistill.models.choice_model import Asked, Posed
 from simdistill.models.pretrained import BaseModel, cache_folder, sha256
 from simdistill.models.student import Student
+from simdistill.simulation.states import State
 from simdistill.teachers.language_models.cache import Remembered
 
 log = logging.getLogger(__name__)
@@ -147,14 +148,35 @@ class LanguageTeacher:
                 f"{shown}\nSay in task.language.description how to answer, or take another model."
             )
 
-    def decide(
-        self, language: Prompter, states: Sequence[dict], choices: Sequence[Sequence[str]]
-    ) -> list[str]:
-        """Decides in many states; an answer that is none of the choices counts as the first one."""
-        posed = [Posed(language.decision(s), list(c)) for s, c in zip(states, choices, strict=True)]
-        said = self.score(posed)
-        self.asked += len(said)
-        self.valid += sum(found.valid for found in said)
+    def policy(self, prompter: Prompter) -> "LanguageModelPolicy":
+        """Returns the model as a policy that reads states in these words."""
+        return LanguageModelPolicy(self, prompter)
+
+
+@dataclass(frozen=True)
+class LanguageModelPolicy:
+    """Decides as a language model does; an answer that is none of the choices counts as the first one.
+
+    Attributes:
+        teacher: The language model; it counts the decisions.
+        prompter: Puts states into words.
+    """
+
+    teacher: LanguageTeacher
+    prompter: Prompter
+
+    def __call__(self, state: State, choices: Sequence[str]) -> str:
+        return self.many([state], [choices])[0]
+
+    def many(self, states: Sequence[State], choices_S: Sequence[Sequence[str]]) -> list[str]:
+        """Decides in many states with one call of the model."""
+        posed = [
+            Posed(self.prompter.decision(dict(state)), list(choices))
+            for state, choices in zip(states, choices_S, strict=True)
+        ]
+        said = self.teacher.score(posed)
+        self.teacher.asked += len(said)
+        self.teacher.valid += sum(found.valid for found in said)
         return [question.choices[found.choice or 0] for question, found in zip(posed, said, strict=True)]
 
 

@@ -226,7 +226,7 @@ def test_it_is_examined_as_a_policy(finished, letters_folder, adapter):
     language = Prompter(pipeline.Record.of(finished).config.task.language)
     places = list(np.ndindex(*shown["size"]))[:40]
     states = [{**shown["parameters"], "jobs": list(place)} for place in places]
-    said = local(letters_folder, adapter).decide(language, states, [["A", "B"]] * len(states))
+    said = local(letters_folder, adapter).policy(language).many(states, [["A", "B"]] * len(states))
     assert said == [shown["policies"]["teacher"][a][b] for a, b in places]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -14,12 +15,13 @@ from simdistill.simulation.decisions import WAIT, Choices, Decision
 from simdistill.simulation.distributions import Distribution
 from simdistill.simulation.forecasts import Forecast
 from simdistill.simulation.known_case import Experiment, KnownCase
+from simdistill.simulation.monitors import Monitored
 from simdistill.simulation.parameters import Parameters
 from simdistill.simulation.policies import Policy
 from simdistill.simulation.streams import Streams, World
 
 
-class ProcessModel:
+class ProcessModel(Monitored):
     """Base class of a simulator; a subclass writes `Params`, `build` and `observe`.
 
     Args:
@@ -32,7 +34,6 @@ class ProcessModel:
 
     Params: ClassVar[type[Parameters]] = Parameters
     max_choices: Any = 2
-    cost_weights: ClassVar[Mapping[str, float]] = {}
     policies: ClassVar[Mapping[str, Policy]] = {}
     forecasts: ClassVar[Sequence[Forecast]] = ()
     families: ClassVar[Sequence[str]] = ()
@@ -42,15 +43,12 @@ class ProcessModel:
         self.params: Any = self.parse(params)
         self.world = world if isinstance(world, World) else World(Streams(world))
         self.seed_path = self.world.path
-        self.env = simpy.Environment()
+        super().__init__(simpy.Environment())
         self.illegal_answers = 0
         self._pending: list[Decision] = []
         self._put: Decision | None = None
         self._events = 0
         self._most_labels = 0  # that have been compared with `max_choices`
-        self._costs: dict[str, list[float]] = {}  # name -> [accrued, rate, since]
-        self._levels: dict[str, list[float]] = {}  # name -> [integral over time, value, since]
-        self._tallies: dict[str, list[float]] = {}  # name -> [sum, count]
         self._guard(self.build)
 
     # What a simulator's author writes.
@@ -132,39 +130,6 @@ class ProcessModel:
     def draw(self, source: str, entity: int, distribution: Distribution, visit: int = 0) -> float:
         """Returns a random number that may be known from now on, e.g. a job's size."""
         return self.world.number(source, entity, distribution, visit)
-
-    def cost_rate(self, name: str, value: float) -> None:
-        """Sets the cost that accrues per unit of time from now on; it is a level, too."""
-        account = self._costs.get(name)
-        now = self.env.now
-        if account is None:
-            account = self._costs[name] = [0.0, 0.0, now]
-        if not -math.inf < value < math.inf:
-            self._finite(name, value)
-        account[0] += account[1] * (now - account[2])
-        account[1], account[2] = value, now
-
-    def charge(self, name: str, amount: float) -> None:
-        """Charges an amount at once."""
-        self._costs.setdefault(name, [0.0, 0.0, self.env.now])[0] += self._finite(name, amount)
-
-    def level(self, name: str, value: float) -> None:
-        """Sets a quantity whose average over time is reported, e.g. the number in system."""
-        account = self._levels.get(name)
-        now = self.env.now
-        if account is None:
-            self._levels[name] = [0.0, value, now]
-        else:
-            account[0] += account[1] * (now - account[2])
-            account[1], account[2] = value, now
-
-    def tally(self, name: str, value: float) -> None:
-        """Adds one observation whose mean over observations is reported, e.g. a wait; True counts as 1."""
-        account = self._tallies.get(name)
-        if account is None:
-            account = self._tallies[name] = [0.0, 0.0]
-        account[0] += value
-        account[1] += 1.0
 
     def log(self, activity: str, **entities: Any) -> None:
         """Tells an event log what happened to whom, e.g. `self.log("service begins", job=17, server="A")`.
@@ -291,46 +256,15 @@ class ProcessModel:
             raise ProcessError(*self._where(), f"observe() returned a {type(state).__name__}, not a dict")
         return state
 
+    def look(self, decision: Decision) -> dict:
+        """Deprecated name of `observe_unchecked`."""
+        warnings.warn("look() is now called observe_unchecked()", DeprecationWarning, stacklevel=2)
+        return self.observe_unchecked(decision)
+
     @property
     def ended(self) -> bool:
         """Whether nothing can happen any more."""
         return self._put is None and self.env.peek() == math.inf
-
-    def cost(self, time: float | None = None) -> float:
-        """Returns the weighted cost accrued up to a time, by default up to now."""
-        if time is None or self.ended:
-            time = self.env.now
-        weights, total = self.cost_weights, 0.0
-        for name, (accrued, rate, since) in self._costs.items():
-            total += weights.get(name, 1.0) * (accrued + rate * (time - since))
-        return total
-
-    def costs(self, time: float | None = None) -> dict[str, float]:
-        """Returns the cost accrued up to a time by name, unweighted; an ended process costs no more."""
-        time = self.env.now if time is None or self.ended else time
-        return {name: total + rate * (time - since) for name, (total, rate, since) in self._costs.items()}
-
-    def levels(self) -> dict[str, float]:
-        """Returns the value of each level and of each rate of cost now."""
-        return {
-            name: value
-            for accounts in (self._costs, self._levels)
-            for name, (_, value, _) in accounts.items()
-        }
-
-    def totals(self, time: float | None = None) -> dict[str, tuple[float, float]]:
-        """Returns sums and weights up to a time: of levels over time, of tallies over observations.
-
-        The mean over a window is the difference of the sums over the difference of the weights. Each cost is
-        there too, under its own name, with the time as its weight.
-        """
-        time = self.env.now if time is None or self.ended else time
-        levels = {
-            name: (total + value * (time - since), time)
-            for name, (total, value, since) in self._levels.items()
-        }
-        costs = {name: (cost, time) for name, cost in self.costs(time).items()}
-        return {**costs, **levels, **{name: (total, n) for name, (total, n) in self._tallies.items()}}
 
     def _ask(self) -> Decision | None:
         """Puts the first pending question that needs an answer from outside, if there is one."""
@@ -370,11 +304,6 @@ class ProcessModel:
                 )
             self._most_labels = len(labels)
         return labels
-
-    def _finite(self, name: str, value: float) -> float:
-        if not -math.inf < value < math.inf:  # false for NaN as well
-            raise ProcessError(*self._where(), f"cost {name!r} is {value!r}")
-        return value
 
     def _where(self) -> tuple[str, tuple[int, ...], float]:
         return type(self).__name__, self.seed_path, self.env.now

@@ -321,7 +321,7 @@ def policy(case: KnownCase, params: Any) -> Policy:
     raise InputError(f"case {case.id}: slow_server has no policy {dict(case.policy)}")
 
 
-def solved(family: str, params: Any, decides: Policy) -> dict[str, Callable[[], float]]:
+def solved(family: str, params: Any, decides: Any) -> dict[str, Callable[[], float]]:
     """Returns what computes each measure exactly."""
     rates = params.service_rates
     if family == "mg1":

@@ -488,6 +488,13 @@ def test_a_job_takes_as_long_in_units_of_work_wherever_it_is_sent():
         assert drawn[1][key] == pytest.approx(4 * drawn[0][key])
 
 
+def test_look_is_an_old_name_of_observe_unchecked(process_of):
+    model = process_of(once(["A", "B"]))()
+    decision = model.advance()
+    with pytest.warns(DeprecationWarning, match=r"look\(\) is now called observe_unchecked\(\)"):
+        assert model.look(decision) == model.observe_unchecked(decision)
+
+
 # Helpers.
 
 

@@ -25,6 +25,7 @@ from rich.table import Table
 from simdistill import registry
 from simdistill.config import RunConfig, compose
 from simdistill.config.names import FROM_A_MODEL
+from simdistill.config.plug_ins import installed, section_class
 from simdistill.errors import InputError
 from simdistill.evaluation import learning_curve as learning
 from simdistill.files import write_json
@@ -48,12 +49,11 @@ SHORT = (
     "distill.batch_size=4",
     "distill.packed=true",
     "distill.forecasts=0",
-    "distill.grpo.questions=104",
-    "distill.grpo.prompts=2",
-    "distill.grpo.samples=4",
 )
 """About what `protocols/cpu-v1.yaml` gives a method."""
-FIELDS = {"sft_grpo": "distill.grpo.learning_rate", "opd": "distill.opd.learning_rate"}
+SAMPLED = ("method.questions=104", "method.prompts=2", "method.samples=4")
+"""The same of methods that sample answers."""
+FIELDS = {"sft_grpo": "method.learning_rate", "opd": "method.learning_rate"}
 """What is swept, where that isn't distill.learning_rate: the second stage, after the same first one."""
 METHODS = [name for name in registry.names("methods") if name not in FROM_A_MODEL]
 """Methods that need no language model but the student."""
@@ -68,14 +68,23 @@ def configs(
 ) -> Iterator[tuple[RunConfig, RunConfig]]:
     """Yields every cell with its lesson, which cells of the same seed share."""
     for seed, method, rate in product(seeds, methods, rates):
-        common = [*SHORT, *overrides, f"seed={seed}"]
+        common = [*SHORT, *(given for given in overrides if not given.startswith("method.")), f"seed={seed}"]
         own = [
             f"method={method}",
+            *(SAMPLED if "samples" in section_class("method", method).model_fields else ()),
+            *(given for given in overrides if given.startswith("method.") and _concerns(given, method)),
             f"{_field(method)}={rate:g}",
             f"output='{folder}/{method}/{rate:g}/seed{seed}'",
         ]
         lesson = [f"output='{folder}/lessons/seed{seed}'"]
         yield compose([*common, *own])[0], compose([*common, *lesson])[0]
+
+
+def _concerns(override: str, method: str) -> bool:
+    """Whether a method has an overridden field; else another one of the sweep has it, or none."""
+    field = override.removeprefix("method.").partition("=")[0]
+    owners = [name for name, section in installed("method") if field in section.model_fields]
+    return method in owners or not owners
 
 
 def rate_of(config: RunConfig) -> float:

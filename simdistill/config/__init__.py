@@ -11,7 +11,7 @@ from simdistill.config.student import LoraConfig, StudentConfig
 from simdistill.config.task import LanguageConfig, TaskConfig
 from simdistill.config.task_files import describe_task, read_yaml, tasks
 from simdistill.config.teacher import TeacherConfig
-from simdistill.config.training import DistillConfig, GrpoConfig, MethodConfig, OpdConfig
+from simdistill.config.training import DistillConfig, MethodConfig
 
 __all__ = [
     "PLACE",
@@ -19,11 +19,9 @@ __all__ = [
     "DistillConfig",
     "EvaluationConfig",
     "ExecutorConfig",
-    "GrpoConfig",
     "LanguageConfig",
     "LoraConfig",
     "MethodConfig",
-    "OpdConfig",
     "ParametersConfig",
     "Range",
     "Ranges",

@@ -11,55 +11,6 @@ class MethodConfig(Section):
     name: Name = Field(default="simdistill", description="a registered method")
 
 
-class GrpoConfig(Section):
-    """Reinforcement learning on sampled answers; only methods that sample use it."""
-
-    questions: Count = Field(default=480, description="questions answered, each by `samples` answers")
-    again: bool = Field(
-        default=False,
-        description="after another stage, ask its first questions again; else new ones as far as there are",
-    )
-    prompts: Count = Field(default=8, description="questions in a step")
-    samples: int = Field(default=8, ge=2, description="answers sampled for a question")
-    temperature: float = Field(
-        default=1.0,
-        gt=0,
-        le=100,
-        description="of the sampling; above 1 a student that is sure of an answer tries others as well",
-    )
-    answer_tokens: int | None = Field(
-        default=None,
-        ge=1,
-        description="tokens that a sampled answer may have, never fewer than the longest choice needs; null: "
-        "just those. More lets a student reason before 'Answer:'; GRPO's loss is divided by it",
-    )
-    vllm: bool = Field(
-        default=False,
-        description="sample with vLLM beside the trainer, on a graphics card; needs simdistill[vllm]",
-    )
-    demonstrations: Count = Field(
-        default=32, description="questions imitated in a step, by methods that imitate in the same step"
-    )
-    learning_rate: float | None = Field(
-        default=None, gt=0, le=1, description="at first, decays to zero; null: what the method has without it"
-    )
-
-
-class OpdConfig(Section):
-    """Distillation on the student's own answers; only the method opd uses it."""
-
-    questions: Count = Field(default=480, description="questions answered, after the first stage")
-    prompts: Count = Field(default=16, description="questions in a step")
-    divergence: float = Field(
-        default=1.0,
-        ge=0,
-        le=1,
-        description="1: reverse KL, which goes for the teacher's likeliest answer; 0: forward KL, which "
-        "covers them all; between: generalised Jensen-Shannon",
-    )
-    learning_rate: float = Field(default=1e-4, gt=0, le=1, description="at first; decays to zero")
-
-
 class DistillConfig(Section):
     """The loss, its optimiser and its budget.
 
@@ -121,8 +72,6 @@ class DistillConfig(Section):
     round_decisions_between: int = Field(
         default=1, ge=0, description="decisions that pass before each searched one in these episodes"
     )
-    grpo: GrpoConfig = Field(default_factory=GrpoConfig)
-    opd: OpdConfig = Field(default_factory=OpdConfig)
     checkpoint_steps: Count = Field(
         default=10, description="steps between checkpoints from which a stopped run goes on"
     )

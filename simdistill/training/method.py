@@ -81,7 +81,7 @@ class Method:
         base = student_base(self.config.student)
         for number in range(len(self.stages)):
             self.schedule(number)  # refuses a batch that parts or processes can't share
-        if self.config.distill.grpo.vllm:
+        if getattr(self.config.method, "vllm", False):
             _check_vllm(self.device)
         self._tell_unused()
         self.check_models(Student.load(base), first_questions(self.config))
@@ -270,11 +270,10 @@ class Method:
 def _check_vllm(device: str) -> None:
     if device != "cuda":
         raise InputError(
-            f"distill.grpo.vllm=true: vLLM samples on a graphics card, and this run is on {device}; "
-            "leave it out"
+            f"method.vllm=true: vLLM samples on a graphics card, and this run is on {device}; leave it out"
         )
     if find_spec("vllm") is None:
-        raise InputError("distill.grpo.vllm=true: vLLM isn't installed; pip install 'simdistill[vllm]'")
+        raise InputError("method.vllm=true: vLLM isn't installed; pip install 'simdistill[vllm]'")
 
 
 def _unused(settings: DistillConfig, goes_by: Sequence[str]) -> str:

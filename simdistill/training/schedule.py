@@ -54,7 +54,7 @@ class Schedule:
         if self.batch_size % launched.processes():
             raise InputError(
                 f"a batch of {self.batch_size} can't be divided among {launched.processes()} processes; "
-                "change distill.batch_size (distill.grpo.prompts, distill.opd.prompts) or --num_processes"
+                "change distill.batch_size (method.prompts) or --num_processes"
             )
 
     def arguments(self) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def part_of(step: int, parts: int) -> int:
     if step % parts:
         raise InputError(
             f"distill.accumulation={parts}: a step of {step} can't be divided into so many equal parts; "
-            "change it, or distill.batch_size (distill.grpo.prompts times samples, distill.opd.prompts)"
+            "change it, or distill.batch_size (method.prompts, times method.samples)"
         )
     return step // parts
 

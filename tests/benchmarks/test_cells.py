@@ -26,9 +26,6 @@ TINY = [
     "distill.rounds=0",
     "distill.tune_questions=8",
     "distill.batch_size=4",
-    "distill.grpo.questions=4",
-    "distill.grpo.prompts=2",
-    "distill.grpo.samples=2",
     "distill.tune_steps=1",
     "student.lora.r=2",
     "student.lora.layers=1",
@@ -67,6 +64,7 @@ def test_a_sweep_has_the_same_rates_for_every_method_and_goes_on(tiny_folder, tm
     results, folder = tmp_path / "sweep.json", tmp_path / "cells"
     given = ["task=queueing", *TINY, f"student.name={tiny_folder}", "--folder", str(folder)]
     given += ["--results", str(results), "--methods", "sft", "sft_grpo", "--seeds", "1000"]
+    given += ["method.questions=4", "method.prompts=2", "method.samples=2"]
     run("sweep.py", *given, "--rates", "1e-3")
     first = written(folder)
     told = run("sweep.py", *given, "--rates", "1e-3", "1e-2")
@@ -170,7 +168,8 @@ def trained(monkeypatch, folder: Path, method: str, given: list[str]) -> tuple[s
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     common = ["task=queueing", *given]
     config = compose([*common, f"method={method}", f"output='{folder / method}'"])[0]
-    lesson = compose([*common, f"output='{folder / 'lesson'}'"])[0]
+    shared = [override for override in common if not override.startswith("method.")]
+    lesson = compose([*shared, f"output='{folder / 'lesson'}'"])[0]
     return importlib.import_module("cells").train(config, lesson), config
 
 
@@ -184,7 +183,7 @@ def test_a_cell_made_with_other_settings_is_refused(monkeypatch, tiny_folder, tm
 
 def test_a_cell_that_never_answers_is_kept_as_failed(monkeypatch, tiny_folder, tmp_path):
     given = [*TINY, f"student.name={tiny_folder}", "teacher.scenarios=8", "distill.questions=48"]
-    given += ["distill.grpo.questions=44", "distill.checkpoint_steps=1000"]
+    given += ["method.questions=44", "method.prompts=2", "method.samples=2", "distill.checkpoint_steps=1000"]
     for _ in range(2):
         why, config = trained(monkeypatch, tmp_path, "grpo", given)
         (failed,) = tmp_path.rglob("failed.json")

@@ -1,6 +1,8 @@
 """A run's configuration: composed, bounded, explained, and the same after a round trip through YAML."""
 
+import sys
 import textwrap
+import types
 from functools import cache
 from pathlib import Path
 
@@ -8,11 +10,12 @@ import pytest
 import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from simdistill import config, registry
-from simdistill.config import DistillConfig, Range, RunConfig, compose
+from simdistill.config import DistillConfig, MethodConfig, Range, RunConfig, compose
 from simdistill.errors import InputError
+from simdistill.training.sampling import SamplingConfig
 
 MINIMAL = """
 defaults: [run, _self_]
@@ -310,12 +313,85 @@ def test_names_of_a_registered_simulator_are_checked(tmp_path, monkeypatch):
 
 def test_a_run_from_before_there_was_a_field_keeps_what_it_did(tmp_path):
     path = tmp_path / "config.yaml"
-    config.save(compose(["task=queueing"])[0], path)
+    config.save(one("method=sft_grpo"), path)
     now = config.load_config(path)
-    assert now.distill.balanced and not now.distill.grpo.again
+    assert now.distill.balanced and isinstance(now.method, SamplingConfig) and not now.method.again
     values = config.read_yaml(path)
-    del values["distill"]["balanced"], values["distill"]["grpo"]["again"], values["distill"]["validity"]
+    sampling = {field: value for field, value in values["method"].items() if field not in ("name", "again")}
+    values |= {"method": "sft_grpo", "distill": values["distill"] | {"grpo": sampling, "opd": {"prompts": 3}}}
+    del values["distill"]["balanced"], values["distill"]["validity"], values["compute"]
     path.write_text(yaml.safe_dump(values))
     then = config.load_config(path)
-    assert not then.distill.balanced and then.distill.grpo.again and then.teacher.moderate
+    assert isinstance(then.method, SamplingConfig) and then.method.again and then.method.prompts == 8
+    assert not then.distill.balanced and then.teacher.moderate
     assert then.distill.validity == DistillConfig.model_fields["validity"].default
+
+
+class Theirs:
+    """A method of another package."""
+
+    class Config(MethodConfig):
+        """Its fields."""
+
+        alpha: float = Field(default=0.5, ge=0, le=1, description="share")
+        note: str = Field(default="", description="any text")
+
+
+@pytest.fixture
+def theirs(monkeypatch):
+    monkeypatch.setattr(registry, "_registered", {})
+    monkeypatch.setitem(sys.modules, "theirs", types.SimpleNamespace(Theirs=Theirs))
+    registry.register("theirs", "theirs:Theirs", "methods")
+
+
+def test_a_method_of_another_package_has_its_own_fields(theirs, tmp_path):
+    run = one("method=theirs", "method.alpha=0.3", "method.note=a, b")
+    assert isinstance(run.method, Theirs.Config) and (run.method.alpha, run.method.note) == (0.3, "a, b")
+    config.save(run, tmp_path / "config.yaml")
+    assert config.load_config(tmp_path / "config.yaml") == run
+    assert [each.method.name for each in compose(["task=queueing", "method=theirs,sft"])] == ["theirs", "sft"]
+    assert one("method={name: theirs, alpha: 1}").method.model_dump() == {
+        "name": "theirs",
+        "alpha": 1.0,
+        "note": "",
+    }
+
+
+def test_fields_of_a_method_are_checked_and_explained(theirs):
+    def told(*overrides: str) -> str:
+        return message("task=queueing", *overrides)
+
+    assert "method.alpha: 2 should be less than or equal to 1" in told("method=theirs", "method.alpha=2")
+    assert "did you mean 'method.alpha'?" in told("method=theirs", "method.alhpa=1")
+    assert told("method=thiers", "method.alpha=1").endswith("did you mean 'theirs'?")
+    assert told("method=sft", "method.alpha=1") == (
+        "method.alpha is a field of method=theirs, and method=sft hasn't got it; "
+        "leave it out, or choose method=theirs"
+    )
+
+
+def test_a_tasks_file_may_set_fields_of_several_methods(theirs, user_folder):
+    (user_folder / "mine.yaml").write_text(MINIMAL + "method: {name: theirs, alpha: 0.1, samples: 3}\n")
+    (run,) = compose(["task=mine"])
+    assert run.method == Theirs.Config(name="theirs", alpha=0.1)
+    (run,) = compose(["task=mine", "method=grpo"])
+    assert isinstance(run.method, SamplingConfig) and run.method.samples == 3
+    (run,) = compose(["task=mine", "method=sft"])
+    assert run.method == MethodConfig(name="sft")
+    (user_folder / "mine.yaml").write_text(MINIMAL + "method: theirs\n")
+    assert compose(["task=mine", "method.alpha=0.2"])[0].method == Theirs.Config(name="theirs", alpha=0.2)
+
+
+def test_the_old_spelling_of_methods_own_fields_still_works(caplog):
+    run = one("method=grpo", "distill.grpo.samples=4", "distill.opd.prompts=2")
+    assert isinstance(run.method, SamplingConfig) and (run.method.samples, run.method.prompts) == (4, 8)
+    assert caplog.messages == ["distill.grpo.samples is now called method.samples; the old name still works"]
+    caplog.clear()
+    assert one("method=sft", "distill.grpo.samples=4").method == MethodConfig(name="sft")
+    other = one("method=opd", "teacher.model=a/b", "distill.grpo.prompts=4")
+    assert other.method.model_dump()["prompts"] == 16
+        one("method=opd", "teacher.model=a/b", "distill.grpo.prompts=4").method.model_dump()["prompts"] == 16
+    )
+    assert not caplog.messages
+    wrong = message("task=queueing", "method=grpo", "distill.grpo.sampels=4")
+    assert "did you mean 'method.samples'?" in wrong

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from simdistill import registry, rewards
-from simdistill.config import GrpoConfig, RunConfig, compose
+from simdistill.config import MethodConfig, RunConfig, compose
 from simdistill.config.names import FROM_A_MODEL
 from simdistill.data.question import Question, save
 from simdistill.errors import InputError
@@ -18,6 +18,7 @@ from simdistill.models.device import quiet
 from simdistill.models.lora import Lora
 from simdistill.models.student import Student
 from simdistill.training.methods.sft_filtered import certain
+from simdistill.training.sampling import SamplingConfig
 from simdistill.training.schedule import Schedule
 from simdistill.training.stages import RoundResult, Stage
 from simdistill.training.trainers import plain
@@ -31,14 +32,11 @@ SMALL = [
     "distill.batch_size=8",
     "distill.warmup_steps=0",
     "distill.checkpoint_steps=1",
-    "distill.grpo.questions=4",
-    "distill.grpo.prompts=2",
-    "distill.grpo.samples=4",
-    "distill.grpo.demonstrations=4",
     "student.lora.r=2",
     "student.lora.layers=2",
     "student.dtype=float32",
 ]
+SAMPLED = ["method.questions=4", "method.prompts=2", "method.samples=4", "method.demonstrations=4"]
 METHODS = [name for name in registry.names("methods") if name not in ("simdistill", *FROM_A_MODEL)]
 ROUNDS = {
     "dagger": [16, 8],
@@ -50,8 +48,10 @@ ROUNDS = {
 }
 
 
-def configured(tiny_folder: Path, *overrides: str) -> RunConfig:
-    return compose([*SMALL, f"student.name={tiny_folder}", *overrides])[0]
+def configured(tiny_folder: Path, *overrides: str, method: str = "simdistill") -> RunConfig:
+    own = getattr(registry.load("methods", method), "Config", MethodConfig)
+    sampled = SAMPLED if "samples" in own.model_fields else []
+    return compose([*SMALL, f"method={method}", *sampled, f"student.name={tiny_folder}", *overrides])[0]
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_questions_come_in_balanced_batches_unless_told_otherwise(tiny_folder, t
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_trains_in_its_stages(name, tiny_folder, tmp_path, distilled):
-    method, done = distilled(name, configured(tiny_folder), tmp_path)
+    method, done = distilled(name, configured(tiny_folder, method=name), tmp_path)
     sizes = ROUNDS.get(name, [16])
     rounds = [read_json(tmp_path / "training" / f"round-{number}.json") for number in range(len(sizes))]
     assert [found["questions"] for found in rounds] == sizes
@@ -115,11 +115,12 @@ def test_grpo_after_sft_asks_new_questions_as_far_as_there_are(
 ):
     config = configured(
         tiny_folder,
-        f"distill.grpo.again={str(again).lower()}",
+        f"method.again={str(again).lower()}",
         f"distill.questions={questions}",
         "teacher.scenarios=12",
         "teacher.episodes_per_scenario=1",
         "teacher.states_per_episode=1",
+        method="sft_grpo",
     )
     stages = registry.load("methods", "sft_grpo")(config, tmp_path).stages
     assert [stage.taught for stage in stages] == [range(questions), range(first, first + 4)]
@@ -168,7 +169,7 @@ def test_a_step_in_parts_is_the_same_step(name, tiny_folder, tmp_path, monkeypat
     monkeypatch.setattr(rewards, "consistency", lambda completions, **columns: [0.0] * len(completions))
     found = []
     for parts in (1, 4):
-        config = configured(tiny_folder, f"method={name}", f"distill.accumulation={parts}")
+        config = configured(tiny_folder, f"distill.accumulation={parts}", method=name)
         method, done = distilled(name, config, tmp_path / str(parts))
         rounds = sorted(method.training.glob("round-*.json"))
         stages = [(read_json(path)["steps"], read_json(path)["questions"]) for path in rounds]
@@ -183,13 +184,16 @@ def test_a_step_in_parts_is_the_same_step(name, tiny_folder, tmp_path, monkeypat
 
 def test_parts_that_cannot_be_equal_are_told(tiny_folder, tmp_path):
     for name, parts, step in (("sft", 3, 8), ("grpo", 3, 8), ("sft_grpo", 16, 8), ("opd", 8, 4)):
-        what = ["distill.opd.prompts=4", f"teacher.model={tiny_folder}", f"distill.accumulation={parts}"]
-        method = registry.load("methods", name)(configured(tiny_folder, *what), tmp_path / name)
+        what = [f"teacher.model={tiny_folder}", f"distill.accumulation={parts}"]
+        what += ["method.prompts=4"] if name == "opd" else []
+        config = configured(tiny_folder, *what, method=name)
+        method = registry.load("methods", name)(config, tmp_path / name)
         with pytest.raises(InputError, match=f"accumulation={parts}: a step of {step} can't be divided"):
             method.prepare()
     # Nobody asks for what isn't used: GRPO's steps aren't of distill.batch_size.
     what = ["distill.batch_size=7", "distill.accumulation=4"]
-    registry.load("methods", "grpo")(configured(tiny_folder, *what), tmp_path / "unused").prepare()
+    config = configured(tiny_folder, *what, method="grpo")
+    registry.load("methods", "grpo")(config, tmp_path / "unused").prepare()
 
 
 def told(config: RunConfig, tiny_folder: Path, asked: list[Question]) -> list[tuple[float, ...]]:
@@ -230,14 +234,14 @@ def test_without_all_probabilities_hard_labels_are_taught_and_that_is_said_once(
 def test_a_language_models_probabilities_change_what_is_learned(
     name, tiny_folder, tmp_path, shorter_queue, distilled
 ):
-    what = [f"method={name}", "teacher=hf", f"teacher.model={tiny_folder}", "distill.rounds=0"]
+    what = ["teacher=hf", f"teacher.model={tiny_folder}", "distill.rounds=0"]
     losses = []
     for told_C in ([0.05, 0.95], [0.95, 0.05]):
         folder = tmp_path / str(told_C[0])
         asked = [replace(question, teacher_probabilities=told_C) for question in shorter_queue[:16]]
         (folder / "training").mkdir(parents=True)
         save(asked, folder / "training" / "questions-0.parquet")
-        distilled(name, configured(tiny_folder, *what), folder)
+        distilled(name, configured(tiny_folder, *what, method=name), folder)
         losses.append(read_lines(folder / "metrics.jsonl")[0]["imitation"])
     assert abs(losses[0] - losses[1]) > 0.1
 
@@ -261,14 +265,14 @@ def test_sft_stopped_in_training_ends_with_the_same_student(tiny_folder, tmp_pat
 @pytest.mark.parametrize("name", ["sft", "dagger", "sft_grpo"])
 def test_a_packed_method_computes_fewer_tokens(name, tiny_folder, tmp_path, distilled):
     (_, whole), (_, packed) = (
-        distilled(name, configured(tiny_folder, f"distill.packed={flag}"), tmp_path / flag)
+        distilled(name, configured(tiny_folder, f"distill.packed={flag}", method=name), tmp_path / flag)
         for flag in ("false", "true")
     )
     assert packed.questions == whole.questions and packed.tokens < whole.tokens
 
 
 def test_vllm_is_asked_for_where_it_can_run(tiny_folder, tmp_path, monkeypatch, shorter_queue):
-    sampling = configured(tiny_folder, "distill.grpo.vllm=true", "device=cpu")
+    sampling = configured(tiny_folder, "method.vllm=true", "device=cpu", method="grpo")
     method = registry.load("methods", "grpo")(sampling, tmp_path)
     with pytest.raises(InputError, match="vLLM samples on a graphics card, and this run is on cpu"):
         method.prepare()
@@ -278,7 +282,7 @@ def test_vllm_is_asked_for_where_it_can_run(tiny_folder, tmp_path, monkeypatch, 
     student = Student.for_training(tiny_folder, Lora(2), 0, dtype=torch.float32)
     schedule = Schedule(1e-3, 0.0, 0, 16, tmp_path, 0, 0, bf16=False)
     for vllm in (False, True):
-        settings = GrpoConfig(samples=4, vllm=vllm)
+        settings = SamplingConfig(samples=4, vllm=vllm)
         with quiet():
             arguments = plain.sampling(student, shorter_queue[:4], 1.0, settings, schedule)["args"]
         assert arguments.use_vllm is vllm
@@ -295,7 +299,7 @@ def test_a_student_that_samples_has_the_room_to_reason_that_it_is_given(
         return [len(ids) / 12 for ids in completion_ids]
 
     monkeypatch.setattr(rewards, "consistency", heard)
-    distilled(name, configured(tiny_folder, "distill.grpo.answer_tokens=12"), tmp_path)
+    distilled(name, configured(tiny_folder, "method.answer_tokens=12", method=name), tmp_path)
     assert max(lengths) == 12
 
 
@@ -335,11 +339,11 @@ NO_CHOICE = r"questions-0\.parquet: none of the 4 decisions has more than one ch
 def test_nothing_to_learn_is_told(name, made, message, tiny_folder, tmp_path, shorter_queue, distilled):
     save(made(shorter_queue[:4]), tmp_path / "training" / "questions-0.parquet")
     with pytest.raises(InputError, match=message):
-        distilled(name, configured(tiny_folder), tmp_path)
+        distilled(name, configured(tiny_folder, method=name), tmp_path)
 
 
 def rates(name: str, tiny_folder, folder: Path, *overrides: str) -> list[float]:
-    method = registry.load("methods", name)(configured(tiny_folder, *overrides), folder)
+    method = registry.load("methods", name)(configured(tiny_folder, *overrides, method=name), folder)
     method.training.mkdir(parents=True, exist_ok=True)
     return [method.schedule(number).learning_rate for number in range(len(method.stages))]
 
@@ -348,12 +352,12 @@ def test_a_method_has_its_own_learning_rate_unless_one_is_set(tiny_folder, tmp_p
     own = registry.load("methods", "grpo").learning_rate
     assert rates("grpo", tiny_folder, tmp_path) == [own]
     assert rates("grpo", tiny_folder, tmp_path, "distill.learning_rate=3e-3") == [3e-3]
-    assert rates("grpo", tiny_folder, tmp_path, "distill.grpo.learning_rate=2e-3") == [2e-3]
+    assert rates("grpo", tiny_folder, tmp_path, "method.learning_rate=2e-3") == [2e-3]
     supervised = registry.load("methods", "sft").learning_rate
     assert rates("sft", tiny_folder, tmp_path) == [supervised] != [own]
     assert rates("sft_grpo", tiny_folder, tmp_path) == [supervised, own]
     assert rates("sft_grpo", tiny_folder, tmp_path, "distill.learning_rate=3e-3") == [3e-3, own]
-    assert rates("sft_grpo", tiny_folder, tmp_path, "distill.grpo.learning_rate=2e-3") == [supervised, 2e-3]
+    assert rates("sft_grpo", tiny_folder, tmp_path, "method.learning_rate=2e-3") == [supervised, 2e-3]
 
 
 WEIGHED = ["distill.imitation=2", "distill.soft=0.5", "distill.regret=0", "distill.validity=0.5"]
@@ -372,9 +376,9 @@ WEIGHED = ["distill.imitation=2", "distill.soft=0.5", "distill.regret=0", "disti
 )
 def test_weights_that_change_nothing_are_told(name, unused, tiny_folder, tmp_path, caplog):
     method = registry.load("methods", name)
-    method(configured(tiny_folder, f"method={name}"), tmp_path).prepare()
+    method(configured(tiny_folder, method=name), tmp_path).prepare()
     assert not caplog.messages
-    method(configured(tiny_folder, f"method={name}", *WEIGHED), tmp_path).prepare()
+    method(configured(tiny_folder, *WEIGHED, method=name), tmp_path).prepare()
     told = [f"method={name} doesn't use {unused}"] if unused else []
     assert caplog.messages == told
 
@@ -396,9 +400,10 @@ def test_a_model_that_nobody_asks_is_told(name, tiny_folder, tmp_path, caplog):
 def test_a_method_goes_by_the_weights_it_says(name, tiny_folder, tmp_path):
     """What is made of the settings changes with them, or is said not to."""
     method = registry.load("methods", name)
+    model = [f"teacher.model={tiny_folder}"] if name in FROM_A_MODEL else []
 
     def made(*overrides: str) -> list:
-        found = method(configured(tiny_folder, *overrides), tmp_path)
+        found = method(configured(tiny_folder, *model, *overrides, method=name), tmp_path)
         return [getattr(found, part, None) for part in ("weights", "mix", "soft")]
 
     for override in WEIGHED:

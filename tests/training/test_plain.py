@@ -8,7 +8,6 @@ import torch
 from transformers import TrainerCallback
 
 from simdistill import rewards
-from simdistill.config import GrpoConfig
 from simdistill.data.question import Question
 from simdistill.errors import InputError
 from simdistill.files import read_lines
@@ -17,6 +16,7 @@ from simdistill.models.lora import Lora
 from simdistill.models.student import Student
 from simdistill.training.callbacks import MetricsWriter
 from simdistill.training.methods.sft import LIKELIHOOD
+from simdistill.training.sampling import SamplingConfig
 from simdistill.training.schedule import Schedule
 from simdistill.training.trainers import plain
 from simdistill.training.trainers.exact import train_round, training_questions
@@ -49,7 +49,7 @@ def grpo(tiny_folder, folder: Path, asked: list[Question], callbacks=(), seed: i
     gradients = Gradients()
     student = moved(Student.for_training(tiny_folder, Lora(2), seed, dtype=torch.float32))
     schedule = replace(Schedule(1e-3, 0.0, 0, 8, folder, 0, 0, bf16=False), **changes)
-    result = grpo_round(student, asked, 1.0, GrpoConfig(samples=4), schedule, [gradients, *callbacks])
+    result = grpo_round(student, asked, 1.0, SamplingConfig(samples=4), schedule, [gradients, *callbacks])
     return student, gradients.found, result
 
 
@@ -188,7 +188,7 @@ def test_an_answer_always_has_room_for_a_choice(tiny_folder, tmp_path, shorter_q
     student = Student.for_training(tiny_folder, Lora(2), 0, dtype=torch.float32)
     schedule = Schedule(1e-3, 0.0, 0, 16, tmp_path, 0, 0, bf16=False)
     for tokens, room in ((None, 3), (1, 3), (12, 12)):
-        settings = GrpoConfig(samples=4, answer_tokens=tokens)
+        settings = SamplingConfig(samples=4, answer_tokens=tokens)
         with quiet():
             arguments = plain.sampling(student, shorter_queue[:4], 1.0, settings, schedule)["args"]
         assert arguments.max_completion_length == room
@@ -200,7 +200,7 @@ def test_answers_are_sampled_at_the_temperature_that_is_set(
 ):
     student = Student.for_training(tiny_folder, Lora(2), 0, dtype=torch.float32)
     schedule = Schedule(1e-3, 0.0, 0, 8, tmp_path, 0, 0, bf16=False)
-    settings = GrpoConfig(samples=4, temperature=temperature)
+    settings = SamplingConfig(samples=4, temperature=temperature)
     with quiet():
         arguments = plain.sampling(student, shorter_queue[:4], 1.0, settings, schedule)
         trainer = plain.PlainGRPOTrainer(student.model, processing_class=student.tokenizer, **arguments)

@@ -10,7 +10,6 @@ import pytest
 import torch
 from transformers import TrainerCallback
 
-from simdistill.config import GrpoConfig
 from simdistill.data.question import Question
 from simdistill.errors import InputError
 from simdistill.files import read_json, read_lines
@@ -23,6 +22,7 @@ from simdistill.rewards import consistency
 from simdistill.training.callbacks import MetricsWriter
 from simdistill.training.losses import Targets, Weights, terms
 from simdistill.training.methods.chord import phi
+from simdistill.training.sampling import SamplingConfig
 from simdistill.training.schedule import Schedule
 from simdistill.training.trainers.exact import collate, training_questions
 from simdistill.training.trainers.plain import sampling
@@ -94,7 +94,7 @@ def trainer(learner: Student, plan: Schedule, mix: Mix = MIX, callbacks=(), show
             mix=mix,
             model=learner.model,
             processing_class=learner.tokenizer,
-            **sampling(learner, rows, 1.0, GrpoConfig(samples=4), plan) | {"reward_funcs": letters},
+            **sampling(learner, rows, 1.0, SamplingConfig(samples=4), plan) | {"reward_funcs": letters},
             callbacks=list(callbacks),
         )
 
@@ -303,7 +303,7 @@ def test_answers_may_follow_free_text(tiny_folder, tmp_path):
         return consistency(completions=completions, **columns)
 
     with quiet():
-        given = sampling(learner, rows, 1.0, GrpoConfig(samples=2, answer_tokens=length), plan)
+        given = sampling(learner, rows, 1.0, SamplingConfig(samples=2, answer_tokens=length), plan)
         made = SimDistillTrainer(
             demonstrations=[Demonstration(question, (1.0,)) for question in asked_for],
             mix=Mix(policy=1.0, imitation=1.0, per_step=8),

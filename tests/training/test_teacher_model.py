@@ -41,8 +41,6 @@ SMALL = [
     "distill.batch_size=8",
     "distill.warmup_steps=0",
     "distill.checkpoint_steps=1",
-    "distill.opd.questions=8",
-    "distill.opd.prompts=4",
     "student.lora.r=2",
     "student.dtype=float32",
 ]
@@ -386,7 +384,8 @@ def test_a_teacher_on_the_students_own_weights_is_refused(tiny_folder, tmp_path)
 
 
 def configured(tiny_folder: Path, method: str, *overrides: str) -> RunConfig:
-    return compose([*SMALL, f"student.name={tiny_folder}", f"method={method}", *overrides])[0]
+    own = ["method.questions=8", "method.prompts=4"] if method == "opd" else []
+    return compose([*SMALL, f"student.name={tiny_folder}", f"method={method}", *own, *overrides])[0]
 
 
 @pytest.mark.parametrize("method", ["hidden", "opd"])

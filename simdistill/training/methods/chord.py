@@ -5,23 +5,33 @@ demonstrated token of probability p weighs p * (1 - p). Tokens that the student 
 would never say, hardly count: a student that never says a label isn't taught to say one.
 """
 
+from typing import ClassVar, cast
+
 import torch
+from pydantic import Field
 
 from simdistill.training.methods.simdistill_sampled import SampledSimDistill
+from simdistill.training.sampling import SamplingConfig
 from simdistill.training.trainers.sampled import Mix
 
-MU = 0.1
+
+class ChordConfig(SamplingConfig):
+    """How answers are sampled, and what imitation weighs."""
+
+    mu: float = Field(default=0.1, ge=0, le=1, description="weight of imitation; that of GRPO is 1 - mu")
 
 
 class Chord(SampledSimDistill):
     """GRPO plus token-weighted imitation of the teacher's answers, in one loss."""
 
+    Config: ClassVar[type[SamplingConfig]] = ChordConfig
     learning_rate = 1e-4
     goes_by = ()
 
     @property
     def mix(self) -> Mix:
-        return Mix(1 - MU, MU, self.config.distill.grpo.demonstrations, phi)
+        mu = cast(ChordConfig, self.own).mu
+        return Mix(1 - mu, mu, self.own.demonstrations, phi)
 
     @property
     def soft(self) -> float:

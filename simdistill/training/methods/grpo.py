@@ -6,13 +6,14 @@ GRPO (Shao et al., DeepSeekMath, arXiv 2402.03300) without division by a group's
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import ClassVar, cast
 
 from transformers import TrainerCallback
 
-from simdistill.config import DistillConfig, GrpoConfig
 from simdistill.data.question import Question
 from simdistill.models.student import Student
 from simdistill.training.method import Method
+from simdistill.training.sampling import SamplingConfig
 from simdistill.training.schedule import Schedule
 from simdistill.training.stages import RoundResult, Stage
 from simdistill.training.trainers.plain import grpo_round
@@ -21,45 +22,49 @@ from simdistill.training.trainers.plain import grpo_round
 class GRPO(Method):
     """Simulator-consistency reward on sampled answers, with TRL's own trainer."""
 
+    Config: ClassVar[type[SamplingConfig]] = SamplingConfig
     learning_rate = 1e-4
     goes_by = ()
 
     @property
+    def own(self) -> SamplingConfig:
+        """The method's own fields."""
+        return cast(SamplingConfig, self.config.method)
+
+    @property
     def stages(self) -> list[Stage]:
-        return [sampled(self.config.distill)]
+        return [sampled(self.own)]
 
     def train(
         self, number: int, student: Student, questions: Sequence[Question], callbacks: list[TrainerCallback]
     ) -> RoundResult:
-        scale, settings = self.config.task.scale, self.config.distill.grpo
-        return grpo_round(student, questions, scale, settings, self.schedule(number), callbacks)
+        scale = self.config.task.scale
+        return grpo_round(student, questions, scale, self.own, self.schedule(number), callbacks)
 
     def step(self, number: int) -> int:
         """Returns the sampled answers of an optimizer step."""
-        return answers(self.config.distill.grpo)
+        return answers(self.own)
 
     def schedule(self, number: int) -> Schedule:
         """Returns a stage's settings, of which a batch is of sampled answers."""
-        return on_samples(super().schedule(number), self.config.distill)
+        return on_samples(super().schedule(number), self.own)
 
 
-def on_samples(schedule: Schedule, settings: DistillConfig) -> Schedule:
+def on_samples(schedule: Schedule, settings: SamplingConfig) -> Schedule:
     """Returns a schedule for sampled answers, with a learning rate of their own if there is one."""
-    grpo = settings.grpo
     return replace(
         schedule,
-        learning_rate=grpo.learning_rate or schedule.learning_rate,
+        learning_rate=settings.learning_rate or schedule.learning_rate,
         end_learning_rate=0.0,
         warmup_steps=0,
     )
 
 
-def answers(grpo: GrpoConfig) -> int:
+def answers(settings: SamplingConfig) -> int:
     """Returns how many answers are sampled in an optimizer step."""
-    return grpo.prompts * grpo.samples
+    return settings.prompts * settings.samples
 
 
-def sampled(settings: DistillConfig) -> Stage:
+def sampled(settings: SamplingConfig) -> Stage:
     """Returns a stage of GRPO; without forecasts, as a reward is for what costs little."""
-    grpo = settings.grpo
-    return Stage("train on sampled answers", grpo.questions, grpo.prompts, forecasts=False)
+    return Stage("train on sampled answers", settings.questions, settings.prompts, forecasts=False)

@@ -7,12 +7,16 @@ a choice would learn about text that nobody needs, so `kd` comes first.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import ClassVar, cast
 
 from datasets import Dataset
+from pydantic import Field
 from transformers import PreTrainedModel, TrainerCallback
 from trl.trainer.distillation_config import DistillationConfig
 from trl.trainer.distillation_trainer import DistillationTrainer
 
+from simdistill.config import MethodConfig
+from simdistill.config.section import Count
 from simdistill.data.question import Question
 from simdistill.errors import InputError
 from simdistill.models.choice_model import Asked
@@ -26,10 +30,33 @@ from simdistill.training.teacher_model import teacher_model
 from simdistill.training.trainers.exact import WithoutCard
 
 
+class OPDConfig(MethodConfig):
+    """Distillation on the student's own answers."""
+
+    formerly: ClassVar[str | None] = "distill.opd"
+
+    questions: Count = Field(default=480, description="questions answered, after the first stage")
+    prompts: Count = Field(default=16, description="questions in a step")
+    divergence: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="1: reverse KL, which goes for the teacher's likeliest answer; 0: forward KL, which "
+        "covers them all; between: generalised Jensen-Shannon",
+    )
+    learning_rate: float = Field(default=1e-4, gt=0, le=1, description="at first; decays to zero")
+
+
 class OPD(KD):
     """KD, then reverse KL to a teacher language model on sampled answers, with TRL's own trainer."""
 
+    Config = OPDConfig
     from_a_model = True
+
+    @property
+    def own(self) -> OPDConfig:
+        """The method's own fields."""
+        return cast(OPDConfig, self.config.method)
 
     def check_models(self, student: Student, asked: Sequence[Asked]) -> None:
         super().check_models(student, asked)
@@ -37,7 +64,7 @@ class OPD(KD):
 
     @property
     def stages(self) -> list[Stage]:
-        opd = self.config.distill.opd
+        opd = self.own
         return [*super().stages, Stage("train on its own answers", opd.questions, opd.prompts)]
 
     def train(
@@ -47,12 +74,12 @@ class OPD(KD):
             return super().train(number, student, questions, callbacks)
         teacher = teacher_model(self.config, student)
         teacher.model.to(self.dtype)  # type: ignore[arg-type]
-        divergence = self.config.distill.opd.divergence
+        divergence = self.own.divergence
         return opd_round(student, teacher, questions, divergence, self.schedule(number), callbacks)
 
     def schedule(self, number: int) -> Schedule:
         """Returns a stage's settings; the first stage's rate falls to zero, and the second has its own."""
-        settings, opd, schedule = self.config.distill, self.config.distill.opd, super().schedule(number)
+        settings, opd, schedule = self.config.distill, self.own, super().schedule(number)
         if number == 0:
             rate = settings.learning_rate or self.learning_rate
             return replace(schedule, learning_rate=rate, end_learning_rate=0.0)

@@ -6,6 +6,7 @@ don't beat it (arXiv 2604.23747).
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 from transformers import TrainerCallback
 
@@ -13,6 +14,7 @@ from simdistill.data.question import Question
 from simdistill.models.student import Student
 from simdistill.training.methods.grpo import GRPO, answers, on_samples, sampled
 from simdistill.training.methods.sft import SFT
+from simdistill.training.sampling import SamplingConfig
 from simdistill.training.schedule import Schedule
 from simdistill.training.stages import RoundResult, Stage
 from simdistill.training.trainers.plain import grpo_round
@@ -21,26 +23,32 @@ from simdistill.training.trainers.plain import grpo_round
 class SFTThenGRPO(SFT):
     """SFT, then GRPO on further questions: of those that it has learned the student is sure already."""
 
+    Config = SamplingConfig
+
+    @property
+    def own(self) -> SamplingConfig:
+        """The method's own fields."""
+        return cast(SamplingConfig, self.config.method)
+
     @property
     def stages(self) -> list[Stage]:
-        settings = self.config.distill
-        stage = sampled(settings)
-        if settings.grpo.again:
+        stage = sampled(self.own)
+        if self.own.again:
             return [*super().stages, stage]
         left = self.config.teacher.states - stage.size
-        return [*super().stages, replace(stage, first=max(0, min(settings.questions, left)))]
+        return [*super().stages, replace(stage, first=max(0, min(self.config.distill.questions, left)))]
 
     def train(
         self, number: int, student: Student, questions: Sequence[Question], callbacks: list[TrainerCallback]
     ) -> RoundResult:
         if number == 0:
             return super().train(number, student, questions, callbacks)
-        scale, settings = self.config.task.scale, self.config.distill.grpo
-        return grpo_round(student, questions, scale, settings, self.schedule(number), callbacks)
+        scale = self.config.task.scale
+        return grpo_round(student, questions, scale, self.own, self.schedule(number), callbacks)
 
     def step(self, number: int) -> int:
         """Returns the questions of an optimizer step in the first stage, sampled answers in the second."""
-        return answers(self.config.distill.grpo) if number else super().step(number)
+        return answers(self.own) if number else super().step(number)
 
     def schedule(self, number: int) -> Schedule:
         """Returns a stage's settings; the first stage's rate falls to zero, and GRPO begins with its own."""
@@ -48,4 +56,4 @@ class SFTThenGRPO(SFT):
         if number == 0:
             rate = settings.learning_rate or self.learning_rate
             return replace(schedule, learning_rate=rate, end_learning_rate=0.0)
-        return on_samples(replace(schedule, learning_rate=GRPO.learning_rate), settings)
+        return on_samples(replace(schedule, learning_rate=GRPO.learning_rate), self.own)

@@ -1,7 +1,7 @@
 """Ours for students that sample: soft imitation and the simulator's consistency reward in one step of GRPO.
 
 What `simdistill` takes as an expectation over all choices is estimated from samples here. So it is noisier,
-and a sampled answer needn't begin at once: with `distill.grpo.answer_tokens` there is room to reason before
+and a sampled answer needn't begin at once: with `method.answer_tokens` there is room to reason before
 "Answer:". Demonstrated are the choices' labels alone, without reasons, and the examination scores the choices
 as they are, so a student that reasons is examined without its reasons.
 """
@@ -16,6 +16,7 @@ from simdistill.config import DistillConfig
 from simdistill.data.question import Question
 from simdistill.models.student import Student
 from simdistill.training.methods.grpo import GRPO
+from simdistill.training.sampling import SamplingConfig
 from simdistill.training.stages import RoundResult, Stage
 from simdistill.training.targets import targets
 from simdistill.training.trainers.plain import grpo_round
@@ -30,13 +31,13 @@ class SampledSimDistill(GRPO):
 
     @property
     def stages(self) -> list[Stage]:
-        return [mixed(self.config.distill)]
+        return [mixed(self.config.distill, self.own)]
 
     @property
     def mix(self) -> Mix:
         """Weights of the loss's terms."""
         settings = self.config.distill
-        return Mix(settings.regret, settings.imitation, settings.grpo.demonstrations)
+        return Mix(settings.regret, settings.imitation, self.own.demonstrations)
 
     @property
     def soft(self) -> float:
@@ -48,18 +49,17 @@ class SampledSimDistill(GRPO):
     ) -> RoundResult:
         settings, scale = self.config.distill, self.config.task.scale
         taught = targets(self.config, student, questions[: settings.questions], self.soft)
-        answered = questions[: settings.grpo.questions]
+        answered = questions[: self.own.questions]
         kind = partial(SimDistillTrainer, demonstrations=demonstrations(taught, self.soft), mix=self.mix)
-        result = grpo_round(student, answered, scale, settings.grpo, self.schedule(number), callbacks, kind)
+        result = grpo_round(student, answered, scale, self.own, self.schedule(number), callbacks, kind)
         return replace(result, questions=result.questions + result.steps * self.mix.per_step)
 
 
-def mixed(settings: DistillConfig) -> Stage:
+def mixed(settings: DistillConfig, own: SamplingConfig) -> Stage:
     """Returns a stage that answers and imitates; a step's questions are those of both."""
-    grpo = settings.grpo
     return Stage(
         title="train on samples and demonstrations",
-        size=max(settings.questions, grpo.questions),
-        batch_size=grpo.prompts + grpo.demonstrations,
+        size=max(settings.questions, own.questions),
+        batch_size=own.prompts + own.demonstrations,
         forecasts=False,
     )

@@ -2,7 +2,7 @@
 
 TRL's defaults handicap a small model on a processor: a learning rate of 2e-5 (1e-6 for GRPO), completions of
 512 tokens, gradient checkpointing. Here completions end where answers do, unless
-`distill.grpo.answer_tokens` gives room to reason before, and rates are those of LoRA.
+`method.answer_tokens` gives room to reason before, and rates are those of LoRA.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,12 +16,12 @@ from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
 from simdistill import rewards
-from simdistill.config import GrpoConfig
 from simdistill.data.question import Question
 from simdistill.errors import InputError
 from simdistill.models.device import quiet
 from simdistill.models.student import Student
 from simdistill.training.legality import Legality
+from simdistill.training.sampling import SamplingConfig
 from simdistill.training.schedule import Schedule
 from simdistill.training.stages import RoundResult
 from simdistill.training.trainers.exact import WithoutCard
@@ -78,7 +78,7 @@ def grpo_round(
     student: Student,
     questions: Sequence[Question],
     scale: float,
-    settings: GrpoConfig,
+    settings: SamplingConfig,
     schedule: Schedule,
     callbacks: Sequence[TrainerCallback] = (),
     kind: Callable[..., GRPOTrainer] = PlainGRPOTrainer,
@@ -112,7 +112,11 @@ def grpo_round(
 
 
 def sampling(
-    student: Student, questions: Sequence[Question], scale: float, settings: GrpoConfig, schedule: Schedule
+    student: Student,
+    questions: Sequence[Question],
+    scale: float,
+    settings: SamplingConfig,
+    schedule: Schedule,
 ) -> dict[str, Any]:
     """Returns what a `GRPOTrainer` needs to answer questions for the simulator's reward, as its arguments.
 
@@ -129,7 +133,7 @@ def sampling(
     wanted = schedule.batch_size * schedule.accumulation // settings.samples
     if len(questions) < wanted:
         raise InputError(
-            f"distill.grpo.prompts: a step answers {wanted} questions, and there are only {len(questions)}; "
+            f"method.prompts: a step answers {wanted} questions, and there are only {len(questions)}; "
             "lower it, or raise distill.questions"
         )
     tokenized = [student.tokenize(question.prompt, question.choices) for question in questions]

@@ -1,7 +1,7 @@
 """The sampled path on TRL: a GRPOTrainer that imitates demonstrations in the step in which it is rewarded.
 
 It is for students that sample, and may reason before they answer: a completion is any text, and the reward
-reads what it says at its end; how long it may be is `distill.grpo.answer_tokens`. Where answers are labels,
+reads what it says at its end; how long it may be is `method.answer_tokens`. Where answers are labels,
 the exact path takes the expectation without samples.
 """
 

@@ -26,17 +26,18 @@ RUN, SELF = "run", "_self_"
 """Entries of a task's `defaults`: the fields' own defaults, and the file itself."""
 
 
-def compose(overrides: Sequence[str], check: bool = True) -> list[RunConfig]:
+def compose(overrides: Sequence[str], check: bool = True, saved: bool = False) -> list[RunConfig]:
     """Composes one run, or several where an override sweeps (`seed=0,1,2`), in the sweep's order.
 
     Args:
         overrides: Texts such as `seed=1`; `task=NAME`, or `task=folder/name.yaml`, is needed.
         check: Whether simulator, policies, teacher, method and student must exist.
+        saved: Whether the overrides come from a file of earlier days, whose old names need no warning.
 
     Raises:
         InputError: When anything is unknown, of a wrong type or out of bounds; one line per error.
     """
-    configs = [_composed(values, check) for values in runs(overrides)]
+    configs = [_composed(values, check, saved) for values in runs(overrides)]
     if len(configs) > 1 and len({config.output for config in configs} - {None}) == 1:
         raise InputError(
             f"output={configs[0].output}: {len(configs)} runs can't share a folder; leave it out"
@@ -44,14 +45,14 @@ def compose(overrides: Sequence[str], check: bool = True) -> list[RunConfig]:
     return configs
 
 
-def _composed(values: Mapping[str, Any], check: bool) -> RunConfig:
+def _composed(values: Mapping[str, Any], check: bool, saved: bool) -> RunConfig:
     """Returns the configuration of one run of a sweep."""
     task = values.get("task")
     if not task:
         raise InputError(f"no task given: add task=NAME; available: {', '.join(tasks()) or 'none'}")
     overrides = {key: value for key, value in values.items() if key != "task"}
     plain = _plain(task_file(task), overrides)
-    config, refused = validated(plain, f"task={task}", {*_typed(overrides)})
+    config, refused = validated(plain, f"task={task}", {*_typed(overrides)}, not saved)
     if check:
         check_names(config)
     if refused:

@@ -74,19 +74,20 @@ def installed(section: str) -> Iterator[tuple[str, type[Section]]]:
             continue
 
 
-def settle(values: dict, typed: Set[str] = frozenset()) -> list[str]:
+def settle(values: dict, typed: Set[str], warns: bool) -> list[str]:
     """Moves fields to the plug-ins that own them and removes those of other plug-ins, in place.
 
     Args:
         values: A run's plain values.
         typed: Dotted names of the fields that the user typed for this run, which can't be ignored silently.
+        warns: Whether to log where a typed field is now.
 
     Returns:
         What is wrong with typed fields that another plug-in owns, in words.
     """
     own = chosen(values)
     if _dictionary(values, "distill").keys() - DistillConfig.model_fields.keys():
-        _move(values, own, typed)
+        _move(values, own, typed, warns)
     refused = []
     for section, there in own.items():
         group = _dictionary(values, section)
@@ -99,7 +100,7 @@ def settle(values: dict, typed: Set[str] = frozenset()) -> list[str]:
     return refused
 
 
-def _move(values: dict, own: dict[str, type[Section]], typed: Set[str]) -> None:
+def _move(values: dict, own: dict[str, type[Section]], typed: Set[str], warns: bool) -> None:
     """Moves fields from where they were before plug-ins owned them; drops those the chosen one hasn't got."""
     for section, there in own.items():
         known: dict[str, set[str]] = {}
@@ -112,7 +113,7 @@ def _move(values: dict, own: dict[str, type[Section]], typed: Set[str]) -> None:
                 if field in fields and not (there.formerly == place and field in there.model_fields):
                     continue
                 old, new = f"{place}.{field}", f"{section}.{field}"
-                if old in typed:
+                if warns and old in typed:
                     log.warning("%s is now called %s; the old name still works", old, new)
                 if new not in typed:
                     _section(values, section)[field] = value

@@ -10,18 +10,21 @@ from simdistill.config.run import RunConfig
 from simdistill.errors import InputError
 
 
-def validated(values: dict, source: str, typed: Set[str] = frozenset()) -> tuple[RunConfig, list[str]]:
+def validated(
+    values: dict, source: str, typed: Set[str] = frozenset(), warns: bool = False
+) -> tuple[RunConfig, list[str]]:
     """Returns the configuration that plain values describe, and what is wrong with fields of other plug-ins.
 
     Args:
         values: A run's fields; changed in place.
         source: Where they are from, for messages.
         typed: Dotted names of the fields that the user typed for this run.
+        warns: Whether to log the new names of typed fields that have one.
 
     Raises:
         InputError: When a field is unknown, of a wrong type or out of bounds; one line for each.
     """
-    refused = settle(values, typed)
+    refused = settle(values, typed, warns)
     try:
         return RunConfig.model_validate(values), refused
     except ValidationError as error:

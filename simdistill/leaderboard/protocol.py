@@ -93,7 +93,7 @@ class Protocol(BaseModel):
     @cached_property
     def _configs(self) -> Mapping[tuple[str, str], RunConfig]:
         return {
-            (task, method): compose(self.overrides_of(Cell(task, method, 0)))[0]
+            (task, method): compose(self.overrides_of(Cell(task, method, 0)), saved=True)[0]
             for task in self.tasks
             for method in self.methods
         }

@@ -390,8 +390,6 @@ def test_the_old_spelling_of_methods_own_fields_still_works(caplog):
     assert one("method=sft", "distill.grpo.samples=4").method == MethodConfig(name="sft")
     other = one("method=opd", "teacher.model=a/b", "distill.grpo.prompts=4")
     assert other.method.model_dump()["prompts"] == 16
-        one("method=opd", "teacher.model=a/b", "distill.grpo.prompts=4").method.model_dump()["prompts"] == 16
-    )
     assert not caplog.messages
     wrong = message("task=queueing", "method=grpo", "distill.grpo.sampels=4")
     assert "did you mean 'method.samples'?" in wrong

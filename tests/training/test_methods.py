@@ -54,6 +54,11 @@ def configured(tiny_folder: Path, *overrides: str, method: str = "simdistill") -
     return compose([*SMALL, f"method={method}", *sampled, f"student.name={tiny_folder}", *overrides])[0]
 
 
+def looked_into(method: str, model: Path) -> list[str]:
+    """What a method needs that learns from a language model."""
+    return [f"teacher.model={model}"] if method in FROM_A_MODEL else []
+
+
 @pytest.fixture
 def distilled(shorter_queue):
     """Trains a method in a folder; returns it and what it did."""
@@ -339,7 +344,7 @@ NO_CHOICE = r"questions-0\.parquet: none of the 4 decisions has more than one ch
 def test_nothing_to_learn_is_told(name, made, message, tiny_folder, tmp_path, shorter_queue, distilled):
     save(made(shorter_queue[:4]), tmp_path / "training" / "questions-0.parquet")
     with pytest.raises(InputError, match=message):
-        distilled(name, configured(tiny_folder, method=name), tmp_path)
+        distilled(name, configured(tiny_folder, *looked_into(name, tiny_folder), method=name), tmp_path)
 
 
 def rates(name: str, tiny_folder, folder: Path, *overrides: str) -> list[float]:
@@ -400,7 +405,7 @@ def test_a_model_that_nobody_asks_is_told(name, tiny_folder, tmp_path, caplog):
 def test_a_method_goes_by_the_weights_it_says(name, tiny_folder, tmp_path):
     """What is made of the settings changes with them, or is said not to."""
     method = registry.load("methods", name)
-    model = [f"teacher.model={tiny_folder}"] if name in FROM_A_MODEL else []
+    model = looked_into(name, tiny_folder)
 
     def made(*overrides: str) -> list:
         found = method(configured(tiny_folder, *model, *overrides, method=name), tmp_path)

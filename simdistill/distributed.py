@@ -1,4 +1,4 @@
-"""One run in several processes, begun by `accelerate launch`: the first one runs, the others train along."""
+"""One run in several processes, begun by `accelerate launch`: one does everything, all train."""
 
 import atexit
 import gc
@@ -13,26 +13,26 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 
 PATIENCE = timedelta(days=7)
-"""How long the others wait while the first one simulates or examines."""
+"""How long processes wait while the first one simulates or examines."""
 
 
 def processes() -> int:
-    """Returns how many there are; one unless something has launched several."""
+    """Returns the number of processes; one unless something has launched several."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def processes_here() -> int:
-    """Returns how many of them share this machine."""
+    """Returns the number of processes on this machine."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
 def is_first() -> bool:
-    """Returns whether this one runs everything but training alone."""
+    """Returns whether this process does everything; all others only help to train."""
     return int(os.environ.get("RANK", "0")) == 0
 
 
 def meet(device: str) -> None:
-    """Waits until all of them are here.
+    """Waits until all processes have come here.
 
     Args:
         device: Where they train, "cpu" or "cuda".
@@ -42,17 +42,17 @@ def meet(device: str) -> None:
 
 
 def agreed(folder: Path | None, device: str) -> Path:
-    """Returns the first one's folder in all of them.
+    """Returns the first process's folder in all of them.
 
     Args:
-        folder: Of which the others' doesn't matter.
+        folder: The first process's; what the others give doesn't matter.
         device: Where they train, "cpu" or "cuda".
     """
-    told: list[Any] = [folder]
+    agreed_on: list[Any] = [folder]
     if processes() > 1:
         _state(device)
-        broadcast_object_list(told)
-    return told[0]
+        broadcast_object_list(agreed_on)
+    return agreed_on[0]
 
 
 @cache

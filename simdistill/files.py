@@ -1,8 +1,9 @@
-"""Files that are either whole or not there: written under a temporary name, then renamed."""
+"""Files that are whole or not there: written under a temporary name, then renamed."""
 
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -14,18 +15,50 @@ from safetensors import SafetensorError
 
 from simdistill.errors import InputError
 
+OPEN_FILE = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
+"""Names of the files that this process has open; /dev/stdout is a link to one of them."""
+
 
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
-    """Yields a temporary path beside `path` that takes its place when the block ends without an error."""
-    path = Path(path)
+    """Yields a temporary path whose file takes the place of `path` when the block ends without an error.
+
+    A link stays, and the file that it points to is replaced. Pipes, terminals and other things that aren't
+    regular files are written to when the block ends.
+    """
+    path, descriptor = _resolved(Path(path))
+    if descriptor is not None or (path.exists() and not path.is_file() and not path.is_dir()):
+        with tempfile.TemporaryDirectory() as folder:
+            temporary = Path(folder) / "written"
+            yield temporary
+            _pour(temporary, path if descriptor is None else os.dup(descriptor))
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
+        if path.is_file():
+            shutil.copymode(path, temporary)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _resolved(path: Path) -> tuple[Path, int | None]:
+    """Follows links; also returns the number of the open file that a path such as /dev/stdout stands for."""
+    for _ in range(40):  # as many links as Linux follows
+        if opened := OPEN_FILE.fullmatch(str(path)):
+            return path, int(opened[1])
+        if not path.is_symlink():
+            break
+        path = path.parent / path.readlink()
+    return path.resolve(), None
+
+
+def _pour(source: Path, target: Path | int) -> None:
+    """Copies a file into a path or an open file, at its position."""
+    with source.open("rb") as stream, open(target, "wb") as out:
+        shutil.copyfileobj(stream, out)
 
 
 def write_text(path: Path | str, text: str) -> None:
@@ -75,7 +108,11 @@ def writing(path: Path) -> Iterator[None]:
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
-    """Yields a new empty folder beside `path` that takes its place when the block ends without an error."""
+    """Yields a new empty folder that takes the place of `path` when the block ends without an error.
+
+    A link stays, and the folder that it points to is replaced.
+    """
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
     try:

@@ -94,7 +94,8 @@ def trace(
     form: Annotated[str, typer.Option("--format", help="jsonl, ocel (OCEL 2.0 JSON) or xes.")] = "jsonl",
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="The file.")] = None,
     policy: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Who decides; the task's heuristic if left out.")
+        str | None,
+        typer.Option(metavar="NAME", help="The policy that decides; the task's heuristic if left out."),
     ] = None,
 ) -> None:
     """Write the event log of one episode, for process mining.
@@ -111,4 +112,6 @@ def trace(
         raise InputError(f"trace takes one task and one value for each field, not {len(configs)} runs")
     log = eventlog.of_task(configs[0].task, policy, configs[0].seed)
     eventlog.write(log, output, form)
-    typer.echo(f"{output}: {len(log.entries)} entries until {log.time_unit} {log.time:g}")
+    # Beside what is written to a pipe or to /dev/stdout, a line more would spoil it.
+    said = f"{output}: {len(log.entries)} entries until {log.time_unit} {log.time:g}"
+    typer.echo(said, err=output.is_symlink() or not output.is_file())

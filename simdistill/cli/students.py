@@ -13,7 +13,8 @@ from simdistill.errors import InputError
 def export(
     run: Run,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FOLDER", help="Where; RUN/export if left out.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FOLDER", help="Folder to write to; RUN/export if left out."),
     ] = None,
 ) -> None:
     """Write a run's student as a merged model that transformers loads, and as an adapter for vLLM."""
@@ -26,7 +27,7 @@ def export(
 
 def serve(
     run: Run,
-    host: Annotated[str, typer.Option(help="Address to listen at; others than your own reach 0.0.0.0.")] = (
+    host: Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0 lets other machines in.")] = (
         "127.0.0.1"
     ),
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for any that is free.")] = 8000,

@@ -56,7 +56,7 @@ def values(
         "choices": list(choices),
         "base": found.base,
         "differences": found.differences_CK.tolist(),
-        "met": found.met_CK.tolist(),
+        "met": found.coupled_CK.tolist(),
         "horizon": found.horizon,
         "decisions": found.decisions,
     }

@@ -30,7 +30,7 @@ from simdistill.models.lora import Lora
 from simdistill.models.packing import pack
 from simdistill.models.student import Student
 from simdistill.simulation import TRAIN
-from simdistill.teachers.search import demonstrate
+from simdistill.teachers.loading import load_teacher
 from simdistill.training.losses import Weights
 from simdistill.training.schedule import Schedule
 from simdistill.training.trainers.exact import train_round, training_questions
@@ -68,7 +68,7 @@ def rows(config: RunConfig, count: int) -> list[Question]:
             "horizon": 1.0,
         }
     )
-    found, lesson = demonstrate(config.task, teacher, 0, map, lambda *shown: None)
+    lesson = load_teacher(teacher, 0, config.task.simulator).teach(config.task, map, lambda *shown: None)
     return decision_questions(
         lesson.searched,
         lesson.labels,
@@ -77,7 +77,7 @@ def rows(config: RunConfig, count: int) -> list[Question]:
         simulator=config.task.simulator,
         split="train",
         round=TRAIN,
-        demonstrated=found.policy,
+        demonstrated=lesson.demonstrated,
     )[:count]
 
 

@@ -39,7 +39,7 @@ from simdistill.simulation import (
 from simdistill.simulation.branching import what_if
 from simdistill.simulation.situations import Situation
 from simdistill.teachers.language_models.base import LanguageTeacher
-from simdistill.teachers.search import SearchTeacher
+from simdistill.teachers.protocol import Lesson
 from simdistill.teachers.state_search import outcome
 
 TITLES = {"untuned": "untuned student", evaluation.OPTIMUM: "exact optimum"}
@@ -72,7 +72,7 @@ class Examination:
 
     def run(
         self,
-        teacher: SearchTeacher,
+        lesson: Lesson,
         student: Student,
         untuned: Callable[[], Student],
         lessons: Sequence[Question],
@@ -81,14 +81,14 @@ class Examination:
         """Solves, asks and simulates.
 
         Args:
-            teacher: The teacher.
+            lesson: The teacher's lesson.
             student: The distilled student.
             untuned: Loads the same student without its adapter; it is asked with the default parameters only.
             lessons: The training questions.
             language_model: Decides in the teacher's place.
         """
         self.language_model = language_model
-        self.taught = language_model.policy(self.language) if language_model else teacher.policy
+        self.taught = language_model.policy(self.language) if language_model else lesson.policy
         self.cases = evaluation.prepare(
             self.task, self.settings, self.compute, partial(self.progress, "prepare policies")
         )
@@ -100,7 +100,7 @@ class Examination:
             self._ask_language_model(language_model)
         else:
             for case in self.cases:
-                evaluation.add(case, "teacher", teacher.policy, self.heuristic)
+                evaluation.add(case, "teacher", lesson.policy, self.heuristic)
         if self.cases[0].chain is None:
             asked = partial(self.progress, "let the student play")
             evaluation.accompany(self.task, self.settings, self.cases, "student", self.asking, asked)
@@ -109,8 +109,8 @@ class Examination:
         evaluation.confirm(
             self.task, self.settings, self.cases, self.compute, partial(self.progress, "simulate policies")
         )
-        self.forecasts = self._forecasts(teacher.policy, lessons)
-        self.shown = self._shown_questions(teacher.policy)
+        self.forecasts = self._forecasts(lesson.policy, lessons)
+        self.shown = self._shown_questions(lesson.policy)
 
     @property
     def reference(self) -> str:
@@ -209,11 +209,11 @@ class Examination:
         met = explore(model, policy, 0.0, Streams((*root, PLAN, kind, number)), 5)
         return met[-1]
 
-    def write(self, folder: Path, teacher: SearchTeacher, spent: dict) -> None:
+    def write(self, folder: Path, lesson: Lesson, spent: dict) -> None:
         """Writes the run's results."""
         write_lines(folder / "rollouts.jsonl", self._rollouts())
         write_json(folder / "examination.json", self._examination())
-        write_json(folder / "metrics.json", self._metrics(folder, teacher) | spent)
+        write_json(folder / "metrics.json", self._metrics(folder, lesson) | spent)
 
     def _rollouts(self) -> list[dict]:
         return [
@@ -234,7 +234,7 @@ class Examination:
             if replication is not None
         ]
 
-    def _metrics(self, folder: Path, teacher: SearchTeacher) -> dict:
+    def _metrics(self, folder: Path, lesson: Lesson) -> dict:
         distilled = read_json(folder / "distilled.json")
         student = self.asking.student
         training = folder / "training"
@@ -247,7 +247,7 @@ class Examination:
         order = ["random", "untuned", *self.task.policies, "teacher", "student", evaluation.OPTIMUM]
         names = [name for name in dict.fromkeys(order) if name in self.cases[0].costs]
         replications = [r for case in self.cases for c in case.costs.values() for r in c.replications if r]
-        failures = [*(failure.message for failure in teacher.failures), *own]
+        failures = [*(failure.message for failure in lesson.failures), *own]
         failures += [message for case in self.cases for message in case.failures]
         return {
             "task": self.task.name,
@@ -286,11 +286,11 @@ class Examination:
             "questions_asked": len(self.asking.answers),
             "tokens": {"trained": distilled["tokens"], "examined": student.work.tokens},
             "simulator_steps": {
-                "teach": sum(generation.decisions for generation in teacher.generations),
+                "teach": sum(generation.decisions for generation in lesson.generations),
                 "own_states": sum(found["simulator_steps"] for found in own_states),
                 "examine": sum(r.decisions for r in replications),
             },
-            "states_searched": sum(g.states for g in teacher.generations)
+            "states_searched": sum(g.states for g in lesson.generations)
             + sum(found["states"] for found in own_states),
             "learning": learning.told(self.config, folder),
             "updates": [read_json(path)["steps"] for path in sorted(training.glob("round-*.json"))],
@@ -306,9 +306,9 @@ class Examination:
                     },
                     "states": g.states,
                     "simulator_steps": g.decisions,
-                    "futures_that_met": g.met,
+                    "futures_that_met": g.coupled,
                 }
-                for g in teacher.generations
+                for g in lesson.generations
             ],
             "failed_rollouts": failures,
         }

@@ -28,8 +28,8 @@ from simdistill.runs.record import Record
 from simdistill.simulation.policies import unsendable
 from simdistill.simulation.streams import without_tests
 from simdistill.simulation.withheld import training
-from simdistill.teachers import store
-from simdistill.teachers.language_models.base import LanguageTeacher
+from simdistill.teachers.loading import answers_itself, load_teacher
+from simdistill.teachers.protocol import Lesson, Teacher
 from simdistill.training.first_questions import first_questions
 from simdistill.training.method import Method
 from simdistill.training.teacher_model import checksums
@@ -120,7 +120,7 @@ def check(record: Record, config: RunConfig) -> None:
         raise InputError(f"simulator {simulator}: {wrong[0]}")
     if not record.trained.exists():
         _method(record).prepare()
-        _check_language_model(record)
+        _check_teacher(record)
 
 
 def teach(record: Record, compute: Map, progress: Progress) -> None:
@@ -129,15 +129,13 @@ def teach(record: Record, compute: Map, progress: Progress) -> None:
         return
     config, compute = for_training(record.config), training(compute)
     with record.timed("teach"):
-        model = _language_model(record, begins=True)
-        teacher, lesson = stages.teach(config.task, config, compute, progress)
+        teacher = _teacher(record, begins=True)
+        lesson = stages.teach(config.task, teacher, compute, progress)
         count = max(stage.taught.stop for stage in _method(record).stages)
-        asked = stages.ask(config.task, config, teacher, lesson, count, model, compute, progress)
+        asked = stages.ask(config.task, config, teacher, lesson, count, compute, progress)
         questions.save(asked.train, record.training / "questions-0.parquet")
         questions.save(asked.validation, record.validation)
-        teacher = replace(teacher, failures=(*teacher.failures, *asked.failures))
-        base = config.teacher.played if teacher.demonstrates else config.teacher.base
-        store.save(teacher, record.lesson, base)
+        replace(lesson, failures=(*lesson.failures, *asked.failures)).save(record.training)
 
 
 def train(record: Record, compute: Map, progress: Progress) -> None:
@@ -159,10 +157,10 @@ def _on_policy(
 ) -> list[Question]:
     """Asks about states of the student's own rollouts, and writes down what that took."""
     config, training = for_training(record.config), record.training
-    teacher = store.load(record.lesson, config.task.simulator)
+    lesson = Lesson.load(training, config.task.simulator)
     with record.timed("own states"):
-        model = _language_model(record)
-        asked = stages.ask_on_policy(config.task, config, teacher, student, number, model, compute, progress)
+        teacher = _teacher(record)
+        asked = stages.ask_on_policy(config.task, config, teacher, lesson, student, number, compute, progress)
         write_json(training / f"failures-{number}.json", stages.failures_as_rows(asked.failures))
         taken = {"states": asked.states, "simulator_steps": asked.steps}
         write_json(training / f"own-states-{number}.json", taken)
@@ -175,11 +173,10 @@ def examine(record: Record, compute: Map, progress: Progress, again: bool = Fals
         return
     config = record.config
     with record.timed("examine"):
-        teacher = store.load(record.lesson, config.task.simulator)
+        teacher, lesson = _teacher(record), Lesson.load(record.training, config.task.simulator)
         lessons = questions.load(record.folder / "questions.parquet")
-        model = _language_model(record)
-        examination = stages.examine(config, teacher, record.adapter, lessons, model, compute, progress)
-        examination.write(record.folder, teacher, record.spent())
+        examination = stages.examine(config, teacher, lesson, record.adapter, lessons, compute, progress)
+        examination.write(record.folder, lesson, record.spent())
 
 
 def _method(record: Record) -> Method:
@@ -187,34 +184,35 @@ def _method(record: Record) -> Method:
     return registry.load("methods", config.method.name)(config, record.folder)
 
 
-def _language_model(record: Record, begins: bool = False) -> LanguageTeacher | None:
-    """Loads the teacher if it is a language model.
+def _teacher(record: Record, begins: bool = False) -> Teacher:
+    """Loads the teacher.
 
     Args:
         record: The run.
-        begins: Whether nothing was asked yet; later it must be the model that was asked before.
+        begins: Whether nothing was asked yet; later it must be the teacher that was asked before.
     """
     config = record.config
-    if not config.teacher.is_language_model:
-        return None
-    model = registry.load("teachers", config.teacher.name)(config.teacher, config.seed)
-    if begins:
-        model.check(first_questions(for_training(config)))
-        write_json(record.made_by, model.made_by)
-    _check_unchanged(record, model.made_by)
-    return model
+    teacher = load_teacher(config.teacher, config.seed, config.task.simulator)
+    check_questions = getattr(teacher, "check", None)
+    if begins and check_questions is not None:
+        check_questions(first_questions(for_training(config)))
+    made_by = getattr(teacher, "made_by", None)
+    if made_by is not None:
+        if begins:
+            write_json(record.made_by, made_by)
+        _check_unchanged(record, made_by)
+    return teacher
 
 
-def _check_language_model(record: Record) -> None:
-    """Checks that a run which goes on learns from the language model that it began to learn from.
+def _check_teacher(record: Record) -> None:
+    """Checks that a run which goes on learns from the model that it began to learn from.
 
     Else it would train on answers, or beside hidden states, of two models.
     """
     config = record.config
-    if config.teacher.is_language_model:
-        if record.lesson.exists():
-            _language_model(record)
-    elif config.method.name in FROM_A_MODEL:
+    if record.lesson.exists():
+        _teacher(record)
+    if config.method.name in FROM_A_MODEL and not answers_itself(config.teacher.name):
         made_by = checksums(config)
         if not record.made_by.exists():
             write_json(record.made_by, made_by)
@@ -225,7 +223,8 @@ def _check_unchanged(record: Record, made_by: dict[str, str | None]) -> None:
     known = read_json(record.made_by)
     changed = [part for part, made in made_by.items() if known.get(part) != made]
     if changed:
+        teacher = record.config.teacher
         raise InputError(
-            f"{record.folder}: the teacher {record.config.teacher.model} has changed since this run began to "
-            f"learn from it: {', '.join(changed)}. Begin a new run, or bring back the old one."
+            f"{record.folder}: the teacher {teacher.model or teacher.name} has changed since this run began "
+            f"to learn from it: {', '.join(changed)}. Begin a new run, or bring back the old one."
         )

@@ -14,7 +14,8 @@ from simdistill.errors import InputError
 from simdistill.simulation import EPISODE, TEST, Policy, ProcessModel
 from simdistill.simulation.branching import Values, what_if
 from simdistill.simulation.situations import Episode, Situation
-from simdistill.teachers.policies import base_policy
+from simdistill.teachers.loading import answers_itself
+from simdistill.teachers.policies import named_policy
 
 FUTURES = 200
 """Simulated futures of each choice: enough to tell most choices apart in less than a second."""
@@ -96,14 +97,14 @@ def play(config: RunConfig, console: Console, ask: Callable[[str], str] = input)
 
 
 def _teacher(simulator: type[ProcessModel], task: TaskConfig, teacher: TeacherConfig) -> Teacher:
-    if teacher.is_language_model:
+    if answers_itself(teacher.name):
         raise InputError(
             f"teacher.name: play shows what a search or a policy would do, and {teacher.name} is a language "
             "model; leave it out"
         )
     searches = teacher.name not in ("random", *registry.policies(task.simulator))
     name = teacher.base if searches else teacher.name
-    return Teacher(simulator, base_policy(task.simulator, name), searches, teacher.horizon)
+    return Teacher(simulator, named_policy(task.simulator, name), searches, teacher.horizon)
 
 
 def _end(task: TaskConfig) -> float:

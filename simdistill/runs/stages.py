@@ -1,7 +1,7 @@
 """The stages of a run: each is a function of what the stages before it made, and returns what it makes.
 
-    teach -> a teacher and its lesson      ask -> questions for training and for validation
-    train -> an adapter                    examine -> results
+    teach -> a lesson       ask -> questions for training and for validation
+    train -> an adapter     examine -> results
 
 `simdistill.runs.pipeline` strings them together and keeps what they make.
 """
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,9 +29,8 @@ from simdistill.models.student import Student
 from simdistill.progress import Progress
 from simdistill.simulation import TRAIN, TUNE, Policy
 from simdistill.teachers.cost_to_go import Labels, Searched
-from simdistill.teachers.language_models.base import LanguageTeacher
 from simdistill.teachers.on_policy import visit
-from simdistill.teachers.search import Lesson, SearchTeacher, demonstrate, improve
+from simdistill.teachers.protocol import Lesson, Teacher
 from simdistill.teachers.state_search import GROUPS, outcome, search, search_group
 from simdistill.training.method import Distilled, Method
 
@@ -70,28 +70,24 @@ class OnPolicy:
     failures: tuple[Failure, ...]
 
 
-def teach(
-    task: TaskConfig, config: RunConfig, compute: Map, progress: Progress
-) -> tuple[SearchTeacher, Lesson]:
-    """Finds the teacher of a task, and the states from which it teaches.
+def teach(task: TaskConfig, teacher: Teacher, compute: Map, progress: Progress) -> Lesson:
+    """Lets a teacher find the states from which it teaches, and label them.
 
     Args:
         task: The task.
-        config: The run; its out-of-distribution ranges are withheld.
+        teacher: The teacher.
         compute: Runs simulations.
         progress: Shows how far it is.
     """
-    learn = improve if config.teacher.name == "search" else demonstrate
-    return learn(task, config.teacher, config.seed, compute, progress)
+    return teacher.teach(task, compute, progress)
 
 
 def ask(
     task: TaskConfig,
     config: RunConfig,
-    teacher: SearchTeacher,
+    teacher: Teacher,
     lesson: Lesson,
     count: int,
-    model: LanguageTeacher | None,
     compute: Map,
     progress: Progress,
 ) -> Asked:
@@ -100,18 +96,17 @@ def ask(
     Args:
         task: The task.
         config: The run.
-        teacher: Its policy finds the held-out states.
-        lesson: The searched states.
+        teacher: Its own answers, if it has some, replace the lesson's.
+        lesson: The searched states; its policy finds the held-out ones.
         count: Decisions that the method will ask about.
-        model: A language model whose answers replace the lesson's.
         compute: Runs simulations.
         progress: Shows how far it is.
     """
-    train = _decisions(task, teacher, lesson.searched, lesson.labels, "train", 0)[:count]
+    train = _decisions(task, lesson, lesson.searched, lesson.labels, "train", 0)[:count]
     train = _with_forecasts(
-        train, lesson.searched[: len(train)], task, config, teacher.policy, compute, progress
+        train, lesson.searched[: len(train)], task, config, lesson.policy, compute, progress
     )
-    train = _answered(model, train, "let the teacher answer", progress)
+    train = _answered(teacher, train, "let the teacher answer", progress)
     settings, failures = config.distill, list[Failure]()
     per_scenario = config.teacher.episodes_per_scenario * config.teacher.states_per_episode
     held_out = search(
@@ -120,14 +115,14 @@ def ask(
         (config.seed, TUNE),
         0,
         -(-settings.tune_questions // per_scenario),
-        teacher.policy,
+        lesson.policy,
         compute,
         failures,
         partial(progress, "hold out questions"),
     )
-    validation = _decisions(task, teacher, held_out, teacher.regression.label(held_out), "tune", 0)
+    validation = _decisions(task, lesson, held_out, lesson.label(held_out), "tune", 0)
     validation = _answered(
-        model, validation[: settings.tune_questions], "let the teacher answer held-out questions", progress
+        teacher, validation[: settings.tune_questions], "let the teacher answer held-out questions", progress
     )
     return Asked(train, validation, tuple(failures))
 
@@ -135,10 +130,10 @@ def ask(
 def ask_on_policy(
     task: TaskConfig,
     config: RunConfig,
-    teacher: SearchTeacher,
+    teacher: Teacher,
+    lesson: Lesson,
     student: Student,
     number: int,
-    model: LanguageTeacher | None,
     compute: Map,
     progress: Progress,
 ) -> OnPolicy:
@@ -147,10 +142,10 @@ def ask_on_policy(
     Args:
         task: The task.
         config: The run.
-        teacher: Labels the states.
+        teacher: Its own answers, if it has some, replace the lesson's.
+        lesson: Labels the states.
         student: Decides in the episodes.
         number: The round of training, from 1.
-        model: A language model whose answers replace the teacher's.
         compute: Runs simulations.
         progress: Shows how far it is.
     """
@@ -166,12 +161,12 @@ def ask_on_policy(
         partial(progress, f"own states, round {number}"),
     )
     groups = [(key * GROUPS + scenario, situations) for scenario, situations in states.items()]
-    label = partial(search_group, task.simulator, config.teacher, teacher.policy)
+    label = partial(search_group, task.simulator, config.teacher, lesson.policy)
     searched = [item for found in compute(label, groups) for item in found]
-    asked = _decisions(task, teacher, searched, teacher.regression.label(searched), "train", number)
+    asked = _decisions(task, lesson, searched, lesson.label(searched), "train", number)
     return OnPolicy(
         _answered(
-            model,
+            teacher,
             asked[: config.distill.round_questions],
             f"let the teacher answer, round {number}",
             progress,
@@ -196,10 +191,10 @@ def train(method: Method, validation: Sequence[Question], collect, progress: Pro
 
 def examine(
     config: RunConfig,
-    teacher: SearchTeacher,
+    teacher: Teacher,
+    lesson: Lesson,
     adapter: Path,
     lessons: Sequence[Question],
-    model: LanguageTeacher | None,
     compute: Map,
     progress: Progress,
 ) -> Examination:
@@ -207,10 +202,10 @@ def examine(
 
     Args:
         config: The run, with the ranges that were withheld from teaching and training.
-        teacher: The teacher.
+        teacher: The teacher; one with a policy of its own is examined by it.
+        lesson: The teacher's lesson.
         adapter: The student's.
         lessons: The training questions.
-        model: A language model that decides in the teacher's place.
         compute: Runs simulations.
         progress: Shows how far it is.
     """
@@ -218,13 +213,14 @@ def examine(
     load = partial(Student.load, student_base(config.student), device=chosen_device(config.device))
     student = load(adapter)
     examination = Examination(config, Prompter(config.task.language), compute, progress)
-    examination.run(teacher, student, load, lessons, model)
+    decides: Any = teacher if hasattr(teacher, "policy") else None
+    examination.run(lesson, student, load, lessons, decides)
     return examination
 
 
 def _decisions(
     task: TaskConfig,
-    teacher: SearchTeacher,
+    lesson: Lesson,
     searched: Sequence[Searched],
     labels: Labels,
     split: str,
@@ -238,7 +234,7 @@ def _decisions(
         simulator=task.simulator,
         split=split,
         round=number,
-        demonstrated=teacher.policy if teacher.demonstrates else None,
+        demonstrated=lesson.demonstrated,
     )
 
 
@@ -276,11 +272,10 @@ def _with_forecasts(
     return [question for pair in together for question in pair if question is not None]
 
 
-def _answered(
-    model: LanguageTeacher | None, asked: list[Question], phase: str, progress: Progress
-) -> list[Question]:
-    """Replaces the answers by those of a language model, if one teaches."""
-    return asked if model is None else model.label(asked, partial(progress, phase))
+def _answered(teacher: Teacher, asked: list[Question], phase: str, progress: Progress) -> list[Question]:
+    """Replaces the answers by the teacher's own, if it has some."""
+    answer = getattr(teacher, "answer", None)
+    return asked if answer is None else answer(asked, partial(progress, phase))
 
 
 def model_card(config: RunConfig) -> str:

@@ -14,7 +14,7 @@ from simdistill import registry
 from simdistill.executors import end_with_parent
 from simdistill.runs.record import Record
 from simdistill.serving.simulated import Simulator, Unknown
-from simdistill.teachers import store
+from simdistill.teachers.protocol import Lesson
 
 REMEMBERED = 1024
 """Answers kept: the same question has the same answer."""
@@ -95,7 +95,7 @@ def _answer_all(run: Path, known: dict[tuple[str, str], str], questions: Connect
     end_with_parent()
     registry.register_all(known)
     config = Record.of(run).config
-    teacher = store.load(run / "training" / "teacher.json", config.task.simulator)
+    teacher = Lesson.load(run / "training", config.task.simulator)
     simulator = Simulator(config.task, teacher.policy, config.teacher.horizon, config.seed)
     answer = lru_cache(REMEMBERED)(partial(_answered, simulator))
     while True:

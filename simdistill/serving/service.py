@@ -20,7 +20,7 @@ from simdistill.serving.states import middle, shape
 from simdistill.simulation import PLAN, TEST, Forecast, Policy, Streams
 from simdistill.simulation.policies import with_streams
 from simdistill.simulation.states import matrix
-from simdistill.teachers import store
+from simdistill.teachers.protocol import Lesson
 
 BEYOND = 10.0
 """A state with numbers so many times as large as training's isn't simulated: it could take all memory."""
@@ -98,7 +98,7 @@ class Service:
             raise InputError(f"{run} has no student yet; finish it with: simdistill run resume={run}")
         self.run, self.task, self.limits = run, config.task, limits or Limits()
         self.language = Prompter(config.task.language)
-        self.teacher = store.load(run / "training" / "teacher.json", config.task.simulator)
+        self.teacher = Lesson.load(run / "training", config.task.simulator)
         self.heuristic: Policy = registry.policies(config.task.simulator)[config.task.heuristic]
         self.seed = config.seed
         self._learn(questions.load(run / "questions.parquet"))

@@ -56,6 +56,11 @@ class Labels:
     simulated_SC: np.ndarray
     simulated_errors_SC: np.ndarray
 
+    @classmethod
+    def none(cls) -> "Labels":
+        """Returns labels of no states."""
+        return cls((), *[np.zeros((0, 0))] * 4)
+
 
 @dataclass(frozen=True)
 class Regression:

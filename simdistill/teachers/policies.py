@@ -1,12 +1,22 @@
 """Policies by name."""
 
 from simdistill import registry
+from simdistill.errors import InputError
 from simdistill.simulation import PLAN, TRAIN, Policy, Streams
 from simdistill.simulation.policies import RandomPolicy
 
 
-def base_policy(simulator: str, name: str) -> Policy:
-    """Returns a policy of a simulator by name; `random` fits every simulator."""
+def named_policy(simulator: str, name: str) -> Policy:
+    """Returns a policy of a simulator by name; `random` fits every simulator, and so may "module:function".
+
+    Raises:
+        InputError: There is no such policy.
+    """
     if name == "random":
         return RandomPolicy(Streams((0, TRAIN, PLAN)))
-    return registry.policies(simulator)[name]
+    policies = registry.policies(simulator)
+    if name in policies:
+        return policies[name]
+    if ":" in name or name in registry.names("teachers"):
+        return registry.load("teachers", name)
+    raise InputError(registry.unknown("policy", name, ["random", *policies]))

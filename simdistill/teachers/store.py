@@ -1,61 +1,63 @@
-"""A teacher on disk, as JSON: no pickles, so that a run's folder can be passed on."""
+"""Policies as JSON: no pickles, so that a run's folder can be passed on.
 
-from dataclasses import asdict, replace
-from pathlib import Path
+A policy is kept as the name of a simulator's policy, as "module:function", as a fitted network, or, where an
+object has `as_json()` and its class `from_json()`, as {"class": "module:class", "json": what it returned}.
+"""
+
+from typing import Any
 
 import numpy as np
 
-from simdistill.envs.episodes import Failure
-from simdistill.files import read_json, write_json
-from simdistill.statistics import Estimate
-from simdistill.teachers.cost_to_go import Regression
-from simdistill.teachers.policies import base_policy
-from simdistill.teachers.search import Generation, SearchTeacher
+from simdistill import registry
+from simdistill.errors import InputError
+from simdistill.simulation import Policy
+from simdistill.simulation.policies import RandomPolicy
+from simdistill.teachers.policies import named_policy
 from simdistill.teachers.value_network import FittedPolicy
 
 
-def save(teacher: SearchTeacher, path: Path, base: str) -> None:
-    """Writes a teacher; `base` names the policy on which the first search stood."""
-    policy = teacher.policy
-    write_json(
-        path,
-        {
-            "base": base,
-            "policy": _plain(policy) if isinstance(policy, FittedPolicy) else None,
-            "network": _plain(teacher.regression.network),
-            "noise": _plain(teacher.regression.noise) if teacher.regression.noise else None,
-            "spread": teacher.regression.spread,
-            "demonstrates": teacher.demonstrates,
-            "generations": [asdict(generation) for generation in teacher.generations],
-            "failures": [asdict(failure) for failure in teacher.failures],
-        },
+def kept_policy(policy: Policy, simulator: str, base: Policy | None = None) -> Any:
+    """Returns a policy as a JSON value.
+
+    Args:
+        policy: The policy.
+        simulator: Name of the simulator.
+        base: A policy that is kept elsewhere: a fitted network that falls back on it is kept without it.
+
+    Raises:
+        InputError: It is none of those that can be kept.
+    """
+    if isinstance(policy, FittedPolicy):
+        own = policy.fallback if policy.fallback is not base else None
+        return kept_network(policy) | ({"fallback": kept_policy(own, simulator)} if own is not None else {})
+    if isinstance(policy, RandomPolicy):
+        return "random"
+    for name, known in registry.policies(simulator).items():
+        if known is policy:
+            return name
+    as_json = getattr(policy, "as_json", None)
+    if as_json is not None and hasattr(type(policy), "from_json") and _found(type(policy)):
+        return {"class": _place(type(policy)), "json": as_json()}
+    if _found(policy):
+        return _place(policy)
+    raise InputError(
+        f"the teacher's policy {policy!r} can't be kept in the run's folder. Teach by a policy of the "
+        "simulator, by a function of a module, or by an object with as_json() whose class has from_json()"
     )
 
 
-def load(path: Path, simulator: str) -> SearchTeacher:
-    """Reads what `save` wrote."""
-    plain = read_json(path)
-    base = base_policy(simulator, plain["base"])
-    policy = replace(_fitted(plain["policy"]), fallback=base) if plain["policy"] else base
-    generations = [
-        Generation(**{**generation, "improvement": Estimate(**generation["improvement"])})
-        for generation in plain["generations"]
-    ]
-    regression = Regression(
-        replace(_fitted(plain["network"]), fallback=base),
-        _fitted(plain["noise"]) if plain.get("noise") else None,
-        tuple(plain["spread"]) if plain["spread"] else None,
-    )
-    return SearchTeacher(
-        policy,
-        regression,
-        tuple(generations),
-        tuple(Failure(**failure) for failure in plain["failures"]),
-        plain["demonstrates"],
-    )
+def policy(plain: Any, simulator: str, fallback: Policy | None = None) -> Policy:
+    """Returns the policy of a JSON value; `fallback` decides where a fitted network can't."""
+    if isinstance(plain, str):
+        return named_policy(simulator, plain)
+    if "layers" in plain:
+        own = plain.get("fallback")
+        return network(plain, fallback if own is None else policy(own, simulator))
+    return registry.load("teachers", plain["class"]).from_json(plain["json"])
 
 
-def _plain(policy: FittedPolicy) -> dict:
+def kept_network(policy: FittedPolicy) -> dict:
+    """Returns a fitted network as a JSON value, without its fallback policy."""
     return {
         "labels": list(policy.labels),
         "shift": policy.shift_F.tolist(),
@@ -65,11 +67,28 @@ def _plain(policy: FittedPolicy) -> dict:
     }
 
 
-def _fitted(plain: dict) -> FittedPolicy:
+def network(plain: dict, fallback: Policy | None = None) -> FittedPolicy:
+    """Returns the fitted network of a JSON value."""
     return FittedPolicy(
         tuple(plain["labels"]),
         np.array(plain["shift"]),
         np.array(plain["stretch"]),
         [(np.array(weights), np.array(biases)) for weights, biases in plain["layers"]],
         plain["scale"],
+        fallback,
     )
+
+
+def _place(thing: Any) -> str:
+    """Returns "module:name" of a class or function."""
+    return f"{thing.__module__}:{thing.__qualname__}"
+
+
+def _found(thing: Any) -> bool:
+    """Whether a class or function is found again by its module and name."""
+    if not hasattr(thing, "__qualname__"):
+        return False
+    try:
+        return registry.load("teachers", _place(thing)) is thing
+    except InputError:
+        return False

@@ -21,6 +21,7 @@ from simdistill.models.device import chosen_device, faster_dtype, release_memory
 from simdistill.models.lora import Lora
 from simdistill.models.pruning import student_base
 from simdistill.models.student import Student
+from simdistill.teachers.loading import answers_itself
 from simdistill.training.callbacks import MetricsWriter, Watch
 from simdistill.training.clock import Clock
 from simdistill.training.first_questions import first_questions
@@ -92,7 +93,7 @@ class Method:
         if unused:
             log.warning("method=%s doesn't use %s", self.config.method.name, unused)
         teacher = self.config.teacher
-        if teacher.model and not teacher.is_language_model and not self.from_a_model:
+        if teacher.model and not answers_itself(teacher.name) and not self.from_a_model:
             log.warning(
                 "teacher.model=%s isn't asked: method=%s learns from teacher.name=%s alone; for the model's "
                 "answers set teacher=hf, or teacher=endpoint",

@@ -9,6 +9,7 @@ import numpy as np
 from simdistill.config import RunConfig
 from simdistill.data.question import Question
 from simdistill.models.student import Student
+from simdistill.teachers.loading import answers_itself
 from simdistill.training.trainers.exact import TrainingQuestion, training_questions
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ def targets(
         soft: Share of soft targets in what is learned; without any, it isn't said that a teacher tells none.
     """
     rows = training_questions(student, questions, config.task.scale, config.distill.temperature)
-    if not config.teacher.is_language_model:
+    if not answers_itself(config.teacher.name):
         return rows
     told = [question.probabilities or question.teacher_probabilities for question in questions]
     silent = sum(probabilities_C is None for probabilities_C in told)

@@ -18,8 +18,8 @@ from simdistill.teachers import cost_to_go as values
 from simdistill.teachers import search as module
 from simdistill.teachers.acceptance_test import compare
 from simdistill.teachers.cost_to_go import DECAYS, Labels, Searched, centred, combine, denoise, steadied
-from simdistill.teachers.policies import base_policy
-from simdistill.teachers.search import demonstrate, improve
+from simdistill.teachers.policies import named_policy
+from simdistill.teachers.search import SearchTeacher
 from simdistill.teachers.state_search import search
 
 
@@ -64,34 +64,34 @@ def join_longest_queue(state, choices):
 
 @pytest.fixture(scope="module")
 def improved(small):
-    return improve(small.task, small.teacher.model_copy(update={"compared_sets": 20}), 0, map, silent)
+    config = small.teacher.model_copy(update={"compared_sets": 20})
+    return SearchTeacher(config, 0).teach(small.task, map, silent)
 
 
 # A generation.
 
 
 def test_a_generation_improves_on_its_base(improved):
-    teacher, _ = improved
-    (generation,) = teacher.generations
+    (generation,) = improved.generations
     assert generation.accepted
     assert generation.improvement.high < 0
     # 5.413 for the base, 4.787 for an exact step of improvement.
-    assert exact_cost(teacher.policy) < 5.2
-    assert teacher.policy is teacher.regression.network
+    assert exact_cost(improved.policy) < 5.2
+    assert improved.policy is improved.regression.network
     assert generation.number == 1
     assert generation.states == 45 * 2 * 5
     assert generation.decisions > 450 * 8
-    assert 0.5 < generation.met <= 1.0
-    assert teacher.failures == ()
+    assert 0.5 < generation.coupled <= 1.0
+    assert improved.failures == ()
 
 
 def test_even_a_random_base_is_improved(even):
-    teacher, _ = improve(even.task, even.teacher, 0, map, silent)
-    assert teacher.generations[0].accepted
+    lesson = SearchTeacher(even.teacher, 0).teach(even.task, map, silent)
+    assert lesson.generations[0].accepted
     params = {"arrival_rate": 1.1, "service_rates": (1.2, 1.1)}
     process = Queueing.markov(params, 40)
     random = evaluate(process, uniform_policy(process)).cost
-    assert exact_cost(teacher.policy, **params) < 0.9 * random
+    assert exact_cost(lesson.policy, **params) < 0.9 * random
 
 
 def test_a_worse_policy_is_refused(small, monkeypatch):
@@ -104,11 +104,11 @@ def test_a_worse_policy_is_refused(small, monkeypatch):
 
     monkeypatch.setattr(module, "denoise", perverse)
     config = small.teacher.model_copy(update={"scenarios": 15})
-    teacher, _ = improve(small.task, config, 0, map, silent)
-    assert not teacher.generations[0].accepted
-    assert teacher.generations[0].improvement.low > 0
-    assert teacher.policy is join_shortest_queue
-    assert teacher.policy is not teacher.regression.network
+    lesson = SearchTeacher(config, 0).teach(small.task, map, silent)
+    assert not lesson.generations[0].accepted
+    assert lesson.generations[0].improvement.low > 0
+    assert lesson.policy is join_shortest_queue
+    assert lesson.policy is not lesson.regression.network
 
 
 def test_comparison_is_paired(even):
@@ -136,7 +136,7 @@ def differences(task, teacher, policy, compute, root=(0, TRAIN)):
 def test_results_do_not_depend_on_the_number_of_workers(small, even):
     with simulating(2) as compute:
         for config, base in ((small, "join_shortest_queue"), (even, "random")):
-            teacher, policy = tiny(config), base_policy("queueing", base)
+            teacher, policy = tiny(config), named_policy("queueing", base)
             alone = differences(config.task, teacher, policy, map)
             together = differences(config.task, teacher, policy, compute)
             np.testing.assert_array_equal(alone, together)
@@ -193,16 +193,6 @@ def test_episodes_of_a_scenario_share_their_rates_but_not_their_beginnings(small
     assert one.params.initial_jobs != two.params.initial_jobs
     assert one.seed_path != two.seed_path
     assert one.seed_path[:3] == (0, TRAIN, EPISODE)
-
-
-def test_a_policy_can_teach_by_its_own_choices(small):
-    config = tiny(small, name="shortest_expected_delay", scenarios=6)
-    teacher, lesson = demonstrate(small.task, config, 0, map, silent)
-    assert teacher.demonstrates
-    assert teacher.policy is shortest_expected_delay
-    assert teacher.generations == ()
-    assert len(lesson.searched) == 18
-    assert lesson.labels.costs_SC.shape == (18, 2)
 
 
 # Episodes that fail.
@@ -422,9 +412,8 @@ def test_one_surviving_episode_is_enough():
 
 
 def test_a_teacher_labels_states_it_has_not_seen(small, improved):
-    teacher, _ = improved
-    items = search(small.task, tiny(small), (0, TUNE), 0, 4, teacher.policy, map, [], silent)
-    labels = teacher.regression.label(items)
+    items = search(small.task, tiny(small), (0, TUNE), 0, 4, improved.policy, map, [], silent)
+    labels = improved.label(items)
     assert isinstance(labels, Labels)
     assert labels.costs_SC.shape == (12, 2)
     assert (labels.costs_SC.min(axis=1) == 0).all()

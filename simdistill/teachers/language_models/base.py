@@ -14,16 +14,21 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from simdistill.config import TeacherConfig
+from simdistill.config import TaskConfig, TeacherConfig
 from simdistill.data.answers import SHOWN, listed
 from simdistill.data.question import Question
 from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
+from simdistill.executors import Map
 from simdistill.models.choice_model import Asked, Posed
 from simdistill.models.pretrained import BaseModel, cache_folder, sha256
 from simdistill.models.student import Student
+from simdistill.progress import Progress
 from simdistill.simulation.states import State
+from simdistill.teachers.demonstration import demonstrate
 from simdistill.teachers.language_models.cache import Remembered
+from simdistill.teachers.policies import named_policy
+from simdistill.teachers.protocol import Lesson
 
 log = logging.getLogger(__name__)
 
@@ -67,9 +72,15 @@ class LanguageTeacher:
     made_by: dict[str, str | None]
     everywhere = True
 
-    def __init__(self):
+    def __init__(self, config: TeacherConfig, seed: int):
+        self.config, self.seed = config, seed
         self.legal = False
         self.asked, self.valid = 0, 0
+
+    def teach(self, task: TaskConfig, compute: Map, progress: Progress) -> Lesson:
+        """Searches the states that the policy `teacher.base` visits; its answers are replaced by `answer`."""
+        base = named_policy(task.simulator, self.config.base)
+        return demonstrate(task, self.config, self.seed, base, compute, progress, self.config.base)
 
     def said(
         self, questions: Sequence[Asked], progress: Callable[[int, int], None] = lambda done, total: None
@@ -97,7 +108,7 @@ class LanguageTeacher:
             questions: Some of the run's.
         """
 
-    def label(
+    def answer(
         self, questions: Sequence[Question], progress: Callable[[int, int], None] = lambda done, total: None
     ) -> list[Question]:
         """Returns the questions with its answers and probabilities.
@@ -194,7 +205,7 @@ class LocalTeacher(LanguageTeacher):
     """
 
     def __init__(self, settings: TeacherConfig, seed: int):
-        super().__init__()
+        super().__init__(settings, seed)
         self.student = Student.load(settings.model or "", settings.adapter)
         self.made_by = made_by(self.student.base, self.student.tokenizer, settings.adapter)
         with_adapter = "" if settings.adapter is None else f" with the adapter {settings.adapter}"

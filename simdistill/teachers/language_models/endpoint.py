@@ -227,7 +227,7 @@ class EndpointTeacher(LanguageTeacher):
     everywhere = False
 
     def __init__(self, settings: TeacherConfig, seed: int):
-        super().__init__()
+        super().__init__(settings, seed)
         self.model = settings.model or ""
         self.endpoint = Endpoint(settings.base_url or "", seed)
         self.name = f"{self.model} at {self.endpoint.url}"

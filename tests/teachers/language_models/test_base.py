@@ -18,7 +18,7 @@ from simdistill.models.choice_model import Posed
 from simdistill.models.lora import Lora
 from simdistill.models.pretrained import base_model, load_model, load_tokenizer
 from simdistill.models.student import Student
-from simdistill.runs import pipeline, stages
+from simdistill.runs import pipeline
 from simdistill.teachers.language_models import base as module
 from simdistill.teachers.language_models.base import LocalTeacher, check_apart, check_same_words, chosen
 from simdistill.training.callbacks import Watch
@@ -287,7 +287,7 @@ def test_a_teacher_that_cannot_be_packed_is_refused_before_teaching(tiny_folder,
 
     shutil.copytree(tiny_folder, tmp_path / "copy")
     monkeypatch.setattr(Student, "check_packing", refuse)
-    monkeypatch.setattr(stages, "demonstrate", lambda *args: pytest.fail("taught"))
+    monkeypatch.setattr(LocalTeacher, "teach", lambda *args: pytest.fail("taught"))
     with pytest.raises(InputError, match="refused"):
         pipeline.run(small(tiny_folder, tmp_path / "copy", tmp_path / "run"), Console(quiet=True))
 

@@ -20,7 +20,7 @@ from simdistill.errors import InputError
 from simdistill.files import read_json
 from simdistill.models.choice_model import Posed
 from simdistill.progress import silent
-from simdistill.runs import pipeline, stages
+from simdistill.runs import pipeline
 from simdistill.teachers.language_models import endpoint as module
 from simdistill.teachers.language_models.base import remembered_answers
 from simdistill.teachers.language_models.endpoint import Endpoint, EndpointTeacher, chosen, probabilities
@@ -381,7 +381,7 @@ def test_a_server_can_be_the_teacher_of_a_run(server, tiny_folder, tmp_path, cap
 
 
 def test_a_wrong_model_is_told_before_anything_is_simulated(server, tiny_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(stages, "demonstrate", lambda *a: pytest.fail("simulated"))
+    monkeypatch.setattr(EndpointTeacher, "teach", lambda *a: pytest.fail("simulated"))
     server.answer = lambda number, body: (404, {}, "no model small")
     with pytest.raises(InputError, match="refuses a request for model small: HTTP 404, no model small"):
         pipeline.run(small(tiny_folder, tmp_path / "run", server), Console(quiet=True))

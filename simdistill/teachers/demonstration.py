@@ -1,0 +1,72 @@
+"""Teaching by a policy's own choices; the simulator still says what each choice costs under it."""
+
+from dataclasses import replace
+from functools import partial
+
+from simdistill.config import TaskConfig, TeacherConfig
+from simdistill.envs.episodes import Failure
+from simdistill.executors import Map
+from simdistill.progress import Progress
+from simdistill.simulation import TRAIN, Policy
+from simdistill.teachers.cost_to_go import denoise
+from simdistill.teachers.policies import named_policy
+from simdistill.teachers.protocol import Lesson
+from simdistill.teachers.state_search import search
+from simdistill.teachers.store import kept_policy
+
+
+class PolicyTeacher:
+    """A policy of the simulator that teaches by its own choices."""
+
+    Config = TeacherConfig
+
+    def __init__(self, config: TeacherConfig, seed: int):
+        self.config, self.seed = config, seed
+
+    def teach(self, task: TaskConfig, compute: Map, progress: Progress) -> Lesson:
+        """Searches the states that the policy visits."""
+        policy = named_policy(task.simulator, self.config.name)
+        return demonstrate(task, self.config, self.seed, policy, compute, progress, self.config.name)
+
+
+def demonstrate(
+    task: TaskConfig,
+    config: TeacherConfig,
+    seed: int,
+    policy: Policy,
+    compute: Map,
+    progress: Progress,
+    title: str = "",
+) -> Lesson:
+    """Lets a policy teach by its own choices.
+
+    Args:
+        task: The task.
+        config: The budget of one search.
+        seed: Root seed.
+        policy: Plays, goes on in the branches, and gives the answers.
+        compute: Runs simulations.
+        progress: Shows how far the search is.
+        title: What the progress calls the policy; the teacher's name if left out.
+
+    Raises:
+        InputError: The policy can't be kept in a run's folder.
+    """
+    kept_policy(policy, task.simulator)  # better refused now than after the search
+    failures: list[Failure] = []
+    searched = search(
+        task,
+        config,
+        (seed, TRAIN),
+        1,
+        config.scenarios,
+        policy,
+        compute,
+        failures,
+        partial(progress, f"demonstrate {title or config.name}"),
+    )
+    regression, labels = denoise(searched, seed, 1, config.folds, config.denoise, config.moderate)
+    regression = replace(regression, network=replace(regression.network, fallback=policy))
+    return Lesson(
+        task.simulator, policy, regression, searched, labels, failures=tuple(failures), demonstrated=policy
+    )

@@ -1,0 +1,162 @@
+"""What a teacher is, and what it hands over: a lesson.
+
+    class Greedy:
+        def __init__(self, config, seed): ...
+
+        def teach(self, task, compute, progress):
+            return demonstrate(task, self.config, self.seed, my_policy, compute, progress)
+
+Registered as `simdistill.register("greedy", "my_module:Greedy", kind="teachers")`, or in the entry points
+`simdistill.teachers`, it teaches runs with `teacher=greedy`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from simdistill.config import TaskConfig, TeacherConfig
+from simdistill.envs.episodes import Failure
+from simdistill.executors import Map
+from simdistill.files import read_json, write_json
+from simdistill.progress import Progress
+from simdistill.simulation import Policy
+from simdistill.statistics import Estimate
+from simdistill.teachers import store
+from simdistill.teachers.cost_to_go import Labels, Regression, Searched
+
+FILE = "teacher.json"
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One step of policy improvement.
+
+    Attributes:
+        number: From 1.
+        accepted: Whether the paired comparison shows an improvement.
+        improvement: Relative cost change against the policy before; negative is better.
+        states: Number of searched states.
+        decisions: Simulated decisions spent.
+        coupled: Share of futures in which all branches came to the same state again.
+    """
+
+    number: int
+    accepted: bool
+    improvement: Estimate
+    states: int
+    decisions: int
+    coupled: float
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a teacher hands over: searched states with labels, and what labels further states.
+
+    Attributes:
+        simulator: Name of the simulator that the lesson is about.
+        policy: The best policy found, fast enough for rollouts.
+        regression: The fit to the values of the searched states.
+        searched: Searched states; none in a lesson that was loaded.
+        labels: Labels of the searched states; none in a lesson that was loaded.
+        generations: What every generation of a search brought.
+        failures: Episodes that the process didn't survive.
+        demonstrated: A policy whose own choices are the answers; None where the answers are the choices of
+            least cost.
+    """
+
+    simulator: str
+    policy: Policy
+    regression: Regression
+    searched: Sequence[Searched] = ()
+    labels: Labels = field(default_factory=Labels.none)
+    generations: tuple[Generation, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    demonstrated: Policy | None = None
+
+    def label(self, searched: Sequence[Searched]) -> Labels:
+        """Labels further searched states, which the fit hasn't seen."""
+        return self.regression.label(searched)
+
+    def save(self, folder: Path) -> None:
+        """Writes the lesson without its searched states, as JSON: a run's folder can be passed on.
+
+        Raises:
+            InputError: A policy can't be kept.
+        """
+        regression, base = self.regression, self.regression.network.fallback
+        keep = partial(store.kept_policy, simulator=self.simulator, base=base)
+        own = None if self.demonstrated is self.policy else self.demonstrated
+        kept = {
+            "base": None if base is None else store.kept_policy(base, self.simulator),
+            "policy": None if self.policy is base else keep(self.policy),
+            "network": store.kept_network(regression.network),
+            "noise": regression.noise and store.kept_network(regression.noise),
+            "spread": regression.spread,
+            "demonstrates": self.demonstrated is not None,
+            "demonstrated": None if own is None else keep(own),
+            "generations": [asdict(generation) for generation in self.generations],
+            "failures": [asdict(failure) for failure in self.failures],
+        }
+        write_json(folder / FILE, kept)
+
+    @classmethod
+    def load(cls, folder: Path, simulator: str) -> "Lesson":
+        """Reads what `save` wrote.
+
+        Raises:
+            InputError: A policy isn't there any more.
+        """
+        plain = read_json(folder / FILE)
+        base = plain["base"] and store.policy(plain["base"], simulator)
+        policy = store.policy(plain["policy"], simulator, base) if plain["policy"] else base
+        demonstrated = policy if plain["demonstrates"] else None
+        if plain.get("demonstrated"):
+            demonstrated = store.policy(plain["demonstrated"], simulator, base)
+        regression = Regression(
+            store.network(plain["network"], base),
+            store.network(plain["noise"]) if plain.get("noise") else None,
+            tuple(plain["spread"]) if plain["spread"] else None,
+        )
+        return cls(
+            simulator,
+            policy,
+            regression,
+            generations=tuple(map(_generation, plain["generations"])),
+            failures=tuple(Failure(**failure) for failure in plain["failures"]),
+            demonstrated=demonstrated,
+        )
+
+
+class Teacher(Protocol):
+    """Whoever teaches a run. The class may own settings: `Config`, a subclass of `TeacherConfig`.
+
+    A teacher may also have
+
+    - `check(questions)`, which raises `InputError` if it can't teach. A run calls it with some of its
+      questions before anything is simulated.
+    - `answer(questions, progress) -> list[Question]`, which replaces the lesson's answers by its own and
+      leaves out questions that it can't answer. It calls `progress(done, total)` meanwhile.
+    - `policy(prompter) -> Policy`, a policy that decides as the teacher answers. A run then examines it in
+      place of the lesson's policy.
+    - `made_by`, checksums of all that decides its answers: JSON values by name. A stopped run doesn't go on
+      with a teacher in which one of them has changed.
+    """
+
+    def __init__(self, config: TeacherConfig, seed: int): ...
+
+    def teach(self, task: TaskConfig, compute: Map, progress: Progress) -> Lesson:
+        """Searches states and labels them.
+
+        Args:
+            task: The task.
+            compute: Runs simulations.
+            progress: Shows how far a phase is.
+        """
+        ...
+
+
+def _generation(plain: dict) -> Generation:
+    coupled = plain.pop("met") if "met" in plain else plain.pop("coupled")
+    return Generation(**plain | {"improvement": Estimate(**plain["improvement"]), "coupled": coupled})

@@ -11,12 +11,11 @@ from simdistill.executors import Map, simulating
 from simdistill.files import read_json, write_json
 from simdistill.progress import silent
 from simdistill.runs import pipeline
+from simdistill.runs.layout import Layout
 from simdistill.runs.record import Record
 
-TAUGHT = ("tune.parquet", "training/questions-0.parquet", "training/teacher.json")
-"""What teaching leaves, the last file last."""
 FIRST_STAGE = ("metrics.jsonl", "training/clock.jsonl", "training/adapter-0", "training/round-0.json")
-"""What the first stage leaves, the last file last."""
+"""What the first stage of training leaves, the last file last."""
 
 
 def train(config: RunConfig, lesson: RunConfig, begun: RunConfig | None = None) -> str | None:
@@ -39,7 +38,7 @@ def train(config: RunConfig, lesson: RunConfig, begun: RunConfig | None = None) 
         failed = record.folder / "failed.json"
         if failed.exists():
             return read_json(failed)
-        _take(TAUGHT, _folder(lesson), record.folder)
+        _take(_taught(record.layout, config), _folder(lesson), record.folder)
         if begun:
             _take(FIRST_STAGE, _folder(begun), record.folder)
         try:
@@ -50,12 +49,18 @@ def train(config: RunConfig, lesson: RunConfig, begun: RunConfig | None = None) 
     return None
 
 
+def _taught(layout: Layout, config: RunConfig) -> list[str]:
+    """Returns what teaching leaves, the last file last, relative to a run's folder."""
+    found = [layout.validation, layout.taught, *(layout.lesson(task.name) for task in config.tasks)]
+    return [str(path.relative_to(layout.folder)) for path in found]
+
+
 def _take(names: Sequence[str], source: Path, folder: Path) -> None:
     """Copies files and folders that aren't there, unless the last, and so all, are."""
     if (folder / names[-1]).exists():
         return
-    (folder / "training").mkdir(exist_ok=True)
     for name in names:
+        (folder / name).parent.mkdir(exist_ok=True)
         if (source / name).is_dir():
             shutil.copytree(source / name, folder / name, dirs_exist_ok=True)
         else:

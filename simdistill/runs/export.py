@@ -31,7 +31,7 @@ def export(run: Path, folder: Path | None = None) -> tuple[Path, Path]:
         InputError: If the run has no adapter yet, or the place can't be written to.
     """
     record = Record.of(run)
-    config, adapter = record.config, run / "adapter"
+    config, adapter = record.config, record.layout.adapter
     if not adapter.is_dir():
         resume = shlex.quote(f"resume={run}")
         raise InputError(f"{run} has no student yet; finish it with: simdistill run {resume}")

@@ -1,7 +1,7 @@
 """A run from simulator to report. What a stage made is kept, and a stopped run doesn't make it again."""
 
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from rich.console import Console
 from simdistill import distributed as launched
 from simdistill import registry
 from simdistill import report as reporting
-from simdistill.config import RunConfig, for_training
+from simdistill.config import RunConfig, TaskConfig, for_training
 from simdistill.config.names import FROM_A_MODEL
 from simdistill.data import question as questions
 from simdistill.data.question import Question
@@ -24,6 +24,7 @@ from simdistill.progress import Progress
 from simdistill.runs import console as terminal
 from simdistill.runs import stages
 from simdistill.runs.environment import environment
+from simdistill.runs.kept import kept
 from simdistill.runs.record import Record
 from simdistill.simulation.policies import unsendable
 from simdistill.simulation.streams import without_tests
@@ -74,8 +75,7 @@ def _go(record: Record, console: Console, again: bool = False) -> Path:
             simulating(config.workers, config.compute.name, config.compute) as compute,
             terminal.Stages(console).shown() as progress,
         ):
-            if not (record.folder / "environment.json").exists():
-                write_json(record.folder / "environment.json", environment(config))
+            kept(record.layout.environment, partial(environment, config), write_json, read_json)
             with without_tests():
                 check(record, config)
                 teach(record, compute, progress)
@@ -87,7 +87,7 @@ def _go(record: Record, console: Console, again: bool = False) -> Path:
             _with_spent(record)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(str(record.folder)) from None
-    terminal.results(console, read_json(record.folder / "metrics.json"), config.task.cost_unit)
+    terminal.results(console, read_json(record.layout.metrics), config.task.cost_unit)
     console.print(f"report: {page}")
     return record.folder
 
@@ -96,7 +96,7 @@ def _assist(record: Record) -> Path:
     """Trains along with the first process, which does everything else."""
     config = record.config
     _set_threads(config)
-    if not record.trained.exists():
+    if not record.layout.trained.exists():
         with without_tests():
             _method(record).assist()
     return record.folder
@@ -108,75 +108,88 @@ def _set_threads(config: RunConfig) -> None:
 
 def _with_spent(record: Record) -> None:
     """Brings times, memory and provenance in `metrics.json` up to date."""
-    path = record.folder / "metrics.json"
+    path = record.layout.metrics
     write_json(path, read_json(path) | record.spent() | record.provenance())
 
 
 def check(record: Record, config: RunConfig) -> None:
     """Checks that workers can have the policies and that training has all it needs, before all else."""
-    simulator = config.task.simulator
-    wrong = unsendable(registry.policies(simulator)) if config.workers != 1 else []
-    if wrong:
-        raise InputError(f"simulator {simulator}: {wrong[0]}")
-    if not record.trained.exists():
+    for task in config.tasks if config.workers != 1 else []:
+        wrong = unsendable(registry.policies(task.simulator))
+        if wrong:
+            raise InputError(f"simulator {task.simulator}: {wrong[0]}")
+    if not record.layout.trained.exists():
         _method(record).prepare()
         _check_teacher(record)
 
 
 def teach(record: Record, compute: Map, progress: Progress) -> None:
-    """Finds the teacher, and writes its questions and held-out ones."""
-    if record.lesson.exists():
+    """Lets a teacher teach each task, and turns its lesson into questions; lessons are kept last."""
+    config, layout = for_training(record.config), record.layout
+    if all(layout.lesson(task.name).exists() for task in config.tasks):
         return
-    config, compute = for_training(record.config), training(compute)
+    compute, lessons, asked = training(compute), {}, []
     with record.timed("teach"):
-        teacher = _teacher(record, begins=True)
-        lesson = stages.teach(config.task, teacher, compute, progress)
-        count = max(stage.taught.stop for stage in _method(record).stages)
-        asked = stages.ask(config.task, config, teacher, lesson, count, compute, progress)
-        questions.save(asked.train, record.training / "questions-0.parquet")
-        questions.save(asked.validation, record.validation)
-        replace(lesson, failures=(*lesson.failures, *asked.failures)).save(record.training)
+        decisions = max(stage.taught.stop for stage in _method(record).stages)
+        share = -(-decisions // len(config.tasks))
+        for task in config.tasks:
+            teacher = _teacher(record, task, begins=True)
+            lesson = stages.teach(task, teacher, compute, progress)
+            found = stages.ask(task, config, teacher, lesson, share, compute, progress)
+            lessons[task.name] = replace(lesson, failures=(*lesson.failures, *found.failures))
+            asked.append(found)
+        questions.save([question for found in asked for question in found.train], layout.taught)
+        questions.save([question for found in asked for question in found.validation], layout.validation)
+        for name, lesson in lessons.items():
+            lesson.save(layout.of_task(name))
 
 
 def train(record: Record, compute: Map, progress: Progress) -> None:
     """Trains the student and gathers all its questions in one file."""
-    if record.trained.exists():
+    layout = record.layout
+    if layout.trained.exists():
         return
     method, settings = _method(record), record.config.distill
     with record.timed("distil"):
-        validation = questions.load(record.validation)[: settings.tune_questions]
+        validation = questions.load(layout.validation)[: settings.tune_questions]
         collect = partial(_on_policy, record, training(compute), progress)
         done = stages.train(method, validation, collect, progress)
-        questions.save(record.questions(), record.folder / "questions.parquet")
-        os.replace(method.adapter(), record.adapter)
-        write_json(record.trained, {"questions": done.questions, "tokens": done.tokens})
+        questions.save(record.questions(), layout.questions)
+        if not layout.adapter.exists():  # else the run was stopped right here
+            os.replace(method.adapter(), layout.adapter)
+        write_json(layout.trained, {"questions": done.questions, "tokens": done.tokens})
 
 
 def _on_policy(
     record: Record, compute: Map, progress: Progress, number: int, student: Student
 ) -> list[Question]:
     """Asks about states of the student's own rollouts, and writes down what that took."""
-    config, training = for_training(record.config), record.training
-    lesson = Lesson.load(training, config.task.simulator)
-    with record.timed("own states"):
-        teacher = _teacher(record)
-        asked = stages.ask_on_policy(config.task, config, teacher, lesson, student, number, compute, progress)
-        write_json(training / f"failures-{number}.json", stages.failures_as_rows(asked.failures))
-        taken = {"states": asked.states, "simulator_steps": asked.steps}
-        write_json(training / f"own-states-{number}.json", taken)
-        return asked.questions
+    config, asked = for_training(record.config), []
+    for task in config.tasks:
+        folder = record.layout.of_task(task.name)
+        lesson = Lesson.load(folder, task.simulator)
+        with record.timed("own states"):
+            teacher = _teacher(record, task)
+            found = stages.ask_on_policy(task, config, teacher, lesson, student, number, compute, progress)
+            write_json(folder / f"failures-{number}.json", [asdict(failure) for failure in found.failures])
+            taken = {"states": found.states, "simulator_steps": found.steps}
+            write_json(folder / f"own-states-{number}.json", taken)
+            asked += found.questions
+    return asked
 
 
 def examine(record: Record, compute: Map, progress: Progress, again: bool = False) -> None:
     """Examines every policy and writes what the report needs; a finished examination only if `again`."""
-    if (record.folder / "metrics.json").exists() and not again:
+    config, layout = record.config, record.layout
+    if layout.metrics.exists() and not again:
         return
-    config = record.config
     with record.timed("examine"):
-        teacher, lesson = _teacher(record), Lesson.load(record.training, config.task.simulator)
-        lessons = questions.load(record.folder / "questions.parquet")
-        examination = stages.examine(config, teacher, lesson, record.adapter, lessons, compute, progress)
-        examination.write(record.folder, lesson, record.spent())
+        lessons = questions.load(layout.questions)
+        for task in config.tasks:
+            lesson = Lesson.load(layout.of_task(task.name), task.simulator)
+            teacher = _teacher(record, task)
+            examination = stages.examine(config, teacher, lesson, layout.adapter, lessons, compute, progress)
+            examination.write(record.folder, lesson, record.spent())
 
 
 def _method(record: Record) -> Method:
@@ -184,22 +197,23 @@ def _method(record: Record) -> Method:
     return registry.load("methods", config.method.name)(config, record.folder)
 
 
-def _teacher(record: Record, begins: bool = False) -> Teacher:
-    """Loads the teacher.
+def _teacher(record: Record, task: TaskConfig, begins: bool = False) -> Teacher:
+    """Loads the teacher of a task.
 
     Args:
         record: The run.
+        task: The task.
         begins: Whether nothing was asked yet; later it must be the teacher that was asked before.
     """
     config = record.config
-    teacher = load_teacher(config.teacher, config.seed, config.task.simulator)
+    teacher = load_teacher(config.teacher, config.seed, task.simulator)
     check_questions = getattr(teacher, "check", None)
     if begins and check_questions is not None:
         check_questions(first_questions(for_training(config)))
     made_by = getattr(teacher, "made_by", None)
     if made_by is not None:
         if begins:
-            write_json(record.made_by, made_by)
+            write_json(record.layout.made_by, made_by)
         _check_unchanged(record, made_by)
     return teacher
 
@@ -209,18 +223,18 @@ def _check_teacher(record: Record) -> None:
 
     Else it would train on answers, or beside hidden states, of two models.
     """
-    config = record.config
-    if record.lesson.exists():
-        _teacher(record)
+    config, layout = record.config, record.layout
+    for task in config.tasks:
+        if layout.lesson(task.name).exists():
+            _teacher(record, task)
     if config.method.name in FROM_A_MODEL and not answers_itself(config.teacher.name):
         made_by = checksums(config)
-        if not record.made_by.exists():
-            write_json(record.made_by, made_by)
+        kept(layout.made_by, lambda: made_by, write_json, read_json)
         _check_unchanged(record, made_by)
 
 
 def _check_unchanged(record: Record, made_by: dict[str, str | None]) -> None:
-    known = read_json(record.made_by)
+    known = read_json(record.layout.made_by)
     changed = [part for part, made in made_by.items() if known.get(part) != made]
     if changed:
         teacher = record.config.teacher

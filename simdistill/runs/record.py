@@ -16,6 +16,7 @@ from simdistill.data.question import Question, load
 from simdistill.errors import InputError
 from simdistill.files import read_json, sha256, write_json
 from simdistill.runs.environment import peak_memory_mb
+from simdistill.runs.layout import Layout
 
 LAYOUT = 2
 """Of `metrics.json`; only results of one layout can be compared."""
@@ -31,13 +32,7 @@ class Record:
     """
 
     def __init__(self, folder: Path):
-        self.folder = folder
-        self.training = folder / "training"
-        self.adapter = folder / "adapter"
-        self.validation = folder / "tune.parquet"
-        self.lesson = self.training / "teacher.json"
-        self.made_by = self.training / "language_model.json"
-        self.trained = folder / "distilled.json"
+        self.folder, self.layout = folder, Layout.of(folder)
         self._within = [0.0]  # seconds that inner stages have taken, one entry per open stage
 
     @classmethod
@@ -51,10 +46,12 @@ class Record:
         folder = record.folder
         folder.mkdir(parents=True, exist_ok=True)
         with record.locked():
-            if (folder / "config.yaml").exists():
+            if record.layout.config.exists():
                 resume = shlex.quote(f"resume={folder}")
                 raise InputError(f"{folder} already holds a run; go on with it: simdistill run {resume}")
-            configuration.save(config, folder / "config.yaml")
+            record.layout = Layout(folder)
+            record.layout.write()
+            configuration.save(config, record.layout.config)
         return record
 
     @classmethod
@@ -71,11 +68,11 @@ class Record:
     @property
     def config(self) -> RunConfig:
         """The run's configuration."""
-        return configuration.load_config(self.folder / "config.yaml")
+        return configuration.load_config(self.layout.config)
 
     def questions(self) -> list[Question]:
         """Reads the questions of all rounds of training."""
-        rounds = sorted(self.training.glob("questions-*.parquet"))
+        rounds = sorted(self.layout.training.glob("questions-*.parquet"))
         return [question for path in rounds for question in load(path)]
 
     @contextmanager
@@ -108,21 +105,21 @@ class Record:
             spent = self.spent()
             spent["seconds"][stage] = spent["seconds"].get(stage, 0.0) + own
             spent["peak_memory_mb"] = max(spent["peak_memory_mb"], peak_memory_mb())
-            write_json(self.folder / "training" / "spent.json", spent)
+            write_json(self.layout.spent, spent)
 
     def spent(self) -> dict:
         """Returns seconds by stage and peak memory so far."""
-        path = self.folder / "training" / "spent.json"
+        path = self.layout.spent
         return read_json(path) if path.exists() else {"seconds": {}, "peak_memory_mb": 0.0}
 
     def provenance(self) -> dict:
         """Returns what ties the results to sources, configuration, questions and adapter."""
-        environment = read_json(self.folder / "environment.json")
+        environment = read_json(self.layout.environment)
         return {
             "layout": LAYOUT,
             "versions": environment["versions"],
             "commit": environment["commit"],
-            "config_sha256": fingerprint(configuration.read_yaml(self.folder / "config.yaml")),
+            "config_sha256": fingerprint(configuration.read_yaml(self.layout.config)),
             "sha256": {name: sha256(self.folder / name) for name in ("questions.parquet", WEIGHTS)},
         }
 

@@ -7,7 +7,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -303,8 +303,3 @@ The system message:
 
 What it costs to be run by it is in the `metrics.json` and `report.html` of the run's folder.
 """
-
-
-def failures_as_rows(failures: Sequence[Failure]) -> list[dict]:
-    """Returns failures as plain values for JSON."""
-    return [asdict(failure) for failure in failures]

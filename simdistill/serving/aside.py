@@ -94,8 +94,9 @@ def _answer_all(run: Path, known: dict[tuple[str, str], str], questions: Connect
     """Answers until nobody can ask any more."""
     end_with_parent()
     registry.register_all(known)
-    config = Record.of(run).config
-    teacher = Lesson.load(run / "training", config.task.simulator)
+    record = Record.of(run)
+    config = record.config
+    teacher = Lesson.load(record.layout.of_task(config.task.name), config.task.simulator)
     simulator = Simulator(config.task, teacher.policy, config.teacher.horizon, config.seed)
     answer = lru_cache(REMEMBERED)(partial(_answered, simulator))
     while True:

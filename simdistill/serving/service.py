@@ -1,6 +1,7 @@
 """What a finished run answers: checks what is asked, then asks the student, the teacher and the simulator."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,16 +94,18 @@ class Service:
     """
 
     def __init__(self, run: Path, limits: Limits | None = None):
-        config = Record.of(run).config
-        if not (run / "adapter").is_dir():
-            raise InputError(f"{run} has no student yet; finish it with: simdistill run resume={run}")
+        record = Record.of(run)
+        config, layout = record.config, record.layout
+        if not layout.adapter.is_dir():
+            resume = shlex.quote(f"resume={run}")
+            raise InputError(f"{run} has no student yet; finish it with: simdistill run {resume}")
         self.run, self.task, self.limits = run, config.task, limits or Limits()
         self.language = Prompter(config.task.language)
-        self.teacher = Lesson.load(run / "training", config.task.simulator)
+        self.teacher = Lesson.load(layout.of_task(config.task.name), config.task.simulator)
         self.heuristic: Policy = registry.policies(config.task.simulator)[config.task.heuristic]
         self.seed = config.seed
-        self._learn(questions.load(run / "questions.parquet"))
-        student = Student.load(student_base(config.student), run / "adapter")
+        self._learn(questions.load(layout.questions))
+        student = Student.load(student_base(config.student), layout.adapter)
         student.goes_on = True
         self.batches = Batches(student, self.limits.waiting)
         self.aside = Aside(run, self.limits.simulating, self.limits.simulations)

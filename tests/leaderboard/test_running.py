@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from simdistill.files import read_json, write_json
+from simdistill.runs.layout import Layout
 
 ROOT = Path(__file__).parents[2]
 OVERRIDES = [
@@ -80,7 +81,7 @@ def test_a_killed_board_goes_on_and_a_failed_cell_is_skipped(protocol_file, tmp_
     run = folder / "queueing-kd-0"
     board = start(protocol_file, folder)
     deadline = time.monotonic() + 200
-    while not (run / "training" / "questions-0.parquet").exists():
+    while not Layout(run).taught.exists():
         assert time.monotonic() < deadline and board.poll() is None, board.communicate()[0]
         time.sleep(0.1)
     os.killpg(board.pid, signal.SIGKILL)

@@ -16,6 +16,7 @@ from simdistill.envs.episodes import Failure
 from simdistill.errors import InputError
 from simdistill.files import read_json, write_json
 from simdistill.runs import pipeline
+from simdistill.runs.layout import Layout
 from simdistill.simulation import EPISODE, TRAIN, Streams
 from simdistill.simulation.policies import RandomPolicy
 from simdistill.simulators.queueing import join_shortest_queue, shortest_expected_delay
@@ -137,7 +138,7 @@ def test_a_teacher_of_another_package_teaches_a_whole_run(tiny_folder, tmp_path)
         jobs = json.loads(question.state)["jobs"]
         assert question.answer == ("A" if jobs[0] <= 3 else "B")
     assert {question.answer for question in asked} == {"A", "B"}
-    lesson = Lesson.load(folder / "training", "queueing")
+    lesson = Lesson.load(Layout.of(folder).of_task("queueing"), "queueing")
     assert lesson.policy == lesson.demonstrated == Threshold(3)
     assert read_json(folder / "metrics.json")["policies"]["teacher"]["cost"]["default"]["mean"] > 0
 
@@ -146,7 +147,7 @@ def test_a_teacher_may_answer_by_itself(tiny_folder, tmp_path):
     config = run(tiny_folder, tmp_path / "run", "teacher=stubborn")
     folder = pipeline.run(config, Console(quiet=True))
     assert {question.answer for question in questions.load(folder / "questions.parquet")} == {"B"}
-    made_by = folder / "training" / "language_model.json"
+    made_by = Layout.of(folder).made_by
     assert read_json(made_by) == {"version": "1"}
     write_json(made_by, {"version": "0"})
     with pytest.raises(InputError, match=r"teacher stubborn has changed since this run began .*: version"):

@@ -19,6 +19,7 @@ from simdistill.models.lora import Lora
 from simdistill.models.pretrained import base_model, load_model, load_tokenizer
 from simdistill.models.student import Student
 from simdistill.runs import pipeline
+from simdistill.runs.layout import Layout
 from simdistill.teachers.language_models import base as module
 from simdistill.teachers.language_models.base import LocalTeacher, check_apart, check_same_words, chosen
 from simdistill.training.callbacks import Watch
@@ -231,13 +232,13 @@ def test_it_is_examined_as_a_policy(finished, letters_folder, adapter):
 
 
 def test_a_run_refuses_a_teacher_that_has_changed(finished):
-    made_by = read_json(finished / "training" / "language_model.json")
-    (finished / "training" / "language_model.json").write_text(json.dumps(made_by | {"adapter": "other"}))
+    made_by = read_json(Layout.of(finished).made_by)
+    Layout.of(finished).made_by.write_text(json.dumps(made_by | {"adapter": "other"}))
     try:
         with pytest.raises(InputError, match="has changed since this run began to learn from it: adapter"):
             pipeline.evaluate(finished, Console(quiet=True))
     finally:
-        (finished / "training" / "language_model.json").write_text(json.dumps(made_by))
+        Layout.of(finished).made_by.write_text(json.dumps(made_by))
 
 
 @pytest.fixture(scope="module")

@@ -401,7 +401,7 @@ def pipeline_questions(config) -> Path:
     """Only asks the teacher."""
     record = pipeline.Record.new(config)
     pipeline.teach(record, map, silent)
-    return record.training / "questions-0.parquet"
+    return record.layout.taught
 
 
 def test_several_runs_may_keep_answers_in_one_file(server):

@@ -110,7 +110,7 @@ def test_it_trains_a_student(here, tiny_folder):
         "teacher.futures=4",
         "teacher.compared_sets=2",
         "distill.questions=16",
-        "distill.tune_questions=4",
+        "distill.validation_questions=4",
         "distill.batch_size=8",
         "student.lora.r=2",
         "student.lora.layers=2",

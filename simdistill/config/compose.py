@@ -5,6 +5,7 @@
 Every field has a default, can be set in the task's file, and can be overridden on the command line.
 """
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,14 @@ from omegaconf.errors import OmegaConfBaseException
 from simdistill import registry
 from simdistill.config.names import check_names
 from simdistill.config.overrides import runs
-from simdistill.config.plug_ins import SECTIONS, named
+from simdistill.config.plug_ins import SECTIONS, OldNames, named
+from simdistill.config.renames import rename
 from simdistill.config.run import RunConfig
 from simdistill.config.task_files import folders, reason, task_file, tasks
 from simdistill.config.validated import validated
 from simdistill.errors import InputError
+
+log = logging.getLogger(__name__)
 
 RUN, SELF = "run", "_self_"
 """Entries of a task's `defaults`: the fields' own defaults, and the file itself."""
@@ -37,7 +41,11 @@ def compose(overrides: Sequence[str], check: bool = True, saved: bool = False) -
     Raises:
         InputError: When anything is unknown, of a wrong type or out of bounds; one line per error.
     """
-    configs = [_composed(values, check, saved) for values in runs(overrides)]
+    old_names: OldNames = {}
+    configs = [_composed(values, check, old_names) for values in runs(overrides, old_names)]
+    if not saved:
+        for old, new in old_names.items():
+            log.warning("%s is now called %s; the old name still works", old, new)
     if len(configs) > 1 and len({config.output for config in configs} - {None}) == 1:
         raise InputError(
             f"output={configs[0].output}: {len(configs)} runs can't share a folder; leave it out"
@@ -45,14 +53,14 @@ def compose(overrides: Sequence[str], check: bool = True, saved: bool = False) -
     return configs
 
 
-def _composed(values: Mapping[str, Any], check: bool, saved: bool) -> RunConfig:
+def _composed(values: Mapping[str, Any], check: bool, old_names: OldNames) -> RunConfig:
     """Returns the configuration of one run of a sweep."""
     task = values.get("task")
     if not task:
         raise InputError(f"no task given: add task=NAME; available: {', '.join(tasks()) or 'none'}")
     overrides = {key: value for key, value in values.items() if key != "task"}
-    plain = _plain(task_file(task), overrides)
-    config, refused = validated(plain, f"task={task}", {*_typed(overrides)}, not saved)
+    plain = _plain(task_file(task), overrides, old_names)
+    config, refused = validated(plain, f"task={task}", {*_typed(overrides)}, old_names)
     if check:
         check_names(config)
     if refused:
@@ -60,9 +68,9 @@ def _composed(values: Mapping[str, Any], check: bool, saved: bool) -> RunConfig:
     return config
 
 
-def _plain(path: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
+def _plain(path: Path, overrides: Mapping[str, Any], old_names: OldNames) -> dict[str, Any]:
     """Returns a task's fields with overrides: plain values, not yet validated."""
-    composed = _layers(path, ())
+    composed = _layers(path, (), old_names)
     for key, value in overrides.items():
         try:
             OmegaConf.update(composed, key, value)
@@ -74,23 +82,25 @@ def _plain(path: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
         raise InputError(f"{path}: {reason(error)}") from None
 
 
-def _layers(path: Path, below: tuple[Path, ...]) -> DictConfig:
+def _layers(path: Path, below: tuple[Path, ...], old_names: OldNames) -> DictConfig:
     """Returns the fields of a task's file, merged with the tasks that its `defaults` name, in their order.
 
     Args:
         path: The file.
         below: The files that stand on this one.
+        old_names: Fields that have an old name in a file are added here, with their present names.
     """
     if path in below:
         raise InputError(f"{path}: its defaults lead back to itself")
     own = _file(path)
+    old_names.update((f"{path}: {old}", new) for old, new in rename(own))
     names = own.pop("defaults", [RUN, SELF])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise InputError(f"{path}: defaults must be a list of names, as in [{RUN}, {SELF}]; it is {names!r}")
     merged = OmegaConf.create({})
     for name in names if SELF in names else [*names, SELF]:
         if name != RUN:
-            layer = own if name == SELF else _layers(_default(name, path), (*below, path))
+            layer = own if name == SELF else _layers(_default(name, path), (*below, path), old_names)
             merged = OmegaConf.merge(merged, layer)
     return merged  # type: ignore[return-value]
 

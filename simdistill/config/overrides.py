@@ -2,7 +2,8 @@
 
 Text is taken as it is written, whatever characters it holds: a path, an address, a description. Only names
 (of tasks, methods, students, …) and what isn't text may be swept with commas; `choice(a,b)` sweeps any field.
-Quotation marks around a whole value are removed, and keep commas in a name from making a sweep.
+Quotation marks around a whole value are removed, and keep commas in a name from making a sweep. In text and
+between quotation marks `${` stands for itself, and isn't the beginning of an interpolation.
 """
 
 import itertools
@@ -18,7 +19,8 @@ from yaml import YAMLError
 
 from simdistill.config.explained import unknown_field
 from simdistill.config.fields import field_at, is_name, is_text, takes_null, written
-from simdistill.config.plug_ins import SECTIONS
+from simdistill.config.plug_ins import SECTIONS, OldNames
+from simdistill.config.renames import RENAMED, rename
 from simdistill.config.run import RunConfig
 from simdistill.config.task import TaskConfig
 from simdistill.errors import InputError
@@ -31,23 +33,29 @@ TASK = TaskConfig.model_fields["simulator"]
 """How the text of task=NAME is read: as that of a name."""
 
 
-def runs(overrides: Sequence[str]) -> Iterator[dict[str, Any]]:
+def runs(overrides: Sequence[str], old_names: OldNames) -> Iterator[dict[str, Any]]:
     """Yields the value of each overridden field, by its dotted name, for each run of a sweep in its order.
+
+    Args:
+        overrides: Texts such as `seed=1`.
+        old_names: Fields that were given by an old name are added here, with their present names.
 
     Raises:
         InputError: When an override can't be read or names no field.
     """
-    pairs = [_pair(override) for override in overrides]
+    pairs = [_pair(override, old_names) for override in overrides]
     named = {key.removesuffix(".name"): _parts(text) for key, text in pairs if key.endswith(".name")}
     values: dict[str, list[Any]] = {}
     for key, text in pairs:
         values.pop(key, None)  # The last of equal overrides holds, in its own place.
         values[key] = _values(key, text, TASK if key == "task" else field_at(key, named))
     for combination in itertools.product(*values.values()):
-        yield dict(zip(values, combination, strict=True))
+        run = dict(zip(values, combination, strict=True))
+        old_names.update(rename(run))
+        yield run
 
 
-def _pair(override: str) -> tuple[str, str]:
+def _pair(override: str, old_names: OldNames) -> tuple[str, str]:
     """Returns the dotted name of a field and the text of its value."""
     key, equals, text = override.partition("=")
     if override[:1] in ("+", "~"):
@@ -58,7 +66,9 @@ def _pair(override: str) -> tuple[str, str]:
         raise InputError(f"{override}: {unknown_field(key, list(written(RunConfig)), {})}")
     if key in (*SECTIONS, "student") and not text.startswith("{"):
         key += ".name"
-    return key, text
+    if key in RENAMED:
+        old_names[key] = RENAMED[key]
+    return RENAMED.get(key, key), text
 
 
 def _values(key: str, text: str, field: FieldInfo | None) -> list[Any]:
@@ -79,9 +89,9 @@ def _values(key: str, text: str, field: FieldInfo | None) -> list[Any]:
 def _value(override: str, text: str, field: FieldInfo | None) -> Any:
     """Returns what the text of one value stands for."""
     if (quoted := _unquoted(text)) is not None:
-        return quoted
+        return quoted.replace("${", r"\${")
     if field is not None and is_text(field):
-        return None if text in ("", "null") and takes_null(field) else text
+        return None if text in ("", "null") and takes_null(field) else text.replace("${", r"\${")
     text = text.strip()
     if text.lower() in ("nan", "inf", "-inf"):
         return float(text)
@@ -121,7 +131,7 @@ def _parts(text: str) -> list[str]:
     for place, character in enumerate(text):
         if quote:
             quote = "" if character == quote and text[place - 1] != "\\" else quote
-        elif character in "'\"" and not re.sub(r".*[\[{(,:]", "", text[begin:place], flags=re.S).strip():
+        elif character in "'\"" and text[begin:place].rstrip()[-1:] in ("", *"[{(,:"):
             quote = character
         elif character in "[{(":
             depth += 1

@@ -4,7 +4,6 @@ A teacher, method or executor declares a subclass of `TeacherConfig`, `MethodCon
 its class attribute `Config`. A plug-in without one, and a policy that teaches, has the shared fields alone.
 """
 
-import logging
 from collections.abc import Callable, Iterator, Set
 from typing import Any
 
@@ -15,7 +14,8 @@ from simdistill.config.teacher import TeacherConfig
 from simdistill.config.training import DistillConfig, MethodConfig
 from simdistill.errors import InputError
 
-log = logging.getLogger(__name__)
+OldNames = dict[str, str]
+"""Names of fields as they were written -> their present names."""
 
 SECTIONS: dict[str, tuple[str, type[Section]]] = {
     "teacher": ("teachers", TeacherConfig),
@@ -74,20 +74,20 @@ def installed(section: str) -> Iterator[tuple[str, type[Section]]]:
             continue
 
 
-def settle(values: dict, typed: Set[str], warns: bool) -> list[str]:
+def settle(values: dict, typed: Set[str], old_names: OldNames) -> list[str]:
     """Moves fields to the plug-ins that own them and removes those of other plug-ins, in place.
 
     Args:
         values: A run's plain values.
         typed: Dotted names of the fields that the user typed for this run, which can't be ignored silently.
-        warns: Whether to log where a typed field is now.
+        old_names: Typed fields that were somewhere else are added here, with their present names.
 
     Returns:
         What is wrong with typed fields that another plug-in owns, in words.
     """
     own = chosen(values)
     if _dictionary(values, "distill").keys() - DistillConfig.model_fields.keys():
-        _move(values, own, typed, warns)
+        _move(values, own, typed, old_names)
     refused = []
     for section, there in own.items():
         group = _dictionary(values, section)
@@ -100,7 +100,7 @@ def settle(values: dict, typed: Set[str], warns: bool) -> list[str]:
     return refused
 
 
-def _move(values: dict, own: dict[str, type[Section]], typed: Set[str], warns: bool) -> None:
+def _move(values: dict, own: dict[str, type[Section]], typed: Set[str], old_names: OldNames) -> None:
     """Moves fields from where they were before plug-ins owned them; drops those the chosen one hasn't got."""
     for section, there in own.items():
         known: dict[str, set[str]] = {}
@@ -113,8 +113,8 @@ def _move(values: dict, own: dict[str, type[Section]], typed: Set[str], warns: b
                 if field in fields and not (there.formerly == place and field in there.model_fields):
                     continue
                 old, new = f"{place}.{field}", f"{section}.{field}"
-                if warns and old in typed:
-                    log.warning("%s is now called %s; the old name still works", old, new)
+                if old in typed:
+                    old_names[old] = new
                 if new not in typed:
                     _section(values, section)[field] = value
             _dictionary(values, group).pop(last, None)

@@ -5,13 +5,14 @@ from typing import Any
 
 import yaml
 
+from simdistill.config.renames import rename
 from simdistill.config.run import RunConfig
 from simdistill.config.task_files import read_yaml
 from simdistill.config.validated import validated
 from simdistill.files import write_text
 
 DEFAULTS_BEFORE = {
-    ("teacher", "moderate"): False,
+    ("teacher", "shrink_variances"): False,
     ("distill", "balanced"): False,
     ("distill", "grpo", "again"): True,
 }
@@ -43,6 +44,7 @@ def load_config(path: Path | str) -> RunConfig:
         InputError: When the file is missing, isn't YAML, or doesn't describe a run.
     """
     values = read_yaml(Path(path))
+    list(rename(values))
     for (*sections, field), value in DEFAULTS_BEFORE.items():
         section: Any = values
         for name in sections:

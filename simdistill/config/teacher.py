@@ -51,12 +51,17 @@ class TeacherConfig(Section):
         default=0.15, ge=0, le=1, description="share of random decisions that spread the states"
     )
     folds: int = Field(
-        default=5, ge=2, description="cross-fitting folds of the regression that denoises values"
+        default=5, ge=2, description="cross-fitting folds of the regression of values on states"
     )
-    denoise: bool = Field(default=True, description="whether that regression mends taught values")
-    moderate: bool = Field(
+    combine_with_fit: bool = Field(
         default=True,
-        description="whether the variance of a state's few futures is drawn to what is usual in such states",
+        description="whether a state's simulated values are combined with that regression's, by their "
+        "variances",
+    )
+    shrink_variances: bool = Field(
+        default=True,
+        description="whether the variance of a state's few futures is shrunk towards the variance predicted "
+        "for such states (empirical Bayes)",
     )
     compared_sets: int = Field(
         default=40,

@@ -57,8 +57,8 @@ class DistillConfig(Section):
     kinds: dict[str, Count] = Field(
         default_factory=dict, description="further kinds of questions on these states -> how many of each"
     )
-    tune_questions: Count = Field(default=200, description="questions held out for the learning curve")
-    tune_steps: Count = Field(default=40, description="steps from one point of the curve to the next")
+    validation_questions: Count = Field(default=200, description="questions held out for the learning curve")
+    validation_steps: Count = Field(default=40, description="steps from one point of the curve to the next")
     rounds: int = Field(default=1, ge=0, description="later rounds on states of the student's own rollouts")
     round_questions: Count = Field(default=400, description="questions of each later round")
     round_teacher_questions: int = Field(

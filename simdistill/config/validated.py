@@ -5,13 +5,13 @@ from collections.abc import Set
 from pydantic import ValidationError
 
 from simdistill.config.explained import explained
-from simdistill.config.plug_ins import chosen, settle
+from simdistill.config.plug_ins import OldNames, chosen, settle
 from simdistill.config.run import RunConfig
 from simdistill.errors import InputError
 
 
 def validated(
-    values: dict, source: str, typed: Set[str] = frozenset(), warns: bool = False
+    values: dict, source: str, typed: Set[str] = frozenset(), old_names: OldNames | None = None
 ) -> tuple[RunConfig, list[str]]:
     """Returns the configuration that plain values describe, and what is wrong with fields of other plug-ins.
 
@@ -19,12 +19,12 @@ def validated(
         values: A run's fields; changed in place.
         source: Where they are from, for messages.
         typed: Dotted names of the fields that the user typed for this run.
-        warns: Whether to log the new names of typed fields that have one.
+        old_names: Typed fields that were somewhere else are added here, with their present names.
 
     Raises:
         InputError: When a field is unknown, of a wrong type or out of bounds; one line for each.
     """
-    refused = settle(values, typed, warns)
+    refused = settle(values, typed, {} if old_names is None else old_names)
     try:
         return RunConfig.model_validate(values), refused
     except ValidationError as error:

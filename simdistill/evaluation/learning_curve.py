@@ -61,7 +61,7 @@ def heuristic_regret(config: RunConfig, folder: Path) -> float:
     """Returns the regret of the task's heuristic on a run's held-out questions."""
     policy = registry.policies(config.task.simulator)[config.task.heuristic]
     policy = with_streams(policy, Streams((config.seed, TUNE, PLAN)))
-    held_out = questions.load(folder / "tune.parquet")[: config.distill.tune_questions]
+    held_out = questions.load(folder / "tune.parquet")[: config.distill.validation_questions]
     chosen_Q = [q.choices.index(policy(json.loads(q.state), q.choices)) for q in held_out]
     return float(np.mean([q.values[choice] for q, choice in zip(held_out, chosen_Q, strict=True)]))
 

@@ -151,7 +151,7 @@ def train(record: Record, compute: Map, progress: Progress) -> None:
         return
     method, settings = _method(record), record.config.distill
     with record.timed("distil"):
-        validation = questions.load(layout.validation)[: settings.tune_questions]
+        validation = questions.load(layout.validation)[: settings.validation_questions]
         collect = partial(_on_policy, record, training(compute), progress)
         done = stages.train(method, validation, collect, progress)
         questions.save(record.questions(), layout.questions)

@@ -114,16 +114,15 @@ def ask(
         config.teacher,
         (config.seed, TUNE),
         0,
-        -(-settings.tune_questions // per_scenario),
+        -(-settings.validation_questions // per_scenario),
         lesson.policy,
         compute,
         failures,
         partial(progress, "hold out questions"),
     )
     validation = _decisions(task, lesson, held_out, lesson.label(held_out), "tune", 0)
-    validation = _answered(
-        teacher, validation[: settings.tune_questions], "let the teacher answer held-out questions", progress
-    )
+    validation = validation[: settings.validation_questions]
+    validation = _answered(teacher, validation, "let the teacher answer held-out questions", progress)
     return Asked(train, validation, tuple(failures))
 
 

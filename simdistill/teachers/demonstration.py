@@ -65,7 +65,9 @@ def demonstrate(
         failures,
         partial(progress, f"demonstrate {title or config.name}"),
     )
-    regression, labels = denoise(searched, seed, 1, config.folds, config.denoise, config.moderate)
+    regression, labels = denoise(
+        searched, seed, 1, config.folds, config.combine_with_fit, config.shrink_variances
+    )
     regression = replace(regression, network=replace(regression.network, fallback=policy))
     return Lesson(
         task.simulator, policy, regression, searched, labels, failures=tuple(failures), demonstrated=policy

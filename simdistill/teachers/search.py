@@ -73,7 +73,7 @@ class SearchTeacher:
                 partial(progress, f"search, generation {number} of {config.generations}"),
             )
             regression, labels = denoise(
-                searched, seed, number, config.folds, config.denoise, config.moderate
+                searched, seed, number, config.folds, config.combine_with_fit, config.shrink_variances
             )
             network = replace(regression.network, fallback=base)
             regression = replace(regression, network=network)

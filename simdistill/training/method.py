@@ -182,7 +182,7 @@ class Method:
             first_question=sum(result.questions for result in earlier),
             first_token=sum(result.tokens for result in earlier),
         )
-        every = self.config.distill.tune_steps
+        every = self.config.distill.validation_steps
         watch = Watch(student, tune, every, self.dtype, writer, clock, self.stages[number].title, progress)
         launched.meet(self.device)
         result = self.train(number, student, questions, [writer, watch])

@@ -323,7 +323,7 @@ def test_a_run_from_before_there_was_a_field_keeps_what_it_did(tmp_path):
     path.write_text(yaml.safe_dump(values))
     then = config.load_config(path)
     assert isinstance(then.method, SamplingConfig) and then.method.again and then.method.prompts == 8
-    assert not then.distill.balanced and then.teacher.moderate
+    assert not then.distill.balanced and then.teacher.shrink_variances
     assert then.distill.validity == DistillConfig.model_fields["validity"].default
 
 

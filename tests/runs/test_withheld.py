@@ -64,7 +64,7 @@ def test_a_method_that_peeks_ends_the_run(peek, said, tmp_path, monkeypatch):
     overrides = [
         *(f"teacher.{budget}" for budget in small),
         "distill.questions=8",
-        "distill.tune_questions=8",
+        "distill.validation_questions=8",
     ]
     place = ["workers=1", "threads=1", f"output={tmp_path / 'run'}"]
     config = compose(["task=queueing", "method=sft", "distill.forecasts=0", *overrides, *place])[0]

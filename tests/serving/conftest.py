@@ -28,7 +28,7 @@ SMALL = [
     "distill.questions=48",
     "distill.forecasts=8",
     "distill.rounds=0",
-    "distill.tune_questions=8",
+    "distill.validation_questions=8",
     "distill.batch_size=8",
     # Left as it is, the tiny model says A in some states and B in others; trained a little, always A.
     "distill.learning_rate=1e-9",

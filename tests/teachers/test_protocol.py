@@ -113,7 +113,7 @@ def run(tiny_folder, output, *overrides: str):
             "method=sft",
             "distill.questions=16",
             "distill.forecasts=0",
-            "distill.tune_questions=8",
+            "distill.validation_questions=8",
             "distill.batch_size=8",
             f"student={tiny_folder}",
             "student.lora.r=2",

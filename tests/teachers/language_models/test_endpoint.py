@@ -343,7 +343,7 @@ def small(tiny_folder: Path, output: Path, server: Server, *overrides: str):
         "task.warm_up=20",
         "method=kd",
         "distill.questions=16",
-        "distill.tune_questions=8",
+        "distill.validation_questions=8",
         "distill.batch_size=8",
         f"student={tiny_folder}",
         "student.lora.r=2",

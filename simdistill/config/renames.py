@@ -1,0 +1,29 @@
+"""Fields that once had another name. The old names still work, and are read silently from saved runs."""
+
+from collections.abc import Iterator
+
+RENAMED = {
+    "teacher.denoise": "teacher.combine_with_fit",
+    "teacher.moderate": "teacher.shrink_variances",
+    "distill.tune_questions": "distill.validation_questions",
+    "distill.tune_steps": "distill.validation_steps",
+}
+"""Dotted name -> the name that it has now."""
+
+
+def rename(values: dict) -> Iterator[tuple[str, str]]:
+    """Gives fields their present names, in place; where a field has both names, the present one holds.
+
+    Args:
+        values: A run's plain values, or those of some of its sections.
+
+    Yields:
+        The old and the present name of each field that had the old one.
+    """
+    for old, new in RENAMED.items():
+        section, _, name = old.partition(".")
+        fields = values.get(section)
+        if isinstance(fields, dict) and name in fields:
+            fields.setdefault(new.partition(".")[2], fields[name])
+            del fields[name]
+            yield old, new

@@ -74,9 +74,9 @@ def configs(
             *(SAMPLED if "samples" in section_class("method", method).model_fields else ()),
             *(given for given in overrides if given.startswith("method.") and _concerns(given, method)),
             f"{_field(method)}={rate:g}",
-            f"output='{folder}/{method}/{rate:g}/seed{seed}'",
+            f"output={folder}/{method}/{rate:g}/seed{seed}",
         ]
-        lesson = [f"output='{folder}/lessons/seed{seed}'"]
+        lesson = [f"output={folder}/lessons/seed{seed}"]
         yield compose([*common, *own])[0], compose([*common, *lesson])[0]
 
 

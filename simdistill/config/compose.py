@@ -20,7 +20,7 @@ from simdistill.config.overrides import runs
 from simdistill.config.plug_ins import SECTIONS, OldNames, named
 from simdistill.config.renames import rename
 from simdistill.config.run import RunConfig
-from simdistill.config.task_files import folders, reason, task_file, tasks
+from simdistill.config.task_files import folders, is_file, reason, task_file, tasks
 from simdistill.config.validated import validated
 from simdistill.errors import InputError
 
@@ -121,7 +121,7 @@ def _file(path: Path) -> dict[str, Any]:
 def _default(name: str, path: Path) -> Path:
     """Returns the file of a task that another one's file stands on."""
     for folder in (path.parent, *folders()):
-        if (found := folder / f"{name}.yaml").is_file():
+        if is_file(found := folder / f"{name}.yaml"):
             return found
     raise InputError(f"{path}: defaults: {registry.unknown('task', name, [RUN, *tasks()])}")
 

@@ -1,11 +1,10 @@
 """Whether all that a configuration names exists."""
 
-from pathlib import Path
-
 from pydantic import ValidationError
 
 from simdistill import registry
 from simdistill.config.explained import explained
+from simdistill.config.overrides import exists
 from simdistill.config.run import RunConfig
 from simdistill.errors import InputError
 
@@ -80,5 +79,5 @@ def _check_name(noun: str, field: str, name: str, available: list[str]) -> None:
 
 
 def _check_model(field: str, name: str) -> None:
-    if not Path(name).is_dir() and "/" not in name:
+    if "/" not in name and not exists(name):
         _check_name("student", field, name, registry.names("students"))

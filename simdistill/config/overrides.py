@@ -77,7 +77,7 @@ def _values(key: str, text: str, field: FieldInfo | None) -> list[Any]:
     if choice := re.fullmatch(r"choice\((.*)\)", text):
         return [_value(override, part, field) for part in _parts(choice[1])]
     if field is not None and is_text(field):
-        swept = is_name(field) and not _exists(text)
+        swept = is_name(field) and not exists(text)
         return [_value(override, part, field) for part in (_parts(text) if swept else [text])]
     if sweep := re.fullmatch(r"range\((.*)\)", text):
         return _range(override, sweep[1])
@@ -149,7 +149,7 @@ def _unquoted(text: str) -> str | None:
     return None if quoted is None else re.sub(r"\\(['\"])", r"\1", quoted[1] or quoted[2] or "")
 
 
-def _exists(text: str) -> bool:
+def exists(text: str) -> bool:
     """Whether there is a file or folder of this name."""
     try:
         return Path(text).expanduser().exists()

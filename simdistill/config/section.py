@@ -25,7 +25,7 @@ class Section(BaseModel):
     formerly: ClassVar[str | None] = None
 
 
-def _at_home(path: Path) -> Path:
+def at_home(path: Path) -> Path:
     """Replaces a leading ~ by the home folder, which a shell doesn't do in field=~/folder."""
     try:
         path = path.expanduser()
@@ -37,7 +37,7 @@ def _at_home(path: Path) -> Path:
 
 
 def _model_at_home(name: str) -> str:
-    return str(_at_home(Path(name))) if name.startswith("~") else name
+    return str(at_home(Path(name))) if name.startswith("~") else name
 
 
 Count = Annotated[int, Field(ge=1)]
@@ -45,4 +45,4 @@ Weight = Annotated[float, Field(ge=0)]
 Name = Annotated[str, SWEPT]
 Model = Annotated[str, AfterValidator(_model_at_home), SWEPT]
 """A registered language model, a folder, or owner/name on the hub."""
-Folder = Annotated[Path, Field(strict=False), AfterValidator(_at_home)]
+Folder = Annotated[Path, Field(strict=False), AfterValidator(at_home)]

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from omegaconf.errors import OmegaConfBaseException
 
 from simdistill import registry
+from simdistill.config.section import at_home
 from simdistill.errors import InputError
 
 
@@ -41,14 +43,25 @@ def task_file(task: str) -> Path:
         InputError: When there is none; with the tasks that there are and the one that was probably meant.
     """
     if task.endswith((".yaml", ".yml")):
-        path = Path(task).resolve()
-        if not path.is_file():
+        try:
+            path = at_home(Path(task)).resolve()
+        except ValueError as error:
+            raise InputError(f"task={task}: {error}") from None
+        if not is_file(path):
             raise InputError(f"task={task}: there is no file {path}")
         return path
     for folder in folders():
-        if (path := folder / f"{task}.yaml").is_file():
+        if is_file(path := folder / f"{task}.yaml"):
             return path
     raise InputError(registry.unknown("task", task, tasks()))
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file of this name; there is none of a name too long for the file system."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -68,6 +81,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 def reason(error: Exception) -> str:
     """Returns an error's message on one line, without pointers to a library's manual."""
+    if isinstance(error, OmegaConfBaseException):
+        problem = str(error).splitlines()[0]
+        return f"{error.full_key}: {problem}; for the characters ${{ themselves write \\${{"
     return "; ".join(line.strip() for line in str(error).splitlines() if line.strip() and "://" not in line)
 
 

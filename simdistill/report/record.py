@@ -1,6 +1,7 @@
 """What a finished run's folder says, with the look-ups that the report needs."""
 
 import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,7 @@ def read_record(run_folder: Path) -> Record:
         if not path.is_file():
             raise InputError(
                 f"{run_folder} has no {path.name}, so there is nothing to report yet; "
-                f"finish the run with resume={run_folder}"
+                f"finish the run with: simdistill run {shlex.quote(f'resume={run_folder}')}"
             )
     text = config.read_text(encoding="utf-8")
     record = Record(

@@ -167,9 +167,9 @@ def trained(monkeypatch, folder: Path, method: str, given: list[str]) -> tuple[s
     """Trains a cell; returns why it failed, and its settings."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     common = ["task=queueing", *given]
-    config = compose([*common, f"method={method}", f"output='{folder / method}'"])[0]
+    config = compose([*common, f"method={method}", f"output={folder / method}"])[0]
     shared = [override for override in common if not override.startswith("method.")]
-    lesson = compose([*shared, f"output='{folder / 'lesson'}'"])[0]
+    lesson = compose([*shared, f"output={folder / 'lesson'}"])[0]
     return importlib.import_module("cells").train(config, lesson), config
 
 

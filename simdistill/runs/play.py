@@ -14,8 +14,10 @@ from simdistill.errors import InputError
 from simdistill.simulation import EPISODE, TEST, Policy, ProcessModel
 from simdistill.simulation.branching import Values, what_if
 from simdistill.simulation.situations import Episode, Situation
-from simdistill.teachers.loading import answers_itself
+from simdistill.teachers.demonstration import PolicyTeacher
+from simdistill.teachers.loading import answers_itself, teacher_class
 from simdistill.teachers.policies import named_policy
+from simdistill.teachers.search import SearchTeacher
 
 FUTURES = 200
 """Simulated futures of each choice: enough to tell most choices apart in less than a second."""
@@ -23,7 +25,7 @@ FUTURES = 200
 
 @dataclass
 class Teacher:
-    """A policy as it is, or one live step of what-if search over the teacher's base policy.
+    """The opponent: a policy as it is, or one live step of what-if search over the teacher's base policy.
 
     Attributes:
         simulator: The process.
@@ -38,11 +40,11 @@ class Teacher:
     horizon: float
 
     def values(self, situation: Situation, salt: int = 0) -> Values:
-        """What the simulator says about each choice."""
+        """Returns what each choice would cost."""
         return what_if(self.simulator, situation, self.policy, FUTURES, self.horizon, salt)
 
     def choice(self, values: Values) -> int:
-        """Index of the teacher's choice; the base policy's stands unless another is clearly better."""
+        """Returns the teacher's choice; the base policy's stands unless another is clearly better."""
         if not self.searches:
             return values.base
         # The base's own choice is the reference, with difference and standard error 0.
@@ -52,7 +54,13 @@ class Teacher:
 
 @dataclass
 class Score:
-    """What became of a person's decisions."""
+    """How a person's decisions compare with the teacher's.
+
+    Attributes:
+        decisions: How many there were.
+        agreed: How many were the teacher's.
+        regrets: Mean cost of each above the teacher's choice, and its standard error.
+    """
 
     decisions: int = 0
     agreed: int = 0
@@ -63,8 +71,8 @@ def play(config: RunConfig, console: Console, ask: Callable[[str], str] = input)
     """Plays one episode of a task's default parameters until the person ends it with `q`.
 
     Args:
-        config: The run whose task, teacher and seed hold.
-        console: Where to write.
+        config: Its task, teacher and seed are played.
+        console: Shows the game.
         ask: Reads an answer; EOFError ends the game.
     """
     task = config.task
@@ -97,12 +105,14 @@ def play(config: RunConfig, console: Console, ask: Callable[[str], str] = input)
 
 
 def _teacher(simulator: type[ProcessModel], task: TaskConfig, teacher: TeacherConfig) -> Teacher:
-    if answers_itself(teacher.name):
+    found = teacher_class(teacher.name)
+    if not issubclass(found, SearchTeacher | PolicyTeacher):
+        kind = "a language model" if answers_itself(teacher.name) else "neither"
         raise InputError(
-            f"teacher.name: play shows what a search or a policy would do, and {teacher.name} is a language "
-            "model; leave it out"
+            f"teacher.name: play shows what a search or a policy would do, and {teacher.name} is {kind}; "
+            "leave it out"
         )
-    searches = teacher.name not in ("random", *registry.policies(task.simulator))
+    searches = issubclass(found, SearchTeacher)
     name = teacher.base if searches else teacher.name
     return Teacher(simulator, named_policy(task.simulator, name), searches, teacher.horizon)
 

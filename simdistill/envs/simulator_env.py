@@ -28,7 +28,7 @@ class SimulatorEnv(gymnasium.Env):
     replaced by the simulator's fallback.
 
     Args:
-        simulator: Registered name of the simulator.
+        simulator: Registered name of the simulator, "module:Class", or the class itself.
         horizon: Simulated time after which an episode is truncated.
         render_mode: "ansi" for the state in one line.
         parameters: Parameters of the simulator, e.g. `arrival_rate=2.0`.
@@ -40,9 +40,15 @@ class SimulatorEnv(gymnasium.Env):
     metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi"], "render_fps": 1}
 
     def __init__(
-        self, simulator: str, horizon: float = 1000.0, render_mode: str | None = None, **parameters: Any
+        self,
+        simulator: str | type[ProcessModel],
+        horizon: float = 1000.0,
+        render_mode: str | None = None,
+        **parameters: Any,
     ):
-        self.simulator: type[ProcessModel] = registry.load("simulators", simulator)
+        self.simulator: type[ProcessModel] = (
+            registry.load("simulators", simulator) if isinstance(simulator, str) else simulator
+        )
         self.params = self.simulator.parse(parameters)
         if not horizon > 0:
             raise InputError(f"horizon must be positive, got {horizon!r}")
@@ -50,7 +56,9 @@ class SimulatorEnv(gymnasium.Env):
         probe = self.simulator(self.params, (0, TRAIN, EPISODE, 0))
         decision = probe.advance()
         if decision is None:
-            raise InputError(f"{simulator}: the process ended without a decision; does it reach decide()?")
+            raise InputError(
+                f"{self.simulator.__name__}: the process ended without a decision; does it reach decide()?"
+            )
         self._size = len(numbers(probe.state(decision)))
         self.observation_space: spaces.Box = spaces.Box(
             -LARGEST, LARGEST, shape=(self._size,), dtype=np.float64

@@ -63,7 +63,7 @@ def test_what_it_wrote_passes_its_own_test(tmp_path, package):
     ]
     result = call(tmp_path, "pytest", "-q", "-p", "no:cacheprovider", "-W", "error")
     assert result.returncode == 0, result.stdout
-    assert "4 passed" in result.stdout
+    assert "20 passed" in result.stdout
 
 
 @pytest.mark.parametrize("package", [False, True])

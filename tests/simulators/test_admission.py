@@ -3,10 +3,8 @@
 import json
 from importlib.resources import files
 
-import gymnasium
 import numpy as np
 import pytest
-from gymnasium.utils.env_checker import check_env
 
 import simdistill  # noqa: F401 (makes the simulators known to Gymnasium)
 from simdistill.config import compose
@@ -110,15 +108,6 @@ def test_the_law_of_little_and_no_job_lost():
     assert model.costs(500.0)["rewards forgone"] == pytest.approx(10.0 * refused)
 
 
-def test_the_seed_decides_the_run():
-    def run(seed):
-        model = Admission({}, (seed, 1))
-        run_policy(model, social, 200.0)
-        return model.cost(200.0)
-
-    assert run(1) == run(1) != run(2)
-
-
 def test_what_if_agrees_with_the_chain():
     params = Admission.parse({})
     process = Admission.markov(params, 40)
@@ -156,11 +145,6 @@ def test_an_unknown_policy_of_a_case_is_told():
     case = KnownCase("x", "admission", {}, {"name": "oracle"}, {}, {"kind": "steady_state"}, ())
     with pytest.raises(InputError, match="case x: admission has no policy"):
         Admission.experiment(case)
-
-
-def test_gymnasium_takes_it():
-    env = gymnasium.make("simdistill/Admission-v0", horizon=50.0)
-    check_env(env.unwrapped, skip_render_check=True)
 
 
 def test_illegal_answers_refuse():

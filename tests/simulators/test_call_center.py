@@ -4,10 +4,8 @@ import json
 import math
 from importlib.resources import files
 
-import gymnasium
 import numpy as np
 import pytest
-from gymnasium.utils.env_checker import check_env
 
 import simdistill  # noqa: F401 (makes the simulators known to Gymnasium)
 from simdistill.config import compose
@@ -198,13 +196,6 @@ def test_absent_agents_are_the_same_under_any_roster():
         assert 0 in few.present(skill)
 
 
-def test_a_seed_decides_the_episode():
-    def cost(seed):
-        return replicate(CallCenter, {}, CallCenter.policies["erlang_a"], (seed, TEST), 0.0, 1e4, True).cost
-
-    assert cost(1) == cost(1) != cost(2)
-
-
 def test_an_agent_more_costs_its_wage_if_nobody_waits():
     params = CallCenter.parse({"calls": (1.0, 1.0), "half_hours": 2})
     model = CallCenter(params, (0, TEST, 5))
@@ -252,10 +243,6 @@ def test_random_and_illegal_answers_lose_no_call():
 def test_a_wrong_parameter_is_named(parameters, message):
     with pytest.raises(InputError, match=message):
         CallCenter.parse(parameters)
-
-
-def test_gymnasiums_checker_has_nothing_to_say():
-    check_env(gymnasium.make("simdistill/CallCenter-v0", horizon=120.0, render_mode="ansi").unwrapped)
 
 
 def test_the_task_composes_and_tells_both_kinds_of_question():

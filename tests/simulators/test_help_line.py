@@ -3,9 +3,7 @@
 import json
 from importlib.resources import files
 
-import gymnasium
 import pytest
-from gymnasium.utils.env_checker import check_env
 
 import simdistill  # noqa: F401 (makes the simulators known to Gymnasium)
 from simdistill.config import compose
@@ -129,10 +127,6 @@ def test_load():
 def test_a_wrong_parameter_is_named(parameters, message):
     with pytest.raises(InputError, match=message):
         HelpLine.parse(parameters)
-
-
-def test_gymnasiums_checker_has_nothing_to_say():
-    check_env(gymnasium.make("simdistill/HelpLine-v0", horizon=400.0, render_mode="ansi").unwrapped)
 
 
 def test_the_task_composes():

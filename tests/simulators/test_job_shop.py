@@ -1,9 +1,7 @@
 """The job shop against known makespans, and what waiting and breakdowns do to it."""
 
-import gymnasium
 import numpy as np
 import pytest
-from gymnasium.utils.env_checker import check_env
 
 import simdistill  # noqa: F401 (makes the simulators known to Gymnasium)
 from simdistill.config import compose
@@ -12,10 +10,8 @@ from simdistill.errors import InputError
 from simdistill.simulation import TEST, WAIT, KnownCase
 from simdistill.simulation.branching import what_if
 from simdistill.simulation.distributions import beyond, interrupted
-from simdistill.simulation.policies import RandomPolicy
 from simdistill.simulation.rollout import replicate, run_policy
 from simdistill.simulation.situations import Situation
-from simdistill.simulation.streams import Streams
 from simdistill.simulators.job_shop import RULES, JobShop, best_of_rules, load, parse
 from simdistill.simulators.references.job_shop import FURTHER_RULES, OPTIMA, bounds, makespan
 from simdistill.verification.cases import packaged
@@ -165,13 +161,6 @@ def test_every_shop_ends_with_all_jobs_done(choose):
         assert model.totals()["makespan"] == (model.cost(), 1.0)
 
 
-def test_same_seed_same_run_other_seed_other_run():
-    def costs(seed):
-        return simulated({"breakdown_rate": 0.02}, RandomPolicy(Streams((7,))), seed).cost
-
-    assert costs(1) == costs(1) != costs(2)
-
-
 def test_a_breakdown_lengthens_an_operation_by_whole_minutes():
     repaired = interrupted(10.0, 0.02, 5.0)
     draws = [repaired.quantile((n + 0.5) / 10_000) for n in range(10_000)]
@@ -212,12 +201,6 @@ def test_what_if_is_exact_without_breakdowns():
 
     expected = [finished(choice) - finished(situation.choices[values.base]) for choice in situation.choices]
     assert values.mean_C.tolist() == expected
-
-
-@pytest.mark.filterwarnings("ignore:.*Box.*")
-def test_it_is_a_gymnasium_environment():
-    env = gymnasium.make("simdistill/JobShop-v0", jobs=4, machines=3)
-    check_env(env.unwrapped, skip_render_check=True)
 
 
 def test_the_task_tells_a_situation_shortly():

@@ -3,9 +3,7 @@
 Nothing crashes, nothing is lost, illegal answers are counted, and what isn't a sound parameter is told.
 """
 
-import json
 import math
-import pickle
 import random
 from functools import cache
 from typing import Any
@@ -15,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simdistill import config, registry
-from simdistill.checker.probe import Run, watch
 from simdistill.config import TaskConfig
 from simdistill.envs.scenarios import begin, draw
 from simdistill.errors import InputError
-from simdistill.simulation import ProcessModel, numbers
+from simdistill.simulation import ProcessModel
+from simdistill.testing import answer_at_random
 
 DECISIONS = 30
 """Decisions of an episode."""
@@ -49,33 +47,6 @@ def tasks() -> list[TaskConfig]:
 every_simulator = pytest.mark.parametrize("name", registry.names("simulators"))
 
 
-def drive(model: ProcessModel, chance: random.Random, illegal: float) -> int:
-    """Answers at random; returns the number of illegal answers. Checks what must hold at every decision."""
-    run, wrong_answers, time = Run(), 0, 0.0
-    watch(model, run)
-    for _ in range(DECISIONS):
-        decision = model.advance()
-        if decision is None:
-            assert model.ended and math.isfinite(model.final_cost())
-            break
-        state = model.state(decision)
-        assert isinstance(json.loads(json.dumps(state)), dict)
-        assert all(math.isfinite(number) for number in numbers(state))
-        assert 1 <= len(decision.labels) <= model.max_choices
-        assert all(isinstance(label, str) for label in decision.labels)
-        assert model.env.now >= time
-        assert math.isfinite(model.cost())
-        assert all(math.isfinite(total) for total, _ in model.totals().values())
-        time, wrong = model.env.now, chance.random() < illegal
-        wrong_answers += wrong
-        model.answer(chance.choice(ILLEGAL) if wrong else chance.choice(decision.labels))  # type: ignore[arg-type]
-    begun: dict[str, float] = {}
-    for time, balances in run.balances:
-        for kind, balance in balances.items():
-            assert balance == pytest.approx(begun.setdefault(kind, balance)), f"{kind} at time {time:g}"
-    return wrong_answers
-
-
 @every_simulator
 @QUICK
 @given(seed=st.integers(0, 2**32 - 1), illegal=st.sampled_from([0.0, 0.2, 1.0]), unseen=st.booleans())
@@ -89,7 +60,7 @@ def test_random_answers_with_the_parameters_of_its_tasks(name, seed, illegal, un
         if not unseen:
             params = begin(simulator(name), params, parameters.starts, (seed, 1))
         model = simulator(name)(params, (seed,))
-        assert drive(model, random.Random(seed), illegal) == model.illegal_answers
+        answer_at_random(model, random.Random(seed), illegal, DECISIONS, ILLEGAL)
 
 
 def changed(value: Any, chance: random.Random) -> Any:
@@ -119,7 +90,7 @@ def test_random_answers_with_changed_parameters(name, seed, illegal):
     except InputError as error:
         assert simulator(name).__name__ in str(error)
         return
-    assert drive(model, chance, illegal) == model.illegal_answers
+    answer_at_random(model, chance, illegal, DECISIONS, ILLEGAL)
 
 
 NONSENSE = st.one_of(
@@ -143,9 +114,3 @@ def test_nonsense_is_told_by_name(name, data):
         assert str(error).startswith(simulator(name).__name__)
     with pytest.raises(InputError, match=f"{simulator(name).__name__}.no_such_parameter"):
         simulator(name).parse({"no_such_parameter": 1})
-
-
-@pytest.mark.parametrize("simulator", registry.names("simulators"))
-def test_policies_can_be_sent_to_a_worker(simulator):
-    for policy in registry.policies(simulator).values():
-        assert callable(pickle.loads(pickle.dumps(policy)))

@@ -3,10 +3,8 @@
 import json
 from importlib.resources import files
 
-import gymnasium
 import numpy as np
 import pytest
-from gymnasium.utils.env_checker import check_env
 
 import simdistill  # noqa: F401 (makes the simulators known to Gymnasium)
 from simdistill.config import compose
@@ -133,15 +131,6 @@ def test_the_first_class_waits_less_where_service_is_preemptive():
     assert time_in_system[False] > 1.2 / 0.7
 
 
-def test_the_seed_decides_the_run():
-    def run(seed):
-        model = Scheduling({}, (seed, 1))
-        run_policy(model, maxweight, 300.0)
-        return model.cost(300.0)
-
-    assert run(1) == run(1) != run(2)
-
-
 def test_what_if_agrees_with_the_chain():
     params = Scheduling.parse({"arrival_rates": (0.9, 0.3)})
     chain = Scheduling.markov(params, 60)
@@ -197,11 +186,6 @@ def test_the_load_is_a_linear_program():
     # The N-model is full where server 1 is, and server 2 with class 2 and what class 1 leaves over.
     assert Scheduling.parse({"arrival_rates": (1.25, 0.5)}).load == pytest.approx(1.0)  # type: ignore[attr-defined]
     assert Scheduling.parse(CROSS).load == pytest.approx(0.3)  # type: ignore[attr-defined]
-
-
-def test_gymnasium_takes_it():
-    env = gymnasium.make("simdistill/Scheduling-v0", horizon=50.0)
-    check_env(env.unwrapped, skip_render_check=True)
 
 
 def test_the_task_composes_within_what_is_stationary():

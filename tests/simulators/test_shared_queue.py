@@ -3,10 +3,8 @@
 import json
 from importlib.resources import files
 
-import gymnasium
 import numpy as np
 import pytest
-from gymnasium.utils.env_checker import check_env
 
 import simdistill  # noqa: F401 (makes the simulators known to Gymnasium)
 from simdistill.config import compose
@@ -116,15 +114,6 @@ def test_jobs_are_served_first_come_first_served_and_none_is_lost():
     assert [job for job, _ in model.waiting] == sorted(job for job, _ in model.waiting)
 
 
-def test_the_seed_decides_the_run():
-    def run(seed):
-        model = SharedQueue({"work": {"name": "lognormal", "mean": 1.0, "cv": 1.5}}, (seed, 1))
-        run_policy(model, use_every_server, 300.0)
-        return model.cost(300.0)
-
-    assert run(1) == run(1) != run(2)
-
-
 def situation(params, waiting, policy):
     """Brings about a question with so many jobs waiting."""
     model, actions = SharedQueue(params, (5, 1)), []
@@ -225,8 +214,3 @@ def test_overload_grows():
 def test_the_task_composes():
     [config] = compose(["task=queueing_slow_server"])
     assert config.task.heuristic == "use_every_server"
-
-
-def test_gymnasium_takes_it():
-    env = gymnasium.make("simdistill/SharedQueue-v0", horizon=100.0)
-    check_env(env.unwrapped, skip_render_check=True)

@@ -3,10 +3,8 @@
 import math
 from typing import Any
 
-import gymnasium
 import numpy as np
 import pytest
-from gymnasium.utils.env_checker import check_env
 
 import simdistill  # noqa: F401 (makes the simulators known to Gymnasium)
 from simdistill.config import compose
@@ -232,13 +230,6 @@ def test_policies_order_what_they_should():
     assert pass_through({**state, "incoming": 99}, choices) == "15"
 
 
-def test_same_seed_same_run_other_seed_other_run():
-    def cost(seed):
-        return replicate(SupplyChain, {}, order_up_to, (seed, TEST, 0, 0), 10.0, 50.0).cost
-
-    assert cost(1) == cost(1) != cost(2)
-
-
 def test_one_unit_too_many_costs_what_the_recursion_says():
     """A single stage orders one more than its level; base-stock mends that in the next period."""
     one = {
@@ -290,11 +281,6 @@ def test_an_illegal_order_is_counted():
     model = SupplyChain({"periods": 3})
     run_policy(model, lambda state, choices: "many", 10.0)
     assert model.illegal_answers == 9 and model.ended
-
-
-def test_it_is_a_gymnasium_environment():
-    env = gymnasium.make("simdistill/SupplyChain-v0", horizon=20.0)
-    check_env(env.unwrapped, skip_render_check=True)
 
 
 @pytest.mark.parametrize("task", ["supply_chain", "beer_game"])

@@ -73,7 +73,7 @@ def _opened(config: RunConfig) -> Iterator[tuple[Record, Map]]:
     record = Record.of(folder) if (folder / "config.yaml").exists() else Record.new(config)
     if record.config != config:
         raise InputError(f"{folder} was made with other settings; remove it, or choose another --folder")
-    with record.locked(), simulating(config.workers) as compute:
+    with record.locked(), simulating(config.workers, config.compute) as compute:
         yield record, compute
 
 

@@ -19,6 +19,7 @@ from threading import Thread
 from typing import Any, Protocol, TypeVar
 
 from simdistill import registry
+from simdistill.config import ExecutorConfig
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -38,7 +39,7 @@ class Executor(Protocol):
         workers: How many simulations may run at the same time, at least 1.
     """
 
-    def __init__(self, config: Any, workers: int): ...
+    def __init__(self, config: ExecutorConfig, workers: int): ...
 
     def open(self) -> AbstractContextManager[Map]:
         """Opens a `map` and closes it when the block ends, with or without an error."""
@@ -53,7 +54,7 @@ class Serial:
         workers: Isn't used.
     """
 
-    def __init__(self, config: Any = None, workers: int = 1):
+    def __init__(self, config: ExecutorConfig, workers: int):
         pass
 
     @contextmanager
@@ -70,7 +71,7 @@ class Processes:
         workers: Number of processes.
     """
 
-    def __init__(self, config: Any, workers: int):
+    def __init__(self, config: ExecutorConfig, workers: int):
         self.workers = workers
 
     @contextmanager
@@ -87,19 +88,19 @@ class Processes:
 
 
 @contextmanager
-def simulating(workers: int | None = None, executor: str = "processes", config: Any = None) -> Iterator[Map]:
+def simulating(workers: int | None = None, config: ExecutorConfig | None = None) -> Iterator[Map]:
     """Opens the `map` of an executor; results depend neither on it nor on the number of workers.
 
     Args:
         workers: Simulations at the same time; None for one per core, 1 for this process alone.
-        executor: Its registered name, or module:Class.
-        config: Fields of its own; None where it has none.
+        config: Names the executor and holds its fields; worker processes if left out.
 
     Raises:
         InputError: If there is no such executor.
     """
-    chosen: Executor = registry.load("executors", executor)(config, workers or cores())
-    with chosen.open() as compute:
+    config = config or ExecutorConfig()
+    executor: Executor = registry.load("executors", config.name)(config, workers or cores())
+    with executor.open() as compute:
         yield compute
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from simdistill.config import ExecutorConfig
 from simdistill.errors import InputError
 from simdistill.executors import cores, simulating
 from simdistill.simulation import EPISODE, TRAIN
@@ -47,7 +48,7 @@ def costs(executor: str, workers: int) -> list[float]:
     """Costs of six replications of a queue."""
     policy = Queueing.policies["join_shortest_queue"]
     simulate = partial(replicate, Queueing, {}, policy, warm_up=5.0, horizon=50.0)
-    with simulating(workers, executor) as compute:
+    with simulating(workers, ExecutorConfig(name=executor)) as compute:
         return [one.cost for one in compute(simulate, [(0, TRAIN, EPISODE, number) for number in range(6)])]
 
 
@@ -60,7 +61,7 @@ def test_numbers_depend_neither_on_the_executor_nor_on_the_number_of_workers():
 def test_an_executor_that_isnt_there_is_explained():
     with (
         pytest.raises(InputError, match=r"no executor 'proceses'.*did you mean 'processes'"),
-        simulating(1, "proceses"),
+        simulating(1, ExecutorConfig(name="proceses")),
     ):
         pass
 

@@ -72,7 +72,7 @@ def _go(record: Record, console: Console, again: bool = False) -> Path:
     try:
         with (
             record.locked(),
-            simulating(config.workers, config.compute.name, config.compute) as compute,
+            simulating(config.workers, config.compute) as compute,
             terminal.Stages(console).shown() as progress,
         ):
             kept(record.layout.environment, partial(environment, config), write_json, read_json)

@@ -81,7 +81,7 @@ class TestDesk(ProcessModelContract):
     parameters: ClassVar = {"mean": 0.9}
     wrong_parameters: ClassVar = {"mean": 0.0}
 
-    def check_end(self, model):
+    def check_end(self, model: Any):
         assert len(model.queue) <= 3
 
 

@@ -24,7 +24,7 @@ from rich.table import Table
 
 from simdistill import registry
 from simdistill.config import RunConfig, compose
-from simdistill.config.names import FROM_A_MODEL
+from simdistill.config.names import learns_from
 from simdistill.config.plug_ins import installed, section_class
 from simdistill.errors import InputError
 from simdistill.evaluation import learning_curve as learning
@@ -55,7 +55,7 @@ SAMPLED = ("method.questions=104", "method.prompts=2", "method.samples=4")
 """The same of methods that sample answers."""
 FIELDS = {"sft_grpo": "method.learning_rate", "opd": "method.learning_rate"}
 """What is swept, where that isn't distill.learning_rate: the second stage, after the same first one."""
-METHODS = [name for name in registry.names("methods") if name not in FROM_A_MODEL]
+METHODS = [name for name in registry.names("methods") if not learns_from(name)]
 """Methods that need no language model but the student."""
 
 

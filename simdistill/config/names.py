@@ -8,9 +8,6 @@ from simdistill.config.overrides import exists
 from simdistill.config.run import RunConfig
 from simdistill.errors import InputError
 
-FROM_A_MODEL = {"hidden": "hidden states", "opd": "probabilities"}
-"""What each method learns that a search can't teach."""
-
 
 def check_names(config: RunConfig) -> None:
     """Checks that all that a configuration names exists, and that the simulator takes its default parameters.
@@ -36,11 +33,11 @@ def check_names(config: RunConfig) -> None:
     _check_name("policy", "teacher.base", config.teacher.base, policies)
     _check_name("teacher", "teacher.name", config.teacher.name, registry.names("teachers") + policies)
     _check_name("method", "method", config.method.name, registry.names("methods"))
-    if config.method.name in FROM_A_MODEL:
+    if learns_from(config.method.name):
         check_teacher_model(config)
-    _check_name("executor", "compute", config.compute.name, registry.names("executors") or ["processes"])
+    _check_name("executor", "compute", config.compute.name, registry.names("executors"))
     for kind in config.distill.kinds:
-        _check_name("question kind", "distill.kinds", kind, registry.names("questions"))
+        _check_name("kind of question", "distill.kinds", kind, registry.names("questions"))
     for metric in config.evaluation.metrics or []:
         _check_name("metric", "evaluation.metrics", metric, registry.names("metrics"))
     _check_model("student.name", config.student.name)
@@ -53,22 +50,27 @@ def check_names(config: RunConfig) -> None:
         raise InputError(f"task={config.task.name}:{explained(error, simulator.Params, place)}") from None
 
 
+def learns_from(method: str) -> str | None:
+    """Returns what a method learns from inside a language model, in words; None where it needs no model."""
+    return getattr(registry.load("methods", method), "learns_from", None)
+
+
 def check_teacher_model(config: RunConfig) -> None:
     """Checks that a run has a language model whose hidden states and probabilities can be learned.
 
     Raises:
         InputError: If there is none, or only an endpoint.
     """
-    what = FROM_A_MODEL.get(config.method.name, "hidden states or probabilities")
+    method, what = config.method.name, learns_from(config.method.name) or "hidden states or probabilities"
+    base_url = getattr(config.teacher, "base_url", None)
     if config.teacher.model is None:
         raise InputError(
-            f"method={config.method.name} learns from a language model's {what}; set teacher.model, or use "
-            "method=kd"
+            f"method={method} learns from a language model's {what}; set teacher.model, or use method=kd"
         )
-    if config.teacher.base_url is not None:
+    if base_url is not None:
         raise InputError(
-            f"method={config.method.name} learns from a language model's {what}, and teacher.base_url="
-            f"{config.teacher.base_url} gives answers alone; set teacher.model to a folder or hub name and "
+            f"method={method} learns from a language model's {what}, and teacher.base_url="
+            f"{base_url} gives answers alone; set teacher.model to a folder or hub name and "
             "teacher.base_url to null, or use method=kd"
         )
 

@@ -63,7 +63,8 @@ class RunConfig(Section):
     @model_serializer(mode="wrap")
     def _as_written(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
         values = plain(self)
-        return {"task": values.pop("tasks")[0], **values}
+        tasks = values.pop("tasks")
+        return {"task": tasks[0], **values} if len(tasks) == 1 else {"tasks": tasks, **values}
 
     @property
     def task(self) -> TaskConfig:

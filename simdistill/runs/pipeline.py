@@ -12,7 +12,7 @@ from simdistill import distributed as launched
 from simdistill import registry
 from simdistill import report as reporting
 from simdistill.config import RunConfig, TaskConfig, for_training
-from simdistill.config.names import FROM_A_MODEL
+from simdistill.config.names import learns_from
 from simdistill.data import question as questions
 from simdistill.data.question import Question
 from simdistill.errors import InputError
@@ -227,7 +227,7 @@ def _check_teacher(record: Record) -> None:
     for task in config.tasks:
         if layout.lesson(task.name).exists():
             _teacher(record, task)
-    if config.method.name in FROM_A_MODEL and not answers_itself(config.teacher.name):
+    if learns_from(config.method.name) and not answers_itself(config.teacher.name):
         made_by = checksums(config)
         kept(layout.made_by, lambda: made_by, write_json, read_json)
         _check_unchanged(record, made_by)

@@ -58,7 +58,8 @@ class Method:
     Attributes:
         learning_rate: Its peak where `distill.learning_rate` is left open.
         goes_by: Which of `WEIGHTS` it uses; others that are set are told to be of no use.
-        from_a_model: Whether it looks into the language model `teacher.model`, whichever teacher answers.
+        learns_from: What it learns from inside the language model `teacher.model`, whichever teacher
+            answers; None where it needs no such model.
 
     Args:
         config: The run.
@@ -67,7 +68,7 @@ class Method:
 
     learning_rate = 1e-3
     goes_by: Sequence[str] = WEIGHTS
-    from_a_model = False
+    learns_from: str | None = None
 
     def __init__(self, config: RunConfig, folder: Path):
         self.config, self.folder = config, folder
@@ -93,7 +94,7 @@ class Method:
         if unused:
             log.warning("method=%s doesn't use %s", self.config.method.name, unused)
         teacher = self.config.teacher
-        if teacher.model and not answers_itself(teacher.name) and not self.from_a_model:
+        if teacher.model and not answers_itself(teacher.name) and not self.learns_from:
             log.warning(
                 "teacher.model=%s isn't asked: method=%s learns from teacher.name=%s alone; for the model's "
                 "answers set teacher=hf, or teacher=endpoint",

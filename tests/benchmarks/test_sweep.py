@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from simdistill import registry
-from simdistill.config.names import FROM_A_MODEL
+from simdistill.config.names import learns_from
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -21,7 +21,7 @@ def test_without_more_than_a_task_all_methods_are_swept_that_need_no_language_mo
     given = sweep.parser().parse_intermixed_args(["task=queueing"])
     cells = sweep.configs(given.overrides, tmp_path, given.methods, [1e-3], [1000])
     methods = [config.method.name for config, _ in cells]
-    assert methods == [name for name in registry.names("methods") if name not in FROM_A_MODEL]
+    assert methods == [name for name in registry.names("methods") if not learns_from(name)]
 
 
 @pytest.mark.parametrize(

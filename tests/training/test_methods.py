@@ -10,7 +10,7 @@ import torch
 
 from simdistill import registry, rewards
 from simdistill.config import MethodConfig, RunConfig, compose
-from simdistill.config.names import FROM_A_MODEL
+from simdistill.config.names import learns_from
 from simdistill.data.question import Question, save
 from simdistill.errors import InputError
 from simdistill.files import read_json, read_lines
@@ -37,7 +37,7 @@ SMALL = [
     "student.dtype=float32",
 ]
 SAMPLED = ["method.questions=4", "method.prompts=2", "method.samples=4", "method.demonstrations=4"]
-METHODS = [name for name in registry.names("methods") if name not in ("simdistill", *FROM_A_MODEL)]
+METHODS = [name for name in registry.names("methods") if name != "simdistill" and not learns_from(name)]
 ROUNDS = {
     "dagger": [16, 8],
     "grpo": [4],
@@ -56,7 +56,7 @@ def configured(tiny_folder: Path, *overrides: str, method: str = "simdistill") -
 
 def looked_into(method: str, model: Path) -> list[str]:
     """What a method needs that learns from a language model."""
-    return [f"teacher.model={model}"] if method in FROM_A_MODEL else []
+    return [f"teacher.model={model}"] if learns_from(method) else []
 
 
 @pytest.fixture

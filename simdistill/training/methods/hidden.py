@@ -40,7 +40,7 @@ MATCHING_FILE = "matching.safetensors"
 class Hidden(KD):
     """Forward KL to soft targets, and the hidden states of a teacher language model."""
 
-    from_a_model = True
+    learns_from = "hidden states"
 
     def check_models(self, student: Student, asked: Sequence[Asked]) -> None:
         super().check_models(student, asked)

@@ -51,7 +51,7 @@ class OPD(KD):
     """KD, then reverse KL to a teacher language model on sampled answers, with TRL's own trainer."""
 
     Config = OPDConfig
-    from_a_model = True
+    learns_from = "probabilities"
 
     @property
     def own(self) -> OPDConfig:

@@ -1,6 +1,6 @@
 # make run     sets everything up and runs the queueing task; ARGS="seed=1 student.lora.r=8" overrides fields
 # make test    sets everything up and runs the tests; ARGS="-m 'not slow'" leaves out the slow ones
-# make lint    checks format, lint and types
+# make lint    checks format, lint, which room imports which, and types
 # make setup   only sets everything up
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
@@ -20,6 +20,7 @@ test: setup
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/pyright
 
 setup: $(INSTALLED) $(FETCHED)

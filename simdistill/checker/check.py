@@ -1,7 +1,8 @@
 """`check_simulator()`: what is wrong with a process model, and what its author can do about it.
 
-The model is run many times: with one seed twice, with other seeds, with other answers, and branched under
-other futures. What may not differ is compared exactly, and only values in equal states statistically.
+The model is run many times: twice with one seed, with other seeds, with other answers, and branched under
+other futures. Runs that must be equal are compared exactly; only values in equal states are compared by a
+statistical test.
 """
 
 from collections.abc import Callable, Mapping
@@ -57,7 +58,7 @@ class CheckReport:
 
 
 class CheckError(InputError):
-    """A process model has problems; `report` holds them, the message tells them all."""
+    """A process model has problems; `report` holds them, and the message lists them all."""
 
     def __init__(self, report: CheckReport):
         super().__init__(str(report))
@@ -77,7 +78,7 @@ def check_simulator(
         simulator: The class to check.
         params: Its parameters; None for the defaults.
         seed: Root of the seeds of all runs.
-        deterministic: Says that nothing is random with these parameters, so every seed may give the same run.
+        deterministic: Whether nothing is random with these parameters, so that every seed may give one run.
 
     Returns:
         A report without problems, with notes on what couldn't be checked.
@@ -99,7 +100,7 @@ def inspect_simulator(
     seed: int = 0,
     deterministic: bool = False,
 ) -> CheckReport:
-    """Does what `check_simulator` does, and returns the report whatever it says."""
+    """Does what `check_simulator` does, but returns a report with problems instead of raising it."""
     if not (isinstance(simulator, type) and issubclass(simulator, ProcessModel)):
         raise InputError(f"check_simulator needs a subclass of ProcessModel, got {simulator!r}")
     subject = Subject(simulator, simulator.parse(params), seed, deterministic)
@@ -137,4 +138,4 @@ CHECKS: dict[str, Callable[[Subject], Found]] = {
     "forecasts": runs.forecasts,
     "workers": runs.workers,
 }
-"""All checks by name, in the order in which they are told."""
+"""All checks by name, in the order of the report."""

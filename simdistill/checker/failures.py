@@ -1,4 +1,4 @@
-"""Runs that failed: which check tells of them, and what their author can do."""
+"""Failed runs: which check reports them, and what their author can do."""
 
 import traceback
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ _CAUSES = (
 
 
 def failed(error: Exception) -> tuple[str, tuple[str, str]]:
-    """Which check an error belongs to, what it says and what to do."""
+    """Returns the check that an error belongs to, its message and the advice."""
     reason = error.reason if isinstance(error, ProcessError) else f"{type(error).__name__}: {error}"
     place = line_of(error)
     where = f" at time {error.time:g}" if isinstance(error, ProcessError) else ""
@@ -44,7 +44,7 @@ def failed(error: Exception) -> tuple[str, tuple[str, str]]:
 
 
 def line_of(error: BaseException) -> str:
-    """The line of the author's own code in which an error arose."""
+    """Returns the line of the author's own code in which an error arose."""
     while error.__cause__ is not None:
         error = error.__cause__
     frames = [
@@ -56,7 +56,7 @@ def line_of(error: BaseException) -> str:
 
 
 def failing(check: str) -> Callable[["Subject"], Found]:
-    """Makes the check that tells failures of one kind, of any run."""
+    """Returns a check that reports failures of one kind, of any run."""
 
     def found(subject: Subject) -> Found:
         for run in (subject.main, *subject.perturbed):

@@ -1,4 +1,4 @@
-"""Running a process under observation: recorded draws, other answers, branches; what the checks look at."""
+"""Running a process under observation: recorded draws, other answers, and branches."""
 
 import copy
 import json
@@ -48,7 +48,7 @@ class RecordingWorld(World):
     Args:
         streams: The episode's streams.
         altered: Numbers that are to come out differently: key -> change of the uniform number.
-        path: The seed path that the process is told, if it isn't that of the streams.
+        path: The seed path that the process sees, if it isn't that of the streams.
     """
 
     def __init__(
@@ -189,7 +189,7 @@ class Subject:
 
     @property
     def main(self) -> Run:
-        """The run that most checks look at."""
+        """The run that most checks examine."""
         return self._kept("main", varied)
 
     @property

@@ -19,8 +19,8 @@ def same_seed(subject: Subject) -> Found:
             "module; don't depend on the order of a set, on id() or on the clock",
         )
         return
-    told = subject.play(subject.world(path=(*subject.path(), 1)), varied)
-    if (difference := first_difference(subject.main, told)) is not None:
+    renamed = subject.play(subject.world(path=(*subject.path(), 1)), varied)
+    if (difference := first_difference(subject.main, renamed)) is not None:
         yield (
             f"the run depends on the seed path itself: with the same numbers and another path, {difference}",
             "don't make random generators of your own from the seed: branches can't give them other "
@@ -99,12 +99,12 @@ def _counted(one: Run, other: Run) -> Found:
             continue
         leads = []
         for step in one.steps[OTHER_ANSWERS:]:
-            index = bisect_right(other.steps, step.time, key=lambda met: met.time) - 1
+            index = bisect_right(other.steps, step.time, key=lambda passed: passed.time) - 1
             if not OTHER_ANSWERS <= index < len(other.steps) - 1:
                 continue
-            met = other.steps[index]
-            counts = bisect_right(drawn[0], step.drawn - 1), bisect_right(drawn[1], met.drawn - 1)
-            apart = sum(abs(x - y) for x, y in zip(step.numbers, met.numbers, strict=False))
+            twin = other.steps[index]
+            counts = bisect_right(drawn[0], step.drawn - 1), bisect_right(drawn[1], twin.drawn - 1)
+            apart = sum(abs(x - y) for x, y in zip(step.numbers, twin.numbers, strict=False))
             leads.append((counts[0] - counts[1], apart))
         leads = leads[len(leads) // 2 :]
         explained = [abs(lead) <= max(4, apart + 2) for lead, apart in leads]

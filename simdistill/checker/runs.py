@@ -1,4 +1,4 @@
-"""Checks of single runs: what is asked, offered, shown, counted and answered."""
+"""Checks of single runs: questions, choices, states, entities, costs, answers, policies and forecasts."""
 
 import copy
 import json
@@ -193,9 +193,9 @@ def policies(subject: Subject) -> Found:
                 )
                 break
             if labels[0] not in step.labels or labels[0] != labels[1]:
-                told = labels[0] if labels[0] == labels[1] else " and then ".join(map(repr, labels))
+                given = labels[0] if labels[0] == labels[1] else " and then ".join(map(repr, labels))
                 yield (
-                    f"policy {name!r} answers {told!r} in {step.state}, where "
+                    f"policy {name!r} answers {given!r} in {step.state}, where "
                     f"{', '.join(map(repr, step.labels))} are legal",
                     "a policy returns one of the given labels, the same one for the same state",
                 )
@@ -224,7 +224,7 @@ def forecasts(subject: Subject) -> Found:
 
 
 def workers(subject: Subject) -> Found:
-    """Tells what keeps a process out of worker processes, and questions without a choice."""
+    """Notes what keeps a process out of worker processes, and questions without a choice."""
     simulator = subject.simulator
     try:
         names = vars(import_module(simulator.__module__))

@@ -1,4 +1,4 @@
-"""States in words: what the student reads."""
+"""Prompts: states in words, as the student reads them."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -13,7 +13,7 @@ _JINJA = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=Tr
 
 
 class Prompter:
-    """Renders a task's templates; they come with tasks of strangers, hence the sandbox.
+    """Renders a task's templates. Tasks may come from strangers, so templates run in a sandbox.
 
     Args:
         config: Templates of the description and of the situation.
@@ -25,7 +25,7 @@ class Prompter:
 
     @cached_property
     def description(self) -> str:
-        """What is the same for every question."""
+        """The system message, which is the same for every question."""
         return _render("description", self._description, {})
 
     def situation(self, state: dict) -> str:
@@ -44,10 +44,10 @@ class Prompter:
         ]
 
     def forecast(self, state: dict, question: str, labels: Sequence[str]) -> list[dict[str, str]]:
-        """Returns the chat messages of a forecast: a decision's, and what is asked in its place."""
+        """Returns the chat messages of a forecast: those of a decision, with the forecast's question."""
         system, user = self.decision(state)
-        asked = f"{user['content']}\n{question} Answer {', '.join(labels[:-1])} or {labels[-1]}."
-        return [system, {"role": "user", "content": asked}]
+        text = f"{user['content']}\n{question} Answer {', '.join(labels[:-1])} or {labels[-1]}."
+        return [system, {"role": "user", "content": text}]
 
 
 def _template(field: str, text: str) -> Template:

@@ -90,7 +90,7 @@ class SimulatorEnv(gymnasium.Env):
         situation = episode.advance(self.horizon)  # checks, once an episode, that the state is JSON
         if situation is None:
             raise InputError(
-                f"{self.simulator.__name__} met no decision up to the horizon, {self.horizon:g} "
+                f"{self.simulator.__name__} came to no decision up to the horizon, {self.horizon:g} "
                 f"(seed {root}); give a longer `horizon`"
             )
         self._state = situation.state
@@ -133,7 +133,7 @@ class SimulatorEnv(gymnasium.Env):
     def _observation(self) -> np.ndarray:
         values = numbers(self._state)
         if not math.isfinite(sum(values)) and self.model is not None and self.decision is not None:
-            self.model.state(self.decision)  # says which number it is, and where
+            self.model.state(self.decision)  # raises an error that names the number
         if len(values) != self._size:
             raise InputError(
                 f"{self.simulator.__name__}.observe() gave {len(values)} numbers, at first it gave "

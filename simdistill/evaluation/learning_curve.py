@@ -15,7 +15,7 @@ from simdistill import registry
 from simdistill.config import RunConfig
 from simdistill.data import question as questions
 from simdistill.files import read_lines
-from simdistill.simulation import PLAN, TUNE, Streams
+from simdistill.simulation import PLAN, VALIDATION, Streams
 from simdistill.simulation.policies import with_streams
 
 
@@ -60,7 +60,7 @@ def rows(folder: Path) -> list[dict]:
 def heuristic_regret(config: RunConfig, folder: Path) -> float:
     """Returns the regret of the task's heuristic on a run's held-out questions."""
     policy = registry.policies(config.task.simulator)[config.task.heuristic]
-    policy = with_streams(policy, Streams((config.seed, TUNE, PLAN)))
+    policy = with_streams(policy, Streams((config.seed, VALIDATION, PLAN)))
     held_out = questions.load(folder / "tune.parquet")[: config.distill.validation_questions]
     chosen_Q = [q.choices.index(policy(json.loads(q.state), q.choices)) for q in held_out]
     return float(np.mean([q.values[choice] for q, choice in zip(held_out, chosen_Q, strict=True)]))

@@ -27,7 +27,7 @@ from simdistill.models.device import chosen_device, release_memory
 from simdistill.models.pruning import layers_kept, student_base
 from simdistill.models.student import Student
 from simdistill.progress import Progress
-from simdistill.simulation import TRAIN, TUNE, Policy
+from simdistill.simulation import TRAIN, VALIDATION, Policy
 from simdistill.teachers.cost_to_go import Labels, Searched
 from simdistill.teachers.on_policy import visit
 from simdistill.teachers.protocol import Lesson, Teacher
@@ -112,7 +112,7 @@ def ask(
     held_out = search(
         task,
         config.teacher,
-        (config.seed, TUNE),
+        (config.seed, VALIDATION),
         0,
         -(-settings.validation_questions // per_scenario),
         lesson.policy,

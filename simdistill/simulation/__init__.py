@@ -1,5 +1,8 @@
 """The SimPy side: everything that a simulator's author touches."""
 
+import warnings
+from typing import Any
+
 from simdistill.simulation.decisions import WAIT, Decision, Quantity, letters
 from simdistill.simulation.distributions import (
     Deterministic,
@@ -25,7 +28,7 @@ from simdistill.simulation.streams import (
     SAMPLE,
     TEST,
     TRAIN,
-    TUNE,
+    VALIDATION,
     Streams,
     World,
     generator,
@@ -38,7 +41,7 @@ __all__ = [
     "SAMPLE",
     "TEST",
     "TRAIN",
-    "TUNE",
+    "VALIDATION",
     "WAIT",
     "Decision",
     "Deterministic",
@@ -63,3 +66,10 @@ __all__ = [
     "numbers",
     "uniform",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "TUNE":
+        warnings.warn("TUNE is now called VALIDATION", DeprecationWarning, stacklevel=2)
+        return VALIDATION
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

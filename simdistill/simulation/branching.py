@@ -1,7 +1,7 @@
 """What-if: branch a running process at a decision and compare the choices.
 
 SimPy processes can't be copied, so a branch is a replay: same seed, same answers up to the decision, then one
-of the choices, then a base policy under a fresh future. All choices meet the same futures, so their
+of the choices, then a base policy under a fresh future. All choices share the same futures, so their
 differences are paired. Axes: C choices, K futures.
 
 The value of continuing with a base policy after one free choice is a rollout (Bertsekas, Rollout, Policy
@@ -23,11 +23,12 @@ from simdistill.simulation.situations import Situation
 from simdistill.simulation.streams import FUTURE, BranchedWorld, Streams, World
 
 MAX_DOUBLINGS = 5
+"""Doublings of the horizon after which branches that haven't coupled are left."""
 
 
 @dataclass(frozen=True)
 class Values:
-    """What the simulator says about each choice of a situation.
+    """The simulated cost of each choice of a situation.
 
     Attributes:
         base: Index of the base policy's choice.
@@ -51,7 +52,7 @@ class Values:
 
     @property
     def standard_error_C(self) -> np.ndarray:
-        """Standard error of `mean_C`, zero for the base's own choice; one future tells none: infinite."""
+        """Standard error of `mean_C`: zero for the base's own choice, infinite with one future only."""
         choices, futures = self.differences_CK.shape
         if futures == 1:
             return np.where(np.arange(choices) == self.base, 0.0, math.inf)
@@ -64,7 +65,7 @@ def replay(
     """Brings a process to the decision that follows the given answers.
 
     Raises:
-        ProcessError: If the process ends before, which means that it isn't reproducible.
+        ProcessError: If the process ends before that decision, which means that it isn't reproducible.
     """
     model = simulator(params, world)
     decision = model.advance()
@@ -128,7 +129,7 @@ class _Branch:
 
 
 class _Future:
-    """All choices under one future, kept in step so that it shows when they meet."""
+    """The branches of all choices under one future, run in step so that coupled ones are recognised."""
 
     def __init__(self, branches: Sequence[_Branch], base: int):
         self.reference = branches[base]
@@ -139,7 +140,7 @@ class _Future:
         self.coupled_C[base] = True
 
     def run(self, until: float) -> None:
-        """Runs to a time, or until every branch has met the reference."""
+        """Runs to a time, or until every branch has coupled with the reference."""
         reference = self.reference
         while self.open and reference.advance(until):
             now, mark = reference.time, reference.model.fingerprint()
@@ -173,8 +174,8 @@ def what_if(
 ) -> Values:
     """Compares the choices of a situation, each followed by a base policy, under the same fresh futures.
 
-    A future ends when the branches meet (equal fingerprints at equal times), when the process ends, or at the
-    horizon. The horizon is doubled until no mean difference moves by a standard error or more.
+    A future ends when the branches couple (equal fingerprints at equal times), when the process ends, or at
+    the horizon. The horizon is doubled until no mean difference moves by a standard error or more.
 
     Args:
         simulator: The process.
@@ -182,7 +183,7 @@ def what_if(
         policy: Decides after the branch.
         futures: Number of futures K, the same for every choice.
         horizon: Simulated time after the branch at first.
-        salt: Another salt gives other futures: values that report on a choice must not be those that made it.
+        salt: Another salt gives other futures; never value a choice by the futures that it was made by.
     """
     own = with_streams(policy, Streams((*situation.path, FUTURE, len(situation.actions), salt)))
     base = situation.choices.index(own(situation.state, situation.choices))

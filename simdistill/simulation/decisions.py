@@ -14,21 +14,23 @@ WAIT = "wait"
 
 @dataclass(frozen=True)
 class Quantity:
-    """A choice of an amount: `low`, `low + step`, … up to `high`."""
+    """Choices of an amount: `low`, `low + step`, … up to `high`."""
 
     low: int
     high: int
     step: int = 1
 
     def labelled(self) -> dict[str, int]:
+        """Returns label -> amount."""
         return {str(amount): amount for amount in range(self.low, self.high + 1, self.step)}
 
 
 Choices = Sequence[str] | Mapping[str, Any] | Quantity | Callable[[], Any]
+"""What `decide` takes: labels, label -> object, an amount, or a function that returns one of these."""
 
 
 class Decision(simpy.Event):
-    """A question that the process has put and that waits for its answer.
+    """A question that a process puts: an event that succeeds with the chosen object.
 
     Attributes:
         question: The question in words.

@@ -1,4 +1,4 @@
-"""Forecasts: what will have happened some time from now, as a distribution over buckets.
+"""Forecasts: distributions over buckets of an outcome some time from now.
 
 Axes: B buckets, K futures.
 """
@@ -22,10 +22,10 @@ class Measured(Protocol):
 
 @dataclass(frozen=True)
 class Forecast:
-    """An outcome worth forecasting.
+    """An outcome that a student is asked to forecast; the author's declaration.
 
     Attributes:
-        question: In words; the time must be in it.
+        question: The question in words; it must mention the time.
         measure: Name of a `level` or a `tally` of the simulator.
         after: Simulated time from the decision to the outcome.
         edges: Ascending; bucket b holds outcomes from edge b-1 up to below edge b.
@@ -46,7 +46,7 @@ class Forecast:
 
     @property
     def labels(self) -> list[str]:
-        """What the buckets are called (B)."""
+        """Names of the buckets (B)."""
         inner = [
             f"{low:g}-{high - 1:g}"
             if whole(low, high) and high - low > 1
@@ -63,6 +63,11 @@ class Forecast:
 
     def outcome(self, model: Measured, until: float, before: Mapping[str, tuple[float, float]]) -> float:
         """Reads the outcome off a process that has been run up to a time.
+
+        Args:
+            model: The process, after the forecast's time has passed.
+            until: Simulated time of the outcome.
+            before: The process's `totals` at the time of the forecast.
 
         Raises:
             InputError: If the simulator has no such level or tally.
@@ -92,8 +97,8 @@ def whole(*numbers: float) -> bool:
 def distribution(buckets_K: np.ndarray, count: int) -> np.ndarray:
     """Returns the share of each of `count` buckets (B), with one observation's weight spread over all.
 
-    Without it a future that no branch happened to take would be called impossible, and whoever thinks
-    otherwise would have an infinite score (Krichevsky and Trofimov, IEEE Trans. Inf. Theory 27, 1981).
+    Without it a bucket in which no branch happened to end would have probability 0, and a logarithmic score
+    could be infinite (Krichevsky and Trofimov, IEEE Trans. Inf. Theory 27, 1981).
     """
     counts_B = np.bincount(buckets_K, minlength=count).astype(float)
     return (counts_B + 1.0 / count) / (counts_B.sum() + 1.0)

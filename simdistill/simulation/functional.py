@@ -10,8 +10,8 @@
 
     Clinic = process_model(clinic)
 
-`Clinic` is a `ProcessModel` like any other. The function's parameters after `env` are its parameters; what it
-does with `env` is its process, whether it starts processes or is one itself.
+`Clinic` is a `ProcessModel` like any other. The function's parameters after `env` are its parameters. The
+function may start processes, or be a process itself.
 """
 
 import inspect
@@ -75,11 +75,11 @@ def process_model(
 
     Args:
         function: Takes a SimPy environment and then parameters, each with a default and, unless the default
-            tells, a type: `arrival_rate: float = 0.5`, or `Annotated[float, Field(gt=0)]` for bounds.
+            shows it, a type: `arrival_rate: float = 0.5`, or `Annotated[float, Field(gt=0)]` for bounds.
         max_choices: The most choices that a question has.
         policies: Name -> policy.
         cost_weights: Name of a cost -> weight, 1 if left out.
-        forecasts: Outcomes of which the student is asked, too.
+        forecasts: Outcomes that a student is asked to forecast.
 
     Raises:
         InputError: If the function doesn't take an environment, or a parameter has no default.
@@ -176,7 +176,7 @@ def charge(env: simpy.Environment, name: str, amount: float) -> None:
 
 
 def final_cost(env: simpy.Environment, cost: Callable[[], float]) -> None:
-    """Says what falls due when the episode ends; called then."""
+    """Sets the function that returns the cost that falls due when the episode ends."""
     model_of(env)._final_cost = cost
 
 
@@ -191,7 +191,7 @@ def tally(env: simpy.Environment, name: str, value: float) -> None:
 
 
 def fingerprint(env: simpy.Environment, mark: Callable[[], Hashable | None]) -> None:
-    """Says all that the future depends on besides the random numbers; see `ProcessModel.fingerprint`."""
+    """Sets the function that returns all that the future depends on; see `ProcessModel.fingerprint`."""
     model_of(env)._fingerprint = mark
 
 

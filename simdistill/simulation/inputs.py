@@ -1,6 +1,6 @@
 """Real inputs: measured durations, hourly rates and shift calendars from CSV files, and hard rules.
 
-Files have a header line. What can't be read is told with file, line, column and value.
+Files have a header line. Errors name the file, the line, the column and the value.
 """
 
 import csv
@@ -72,11 +72,11 @@ class Rates:
 
 @dataclass(frozen=True)
 class Shifts:
-    """How many are on duty, day by day or week by week.
+    """The number of people on duty, day by day or week by week.
 
     Attributes:
         starts: When the number changes, within the cycle; the first is 0.
-        counts: How many there are from then on.
+        counts: The number from then on.
         cycle: Length of a day or a week, in units of time.
     """
 
@@ -85,7 +85,7 @@ class Shifts:
     cycle: float
 
     def at(self, time: float) -> int:
-        """Returns how many are on duty at a time."""
+        """Returns the number on duty at a time."""
         return self.counts[bisect_right(self.starts, time % self.cycle) - 1]
 
     def next_change(self, time: float) -> float:
@@ -122,7 +122,7 @@ def empirical(path: Path | str, column: str) -> Empirical:
 
 
 def hourly_rates(path: Path | str, hour: float = 60.0) -> Rates:
-    """Reads arrivals per hour: columns `hour` (0, 1, 2, … in order) and `rate`; a day, a week, any whole.
+    """Reads arrivals per hour: columns `hour` (0, 1, 2, … in order) and `rate`, for a day, a week or more.
 
     Args:
         path: The file.
@@ -185,8 +185,8 @@ def _calendar(changes: Mapping[int, int], cycle: int, minute: float) -> Shifts:
 def allowed(choices: Labels, rules: Mapping[str, Callable[[Any], bool]]) -> Labels:
     """Returns the choices that obey every hard rule.
 
-    Give it to a decision as `lambda: allowed(rooms, rules)`, and what a rule forbids can't be chosen, neither
-    in training nor by the student.
+    With `lambda: allowed(rooms, rules)` as a decision's choices, a choice that a rule forbids can't be taken,
+    neither in training nor by the student.
 
     Args:
         choices: Labels, or a mapping from labels to objects.
@@ -200,10 +200,10 @@ def allowed(choices: Labels, rules: Mapping[str, Callable[[Any], bool]]) -> Labe
         label: [rule for rule, obeys in rules.items() if not obeys(of)] for label, of in objects.items()
     }
     if all(broken.values()):
-        told = "; ".join(
+        reasons = "; ".join(
             f"{label} breaks {' and '.join(map(repr, found))}" for label, found in broken.items()
         )
-        raise InputError(f"no choice obeys the rules: {told or 'there is none'}")
+        raise InputError(f"no choice obeys the rules: {reasons or 'there is none'}")
     left = {label: of for label, of in objects.items() if not broken[label]}
     return left if isinstance(choices, Mapping) else list(left)  # type: ignore[return-value]
 

@@ -1,4 +1,4 @@
-"""How a simulator is set against a known answer."""
+"""Known answers, and what a simulator does to reproduce them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

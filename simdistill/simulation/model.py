@@ -22,11 +22,42 @@ from simdistill.simulation.streams import Streams, World
 
 
 class ProcessModel(Monitored):
-    """Base class of a simulator; a subclass writes `Params`, `build` and `observe`.
+    """Base class of a simulator: a SimPy model whose processes put questions.
+
+    An author writes `Params`, `build` and `observe`, and may write `fingerprint`, `final_cost`, `fallback`.
+    Its processes call `decide`, `duration`, `poisson`, `draw`, `cost_rate`, `charge`, `level` and `tally`.
+
+        class Door(ProcessModel):
+            def build(self):
+                self.inside = 0
+                self.env.process(self.arrivals())
+
+            def arrivals(self):
+                for visitor in itertools.count():
+                    yield self.duration("arrival", visitor, exponential(1.0))
+                    if (yield self.decide("Let in?", ["yes", "no"])) == "yes":
+                        self.inside += 1
+
+            def observe(self, decision):
+                return {"inside": self.inside}
 
     Args:
         params: Parameters, a mapping of some of them, or None for the defaults.
         world: Where random numbers come from; a seed path makes a fresh one.
+
+    Attributes:
+        Params: Parameters of the simulator, with units, bounds and defaults.
+        max_choices: The most choices that a question can have; a number, or a property of the parameters.
+        cost_weights: Name of a cost -> its weight in the total cost; 1 where none is given.
+        policies: Name -> policy; the rules with which a student is compared.
+        forecasts: Outcomes that a student is asked to forecast.
+        families: Families of known answers that the simulator reproduces, see `experiment`.
+        max_silent_events: Events without a question after which the process is taken to be stuck.
+        params: The parameters of this episode.
+        world: Where this episode's random numbers come from.
+        seed_path: Seed path of this episode.
+        env: The SimPy environment.
+        illegal_answers: How many answers the fallback has replaced so far.
 
     Raises:
         InputError: If a parameter is unknown, of the wrong type or out of bounds.
@@ -102,7 +133,7 @@ class ProcessModel(Monitored):
         return decision
 
     def duration(self, source: str, entity: int, distribution: Distribution, visit: int = 0) -> simpy.Event:
-        """Returns a timeout of random length that nobody knows beforehand.
+        """Returns a timeout of random length; neither deciders nor branches know its length beforehand.
 
         Args:
             source: What takes this long, e.g. "repair".
@@ -116,9 +147,9 @@ class ProcessModel(Monitored):
     def poisson(self, source: str, rate: float) -> simpy.Event:
         """Returns an event at the next point of the source's Poisson process.
 
-        For exponential durations this is the same as `duration`, as the rest of an exponential time doesn't
-        depend on its age; and two runs that differ by one job meet again as soon as the jobs are equal in
-        number, because busy servers finish at the same points.
+        An exponential duration can be drawn like this, because its rest doesn't depend on its age. Two runs
+        that differ by one job then couple as soon as their numbers of jobs are equal, because busy servers
+        finish at the same points.
 
         Args:
             source: Name of the source, e.g. "service at A".
@@ -128,13 +159,20 @@ class ProcessModel(Monitored):
         return self.env.timeout(self.world.tick(source, rate, now) - now)
 
     def draw(self, source: str, entity: int, distribution: Distribution, visit: int = 0) -> float:
-        """Returns a random number that may be known from now on, e.g. a job's size."""
+        """Returns a random number that deciders and branches may know from now on, e.g. a job's size.
+
+        Args:
+            source: What the number is, e.g. "size".
+            entity: Number of the entity, as in `duration`.
+            distribution: Distribution of the number.
+            visit: Distinguishes several of one entity.
+        """
         return self.world.number(source, entity, distribution, visit)
 
     def log(self, activity: str, **entities: Any) -> None:
-        """Tells an event log what happened to whom, e.g. `self.log("service begins", job=17, server="A")`.
+        """Adds an event to the event log, e.g. `self.log("service begins", job=17, server="A")`.
 
-        Without an open log it does nothing; see `simdistill.simulation.event_log`.
+        Nothing happens unless the simulator is recorded; see `simdistill.simulation.event_log`.
 
         Args:
             activity: What happened, the same words each time.
@@ -145,10 +183,10 @@ class ProcessModel(Monitored):
 
     @classmethod
     def parse(cls, params: Parameters | Mapping | None) -> Parameters:
-        """Checks parameters.
+        """Returns checked parameters.
 
         Raises:
-            InputError: Naming every field that is wrong, its value and its bound.
+            InputError: If a parameter is wrong; the message names every wrong field, its value and its bound.
         """
         if isinstance(params, cls.Params):
             return params
@@ -267,7 +305,7 @@ class ProcessModel(Monitored):
         return self._put is None and self.env.peek() == math.inf
 
     def _ask(self) -> Decision | None:
-        """Puts the first pending question that needs an answer from outside, if there is one."""
+        """Puts the first pending question that has more than one choice, if there is one."""
         pending = self._pending
         if len(pending) > 1 or pending[0].withdrawn:
             pending[:] = sorted((d for d in pending if not d.withdrawn), key=_turn)
@@ -309,7 +347,7 @@ class ProcessModel(Monitored):
         return type(self).__name__, self.seed_path, self.env.now
 
     def _guard(self, call: Callable, *arguments: Any) -> Any:
-        """Calls the author's code; what it raises is told with simulator, episode, seed and time."""
+        """Calls the author's code; errors become a `ProcessError` with simulator, episode, seed and time."""
         try:
             return call(*arguments)
         except (ProcessError, NotImplementedError):
@@ -322,5 +360,5 @@ class ProcessModel(Monitored):
 
 
 def _turn(decision: Decision) -> tuple[int, str]:
-    """Questions of one instant go by priority, then by who decides."""
+    """Sorts questions of one instant: by priority, then by the decider's name."""
     return decision.priority, decision.decider

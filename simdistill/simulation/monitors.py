@@ -30,7 +30,7 @@ class Monitored:
         self._tallies: dict[str, list[float]] = {}  # name -> [sum, count]
 
     def cost_rate(self, name: str, value: float) -> None:
-        """Sets the cost that accrues per unit of time from now on; it is a level, too."""
+        """Sets the cost that accrues per unit of time from now on; its value counts as a level as well."""
         account = self._costs.get(name)
         now = self.env.now
         if account is None:
@@ -45,7 +45,7 @@ class Monitored:
         self._costs.setdefault(name, [0.0, 0.0, self.env.now])[0] += self._finite(name, amount)
 
     def level(self, name: str, value: float) -> None:
-        """Sets a quantity whose average over time is reported, e.g. the number in system."""
+        """Sets a quantity whose time average is reported, e.g. the number in system."""
         account = self._levels.get(name)
         now = self.env.now
         if account is None:
@@ -55,7 +55,7 @@ class Monitored:
             account[1], account[2] = value, now
 
     def tally(self, name: str, value: float) -> None:
-        """Adds one observation whose mean over observations is reported, e.g. a wait; True counts as 1."""
+        """Adds an observation to a mean, e.g. a wait; True counts as 1."""
         account = self._tallies.get(name)
         if account is None:
             account = self._tallies[name] = [0.0, 0.0]
@@ -90,10 +90,10 @@ class Monitored:
         }
 
     def totals(self, time: float | None = None) -> dict[str, tuple[float, float]]:
-        """Returns sums and weights up to a time: of levels over time, of tallies over observations.
+        """Returns the sum and the weight of every level, tally and cost up to a time.
 
-        The mean over a window is the difference of the sums over the difference of the weights. Each cost is
-        there too, under its own name, with the time as its weight.
+        The weight of a level or cost is the time, that of a tally the number of observations. The mean over a
+        window is the difference of the sums divided by the difference of the weights.
         """
         time = self.env.now if time is None or self.ended else time
         levels = {

@@ -1,7 +1,7 @@
-"""What a situation leads to under a policy: outcomes of simulated futures, for forecasts.
+"""Simulated outcomes of a situation: the futures from which forecasts are made.
 
 The simulator's own forecast is the share of branches that end in each bucket: fresh futures, as in what-if
-search, with a policy that goes on deciding. Axes: F forecasts, K futures.
+search, in which a policy goes on deciding. Axes: F forecasts, K futures.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from simdistill.simulation.situations import Situation
 from simdistill.simulation.streams import FUTURE, BranchedWorld, Streams, World
 
 SALT = 1_000
-"""Tells the futures of forecasts from those of what-if values."""
+"""Keeps the futures of forecasts apart from those of what-if values."""
 
 
 def outcomes(
@@ -28,14 +28,14 @@ def outcomes(
     futures: int,
     salt: int = 0,
 ) -> list[np.ndarray]:
-    """Simulates what a situation leads to under a policy.
+    """Simulates futures of a situation and reads the outcomes off them.
 
     Args:
         simulator: The process.
         situation: Where the futures begin; the policy answers it, too.
         policy: Decides.
-        forecasts: What is read off each future.
-        futures: How many.
+        forecasts: The outcomes to read off each future.
+        futures: Number of futures.
         salt: Another salt gives other futures.
 
     Returns:

@@ -4,6 +4,6 @@ import pydantic
 
 
 class Parameters(pydantic.BaseModel):
-    """Parameters of a process model; a subclass says their units and bounds in field descriptions."""
+    """Base class of a simulator's parameters; field types give bounds, descriptions give units."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

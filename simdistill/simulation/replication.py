@@ -1,4 +1,4 @@
-"""What a simulated replication came to."""
+"""The result of a simulated replication."""
 
 import math
 from collections.abc import Mapping
@@ -12,8 +12,8 @@ class Replication:
     Attributes:
         cost: Average cost per unit of time after the warm-up, or total cost of a terminating episode.
         decisions: Number of decisions taken, warm-up included.
-        halves: Average cost of the first and of the second half after the warm-up; a difference that stays
-            over replications tells that queues keep growing. Empty for a terminating episode.
+        halves: Average cost of the first and of the second half after the warm-up; a difference that persists
+            over replications shows that queues keep growing. Empty for a terminating episode.
         measures: Mean of each level over time and of each tally over observations, after the warm-up.
         time: Simulated time at the end.
         illegal_answers: How many answers the fallback replaced.

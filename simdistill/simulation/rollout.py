@@ -16,7 +16,17 @@ def run_policy(
     until: float,
     record: Callable[[Decision, dict, str], None] | None = None,
 ) -> int:
-    """Lets a policy answer every question up to a time; returns the number of decisions."""
+    """Lets a policy answer every question up to a time.
+
+    Args:
+        model: The process.
+        policy: Decides.
+        until: Simulated time at which to stop.
+        record: Called with each decision, its state and the policy's label before the process goes on.
+
+    Returns:
+        The number of decisions.
+    """
     decisions = 0
     while (decision := model.advance(until)) is not None:
         state = model.observe_unchecked(decision)
@@ -46,13 +56,13 @@ def replicate(
         path: Seed path of the replication; equal paths give policies the same random numbers.
         warm_up: Simulated time whose cost is left out.
         horizon: Simulated time after the warm-up; the latest end of a terminating episode.
-        terminating: Whether the total cost of an episode is asked for, and not the average over time.
+        terminating: Whether the result is the total cost of an episode, and not the average over time.
     """
-    game = replication_steps(simulator(params, path), warm_up, horizon, terminating)
+    steps = replication_steps(simulator(params, path), warm_up, horizon, terminating)
     try:
-        state, labels = next(game)
+        state, labels = next(steps)
         while True:
-            state, labels = game.send(policy(state, labels))
+            state, labels = steps.send(policy(state, labels))
     except StopIteration as end:
         return end.value
 
@@ -60,7 +70,9 @@ def replicate(
 def replication_steps(
     model: ProcessModel, warm_up: float, horizon: float, terminating: bool = False
 ) -> Generator[tuple[dict, list[str]], str, Replication]:
-    """Plays a replication whose decisions come from outside: yields state and choices, is sent a choice.
+    """Yields the state and the choices of each decision of a replication, and is sent the choice taken.
+
+    Many replications can be run in step like this, so that a slow policy decides in all of them at once.
 
     Args:
         model: At its beginning.
@@ -69,13 +81,13 @@ def replication_steps(
         terminating: As in `replicate`.
 
     Returns:
-        The replication, when there are no more questions.
+        The replication, after the last decision.
     """
-    decisions = (yield from _asking(model, warm_up)) if warm_up > 0 else 0
+    decisions = (yield from _decisions(model, warm_up)) if warm_up > 0 else 0
     before = model.totals(warm_up) if warm_up > 0 else {}
     marks = [model.cost(warm_up) if warm_up > 0 else 0.0]
     for end in (warm_up + horizon / 2, warm_up + horizon):
-        decisions += yield from _asking(model, end)
+        decisions += yield from _decisions(model, end)
         marks.append(model.cost(end))
     measures = means(before, model.totals(warm_up + horizon))
     if terminating:
@@ -86,8 +98,8 @@ def replication_steps(
     return Replication(cost, halves, decisions, measures, model.env.now, model.illegal_answers)
 
 
-def _asking(model: ProcessModel, until: float) -> Generator[tuple[dict, list[str]], str, int]:
-    """Puts every question up to a time; returns how many there were."""
+def _decisions(model: ProcessModel, until: float) -> Generator[tuple[dict, list[str]], str, int]:
+    """Yields every decision up to a time; returns how many there were."""
     decisions = 0
     while (decision := model.advance(until)) is not None:
         model.answer((yield model.observe_unchecked(decision), decision.labels))

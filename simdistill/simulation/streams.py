@@ -19,16 +19,16 @@ from simdistill.simulation.distributions import Distribution, Exponential, beyon
 
 BLOCK = 64
 MOST_BLOCKS = 2048
-"""Blocks kept by one episode's streams; those drawn first are dropped, and drawn again if asked for."""
+"""Blocks kept by one episode's streams; the oldest are dropped, and drawn again when they are needed."""
 MOST_POINTS = 4096
-"""Points kept of one Poisson clock; earlier ones are dropped, and drawn again if asked for."""
+"""Points kept of one Poisson clock; the oldest are dropped, and drawn again when they are needed."""
 
-TRAIN, TUNE, TEST = 0, 1, 2
-"""First key below the root seed: training, tuning and test draws never share a tree."""
+TRAIN, VALIDATION, TEST = 0, 1, 2
+"""First key below the root seed: training, validation and test draws never share a tree."""
 
 EPISODE, FUTURE, SAMPLE, PLAN = 0, 1, 2, 3
-"""Second key: an episode's world, a branch's futures, drawn parameters, everything that a teacher or trainer
-shuffles or initialises."""
+"""Second key: an episode's world, a branch's futures, drawn parameters, and whatever a policy, a teacher or a
+trainer draws."""
 
 SeedPath = tuple[int, ...]
 
@@ -41,7 +41,7 @@ _closed = False
 def without_tests() -> Iterator[None]:
     """Closes the test tree to this process while the block runs: to draw from it is an `InputError`.
 
-    Teaching and training run inside, so that no student has seen what examines it.
+    Teaching and training run inside, so that no student has seen the episodes that evaluate it.
     """
     global _closed
     before, _closed = _closed, True
@@ -54,7 +54,7 @@ def without_tests() -> Iterator[None]:
 def _check_open(path: SeedPath) -> None:
     if _closed and path[1:2] == (TEST,):
         raise InputError(
-            f"seed path {list(path)}: training can't draw from the test tree; take one below TRAIN or TUNE"
+            f"seed path {list(path)}: training can't draw from the test tree; use TRAIN or VALIDATION"
         )
 
 
@@ -95,7 +95,7 @@ class Streams:
 
 
 class Clock:
-    """The points of a Poisson process, drawn as far as they are asked for.
+    """The points of a Poisson process, drawn as far as they are needed.
 
     Args:
         streams: Where the gaps come from.
@@ -166,9 +166,9 @@ class World:
 class BranchedWorld(World):
     """An episode up to a decision, and another future from there on.
 
-    While the past is replayed, numbers keep their values, but whatever is still under way at the branch is
-    drawn afresh given how long it has lasted: its old end would tell the future (clairvoyance). `branch()`
-    is called when the decision is answered; from then on every number is the future's.
+    While the past is replayed, numbers keep their values. A duration that is still under way at the branch is
+    drawn afresh, given how long it has lasted, because its old end would reveal the future (clairvoyance).
+    `branch()` is called when the decision is answered; from then on every number belongs to the future.
 
     Args:
         past: The episode's world.

@@ -13,7 +13,7 @@ from simdistill import mdp, registry
 from simdistill.config import TaskConfig
 from simdistill.envs.scenarios import draw
 from simdistill.executors import Map
-from simdistill.simulation import EPISODE, PLAN, SAMPLE, TUNE, Parameters, Policy
+from simdistill.simulation import EPISODE, PLAN, SAMPLE, VALIDATION, Parameters, Policy
 from simdistill.simulation.policies import with_streams
 from simdistill.simulation.rollout import replicate
 from simdistill.simulation.streams import SeedPath, Streams
@@ -31,7 +31,7 @@ def compare(
 
     Args:
         task: The task.
-        seed: Root seed; parameters come from its tuning tree.
+        seed: Root seed; parameters come from its validation tree.
         number: Of the comparison.
         policies: Before and after.
         sets: How many parameter sets to draw.
@@ -47,11 +47,14 @@ def _compared(
 ) -> list[float]:
     simulator = registry.load("simulators", task.simulator)
     params: Parameters = draw(
-        simulator, task.parameters.default, task.parameters.train, (seed, TUNE, SAMPLE, number, replication)
+        simulator,
+        task.parameters.default,
+        task.parameters.train,
+        (seed, VALIDATION, SAMPLE, number, replication),
     )
     if mdp.solvable(simulator, task.kind):
         return _solved(partial(simulator.markov, params), policies)
-    path: SeedPath = (seed, TUNE, EPISODE, number, replication)
+    path: SeedPath = (seed, VALIDATION, EPISODE, number, replication)
     return [
         replicate(
             simulator,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from simdistill.simulation import EPISODE, TEST, TUNE, Parameters, Policy, ProcessModel
+from simdistill.simulation import EPISODE, TEST, VALIDATION, Parameters, Policy, ProcessModel
 from simdistill.simulation.rollout import replicate
 from simdistill.statistics import Estimate, mean_estimate
 
@@ -81,8 +81,8 @@ def best_known(
             roster.staff[place], limits[place] = int(label), (int(choices[0]), int(choices[-1]))
         return label
 
-    costs(first, TUNE, 1)
-    best, improved = costs(roster, TUNE, replications).mean(), True
+    costs(first, VALIDATION, 1)
+    best, improved = costs(roster, VALIDATION, replications).mean(), True
     while improved:
         improved = False
         for place, (fewest, most) in limits.items():
@@ -91,7 +91,7 @@ def best_known(
                 if not fewest <= staff <= most:
                     continue
                 other = Roster(slot, start, {**roster.staff, place: staff})
-                cost = costs(other, TUNE, replications).mean()
+                cost = costs(other, VALIDATION, replications).mean()
                 if cost < best:
                     roster, best, improved = other, cost, True
                     break

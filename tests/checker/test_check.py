@@ -307,7 +307,7 @@ class TellsTheEnd(AsksByTheEnd):
 
 
 def test_the_state_tells_the_future():
-    assert "tells the future" in only(TellsTheEnd, "branches")
+    assert "reveals the future" in only(TellsTheEnd, "branches")
 
 
 class KnowsService(Desk):

@@ -213,7 +213,7 @@ def test_an_unknown_simulator():
 
 def test_a_horizon_before_the_first_decision():
     env = SimulatorEnv("queueing", horizon=1e-6)
-    with pytest.raises(InputError, match=r"Queueing met no decision up to the horizon, 1e-06 \(seed 1\)"):
+    with pytest.raises(InputError, match=r"Queueing came to no decision up to the horizon, 1e-06 \(seed 1\)"):
         env.reset(seed=1)
 
 

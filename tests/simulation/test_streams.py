@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from simdistill import simulation
 from simdistill.simulation import (
     TEST,
     TRAIN,
-    TUNE,
+    VALIDATION,
     Streams,
     World,
     deterministic,
@@ -40,7 +41,9 @@ def test_numbers_do_not_depend_on_the_order_of_asking():
     assert len(set(expected.values())) == len(keys)
 
 
-@pytest.mark.parametrize("other", [(4, TRAIN, 0, 5), (3, TUNE, 0, 5), (3, TEST, 0, 5), (3, TRAIN, 0, 6)])
+@pytest.mark.parametrize(
+    "other", [(4, TRAIN, 0, 5), (3, VALIDATION, 0, 5), (3, TEST, 0, 5), (3, TRAIN, 0, 6)]
+)
 def test_another_seed_path_gives_other_numbers(other):
     assert Streams(other).uniform("service", 0) != Streams(PATH).uniform("service", 0)
     assert generator(other).random() != generator(PATH).random()
@@ -155,3 +158,10 @@ def test_memory_does_not_grow_with_time_and_what_was_dropped_is_drawn_again(monk
     assert len(clock._points) <= 17 and len(source._blocks) <= 2
     assert [clock.after(instant) for instant in instants] == expected
     assert Streams((5,)).uniform("x", 7) == source.uniform("x", 7)
+
+
+def test_tune_is_an_old_name_of_validation():
+    with pytest.warns(DeprecationWarning, match="TUNE is now called VALIDATION"):
+        assert simulation.TUNE == VALIDATION
+    with pytest.raises(AttributeError, match="no attribute 'TUNING'"):
+        _ = simulation.TUNING

@@ -10,7 +10,7 @@ from simdistill.envs.episodes import Failure, explore, teaching_episode
 from simdistill.errors import ProcessError
 from simdistill.executors import simulating
 from simdistill.mdp import evaluate, tabulate, uniform_policy
-from simdistill.simulation import EPISODE, TRAIN, TUNE, Streams
+from simdistill.simulation import EPISODE, TRAIN, VALIDATION, Streams
 from simdistill.simulation.branching import Values
 from simdistill.simulation.situations import Situation
 from simdistill.simulators.queueing import Queueing, join_shortest_queue, shortest_expected_delay
@@ -147,7 +147,7 @@ def test_a_seed_decides_the_search(small):
     teacher = tiny(small)
     first = differences(small.task, teacher, join_shortest_queue, map)
     np.testing.assert_array_equal(first, differences(small.task, teacher, join_shortest_queue, map))
-    for root in ((1, TRAIN), (0, TUNE)):
+    for root in ((1, TRAIN), (0, VALIDATION)):
         other = differences(small.task, teacher, join_shortest_queue, map, root)
         assert other.shape != first.shape or not np.array_equal(first, other)
 
@@ -412,7 +412,7 @@ def test_one_surviving_episode_is_enough():
 
 
 def test_a_teacher_labels_states_it_has_not_seen(small, improved):
-    items = search(small.task, tiny(small), (0, TUNE), 0, 4, improved.policy, map, [], silent)
+    items = search(small.task, tiny(small), (0, VALIDATION), 0, 4, improved.policy, map, [], silent)
     labels = improved.label(items)
     assert isinstance(labels, Labels)
     assert labels.costs_SC.shape == (12, 2)

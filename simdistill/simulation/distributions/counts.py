@@ -11,7 +11,7 @@ from scipy import special
 
 
 class Counts:
-    """Whole numbers from 0 on, such as a period's demand; a subclass says how likely more than `k` are."""
+    """Whole numbers from 0 on, such as a period's demand; a subclass gives the survival function."""
 
     def survival(self, k: Any) -> Any:
         """Returns the probability of more than `k`, for an array of whole numbers from 0 on."""

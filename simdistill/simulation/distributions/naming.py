@@ -42,7 +42,7 @@ NAMED = {
 
 
 def named(spec: Mapping[str, Any]) -> Any:
-    """Returns the distribution that plain data tells of, e.g. `{"name": "erlang", "shape": 2, "mean": 1}`.
+    """Returns the distribution that plain data describes, e.g. `{"name": "erlang", "shape": 2, "mean": 1}`.
 
     Args:
         spec: `name` and the fields of the distribution of that name, none of them negative.
@@ -69,7 +69,7 @@ def of_moments(name: str, mean: float, sd: float | None = None) -> Any:
     Args:
         name: As in `named`.
         mean: Its mean.
-        sd: Its standard deviation; None where the mean says all, 0 for a value that is certain.
+        sd: Its standard deviation; None where the mean determines it, 0 for a value that is certain.
 
     Raises:
         ValueError: If there is no such distribution with these moments.

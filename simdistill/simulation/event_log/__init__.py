@@ -1,8 +1,8 @@
 """Event logs: an episode as a JSONL trace, or as an OCEL 2.0 or XES log for process mining.
 
-A recorded simulator notes every decision, every change of a level or cost, every tally, and what the model
-says with `self.log("service begins", job=17, server="A")`. A decision belongs to its decider and to the
-entities that its `about` names as a mapping, `about={"job": 17}`. Other simulators pay nothing for it.
+A recorded simulator notes every decision, every change of a level or cost, every tally, and every event that
+the model adds with `self.log("service begins", job=17, server="A")`. A decision belongs to its decider and to
+the entities that its `about` names as a mapping, `about={"job": 17}`. Unrecorded runs pay nothing.
 
 Simulated time becomes dates from 2000-01-01 on, one unit being what the task calls it.
 """

@@ -77,14 +77,14 @@ class EventLog:
 
 
 def attributes(log: EventLog, entry: Entry) -> dict[str, Any]:
-    """What is said of an event besides its entities: flat, as logs for process mining are."""
-    told = {
+    """Returns the attributes of an event besides its entities: flat, as logs for process mining are."""
+    found = {
         name: value for name, value in entry.values.items() if name in ("choice", "cost", "illegal_answer")
     }
     if "state" in entry.values:
-        told["choices"] = ", ".join(entry.values["choices"])
-        told["state"] = json.dumps(entry.values["state"])
-    return {log.time_unit: entry.time, **told}
+        found["choices"] = ", ".join(entry.values["choices"])
+        found["state"] = json.dumps(entry.values["state"])
+    return {log.time_unit: entry.time, **found}
 
 
 def type_of(value: Any) -> str:

@@ -17,7 +17,7 @@ from simdistill.simulation.streams import EPISODE, PLAN, TEST, SeedPath, Streams
 
 
 class _Recording(ProcessModel):
-    """Goes before a simulator's class and notes what passes through the base class's methods."""
+    """A mixin that goes before a simulator's class and records every call of the base class's methods."""
 
     Params: ClassVar[Any]
 

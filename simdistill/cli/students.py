@@ -9,6 +9,9 @@ import typer
 from simdistill.cli.arguments import Run, run_folder
 from simdistill.errors import InputError
 
+SERVING = ("fastapi", "genson", "jsonschema", "uvicorn")
+"""Packages that only `serve` needs."""
+
 
 def export(
     run: Run,
@@ -37,11 +40,11 @@ def serve(
     try:
         from simdistill.serving.app import serve as listen
     except ModuleNotFoundError as error:
-        if error.name not in ("fastapi", "uvicorn"):
+        if error.name not in SERVING:
             raise
         raise InputError(
             f"serve needs {error.name}, which isn't installed; get it with: "
-            f"{sys.executable} -m pip install fastapi uvicorn"
+            f"{sys.executable} -m pip install {' '.join(SERVING)}"
         ) from None
     listen(folder, host, port, lambda address: typer.echo(f"{address} (stop with Ctrl-C)"))
 

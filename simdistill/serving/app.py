@@ -14,7 +14,8 @@ from fastapi.responses import HTMLResponse, JSONResponse
 
 from simdistill.errors import InputError
 from simdistill.report.templates import templates
-from simdistill.serving.service import Limits, Refused, Service
+from simdistill.serving.requests import FEWEST_FUTURES, Limits, Refused
+from simdistill.serving.service import Service
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
@@ -52,16 +53,16 @@ def application(service: Service) -> FastAPI:
 
     @app.get("/schema")
     async def schema() -> JSONResponse:
-        return JSONResponse(service.schema, media_type="application/schema+json")
+        return JSONResponse(service.taught.schema(service.task), media_type="application/schema+json")
 
     def posted(path: str, answer: Callable[[Any], Awaitable[Any]]) -> None:
         one = {
             "type": "object",
             "required": ["state"],
             "properties": {
-                "state": service.shape.schema(),
-                "choices": {"type": "array", "items": {"enum": service.labels}},
-                "what_if": {"type": "integer", "minimum": 4, "maximum": service.limits.futures},
+                "state": service.taught.states.schema,
+                "choices": {"type": "array", "items": {"enum": service.taught.labels}},
+                "what_if": {"type": "integer", "minimum": FEWEST_FUTURES, "maximum": service.limits.futures},
             },
         }
         content = {"application/json": {"schema": {"anyOf": [one, {"type": "array", "items": one}]}}}
@@ -75,15 +76,17 @@ def application(service: Service) -> FastAPI:
     return app
 
 
-def serve(run: Path, host: str, port: int, told: Callable[[str], None], limits: Limits | None = None) -> None:
+def serve(
+    run: Path, host: str, port: int, listening: Callable[[str], None], limits: Limits | None = None
+) -> None:
     """Serves a finished run until it is interrupted.
 
     Args:
         run: The run's folder.
         host: Address to listen at.
         port: Port; 0 for any that is free.
-        told: Called with the address once it listens.
-        limits: What requests may take.
+        listening: Called with the address once the service listens.
+        limits: Limits of the requests.
 
     Raises:
         InputError: If the run isn't finished, or the address can't be listened at.
@@ -96,7 +99,7 @@ def serve(run: Path, host: str, port: int, told: Callable[[str], None], limits: 
             )
         )
         address = f"[{host}]" if ":" in host else host
-        told(f"http://{address}:{listener.getsockname()[1]}")
+        listening(f"http://{address}:{listener.getsockname()[1]}")
         server.run([listener])
 
 

@@ -191,14 +191,26 @@ def combine(
         mended_SC = weight_SC * costs_SC + (1 - weight_SC) * fitted_SC
         variance_SC = error_SC * variances_SC / (error_SC + variances_SC)
     best_S = np.nanargmin(mended_SC, axis=1)
+    errors_SC = difference_errors(variance_SC, best_S)
+    relative_SC = mended_SC - mended_SC[np.arange(len(best_S)), best_S][:, None]
+    return Labels(tuple(names), relative_SC, errors_SC, costs_SC, np.sqrt(variances_SC))
+
+
+def difference_errors(variances_SC: np.ndarray, best_S: np.ndarray) -> np.ndarray:
+    """Returns the standard error of each choice's cost difference to the best choice (S, C).
+
+    Args:
+        variances_SC: Error variance of each choice's cost relative to the mean over choices; NaN where a
+            choice isn't legal.
+        best_S: Column of the best choice.
+    """
     rows = np.arange(len(best_S))
     # Errors of centred costs sum to 0, so any two of C correlate by -1 / (C - 1), as all are alike.
-    others_S1 = np.maximum(np.isfinite(costs_SC).sum(axis=1, keepdims=True) - 1, 1)
-    best_S1 = variance_SC[rows, best_S][:, None]
-    errors_SC = np.sqrt(variance_SC + best_S1 + 2 * np.sqrt(variance_SC * best_S1) / others_S1)
+    others_S1 = np.maximum(np.isfinite(variances_SC).sum(axis=1, keepdims=True) - 1, 1)
+    best_S1 = variances_SC[rows, best_S][:, None]
+    errors_SC = np.sqrt(variances_SC + best_S1 + 2 * np.sqrt(variances_SC * best_S1) / others_S1)
     errors_SC[rows, best_S] = 0.0
-    relative_SC = mended_SC - mended_SC[rows, best_S][:, None]
-    return Labels(tuple(names), relative_SC, errors_SC, costs_SC, np.sqrt(variances_SC))
+    return errors_SC
 
 
 def _futures(searched: Sequence[Searched]) -> int:

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +16,7 @@ from simdistill.data import question as questions
 from simdistill.errors import InputError
 from simdistill.models.student import Student
 from simdistill.runs import pipeline
-from simdistill.serving.service import Asked, Service
+from simdistill.serving.service import Service
 
 STATE = {"arrival_rate": 2.0, "service_rates": [2.0, 0.5], "jobs": [3, 1]}
 
@@ -43,17 +42,6 @@ def test_teacher_and_heuristic_are_always_there(server):
     assert answer["heuristic"] == {"name": "shortest_expected_delay", "choice": "A"}
     assert answer["teacher"]["choice"] in "AB" and min(answer["teacher"]["costs"].values()) == 0
     assert "simulator" not in answer
-
-
-def test_costs_that_the_search_cannot_tell_are_null(server, monkeypatch):
-    service, choices = server.service, ["A", "B"]
-    unknown = dict.fromkeys(choices)
-    longer = Asked(STATE | {"jobs": [3, 1, 2]}, choices, 0, [])
-    assert service._fitted(longer) == {"costs": unknown, "standard_errors": unknown}
-    regression = replace(service.teacher.regression, spread=None)
-    monkeypatch.setattr(service, "teacher", replace(service.teacher, regression=regression))
-    told = service._fitted(Asked(STATE, choices, 0, []))
-    assert min(told["costs"].values()) == 0 and told["standard_errors"] == unknown
 
 
 def test_whole_numbers_are_read_as_training_wrote_them(server):
@@ -249,4 +237,4 @@ def test_a_port_in_use_is_told(run):
 def test_missing_packages_are_told_with_the_command(run):
     code = "import sys; sys.modules['fastapi'] = None\nfrom simdistill.cli import main\nmain()"
     found = subprocess.run([sys.executable, "-c", code, "serve", str(run)], capture_output=True, text=True)
-    assert found.returncode == 2 and "-m pip install fastapi uvicorn" in found.stderr
+    assert found.returncode == 2 and "-m pip install fastapi genson jsonschema uvicorn" in found.stderr

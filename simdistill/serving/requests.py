@@ -1,0 +1,114 @@
+"""Requests, read and checked before anything is answered."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from simdistill.serving.taught import Taught
+
+FEWEST_FUTURES = 4
+"""Fewer futures have no useful standard error."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of one request, and of all that wait.
+
+    Attributes:
+        body: Bytes of a request.
+        states: States of a request.
+        waiting: Requests that wait for the student.
+        seconds: Longest wait for a request's body, and for the student.
+        futures: Most simulated futures of a request.
+        simulations: Requests that wait for the simulator.
+        simulating: Seconds until the simulator is stopped, the wait for it included.
+    """
+
+    body: int = 262_144
+    states: int = 64
+    waiting: int = 64
+    seconds: float = 30.0
+    futures: int = 512
+    simulations: int = 8
+    simulating: float = 20.0
+
+
+class Refused(Exception):
+    """A request that gets no answer.
+
+    Attributes:
+        status: HTTP status.
+        detail: The reason, and what would be right.
+    """
+
+    def __init__(self, status: int, detail: str | list[str]):
+        super().__init__(status, detail)
+        self.status, self.detail = status, detail
+
+
+@dataclass(frozen=True)
+class LiveState:
+    """A state that passed the checks.
+
+    Attributes:
+        state: The state, as training would have written it.
+        choices: Labels to choose from.
+        futures: Simulated futures that the request wants; 0 for none.
+        outside: Where the state differs from what training showed, a line each.
+    """
+
+    state: dict
+    choices: list[str]
+    futures: int
+    outside: list[str]
+
+
+def read_requests(body: Any, taught: Taught, limits: Limits) -> list[LiveState]:
+    """Returns the states of one request, `{"state", "choices", "what_if"}`, or of a list of them.
+
+    Raises:
+        Refused: If something is wrong, with a line for each mistake.
+    """
+    requests = body if isinstance(body, list) else [body]
+    if not 1 <= len(requests) <= limits.states:
+        raise Refused(422, f"{len(requests)} states; one request takes 1 to {limits.states}")
+    alone = not isinstance(body, list)
+    found = [_read(request, taught, limits, alone) for request in requests]
+    wrong = [
+        line if alone else f"[{number}] {line}" for number, (_, lines) in enumerate(found) for line in lines
+    ]
+    if wrong:
+        raise Refused(422, wrong)
+    return [live for live, _ in found]
+
+
+def _read(request: Any, taught: Taught, limits: Limits, alone: bool) -> tuple[LiveState, list[str]]:
+    """Returns the state of a request, and what is wrong with the request."""
+    if not isinstance(request, dict) or not isinstance(request.get("state"), dict):
+        line = 'a request is an object with a "state", as in {"state": {…}}; see GET /schema'
+        return LiveState({}, [], 0, []), [line]
+    unknown = request.keys() - {"state", "choices", "what_if"}
+    wrong = [f"{name}: unknown; known: state, choices, what_if" for name in unknown]
+    state, wrong_in_state = taught.states.read(request["state"])
+    choices, futures = request.get("choices"), request.get("what_if", 0)
+    wrong += wrong_in_state + _wrong_choices(choices, taught) + _wrong_futures(futures, limits, alone)
+    if choices is None:
+        choices = taught.labels
+    return LiveState(state, choices, futures, [] if wrong else taught.states.outside(state)), wrong
+
+
+def _wrong_choices(choices: Any, taught: Taught) -> list[str]:
+    known = ", ".join(taught.labels)
+    if choices is None:
+        return [f"choices: missing; they depend on the state here; known: {known}"] if taught.vary else []
+    if not isinstance(choices, list) or not choices:
+        return [f"choices = {str(choices)[:60]!r}: must be a list of the legal ones; known: {known}"]
+    if unknown := [choice for choice in choices if choice not in taught.labels]:
+        return [f"choices: {str(unknown[0])[:60]!r} is unknown; known: {known}"]
+    return [f"choices = {choices}: must be different"] if len(set(choices)) < len(choices) else []
+
+
+def _wrong_futures(futures: Any, limits: Limits, alone: bool) -> list[str]:
+    if type(futures) is not int or not 0 <= futures <= limits.futures or futures in range(1, FEWEST_FUTURES):
+        numbers = f"{FEWEST_FUTURES} to {limits.futures}"
+        return [f"what_if = {futures!r}: must be a number of futures, {numbers}"]
+    return ["what_if: is answered for one state at a time, not in a list"] if futures and not alone else []

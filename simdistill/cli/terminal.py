@@ -30,8 +30,7 @@ def explained() -> Iterator[None]:
         _stop(f"{error}{_place(error.__cause__)}", 2)
     except KeyboardInterrupt as error:
         # A run that is interrupted says which folder it was writing.
-        resume = shlex.quote(f"resume={error.args[0]}") if error.args else ""
-        folder = f"; go on with simdistill run {resume}" if error.args else ""
+        folder = f"; go on with simdistill run resume={shlex.quote(error.args[0])}" if error.args else ""
         _stop(f"stopped{folder}", 130)
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:

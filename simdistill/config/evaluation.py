@@ -8,26 +8,30 @@ from simdistill.config.section import Count, Section
 class EvaluationConfig(Section):
     """How every policy is examined, all on the same parameters and random numbers."""
 
-    seed: int = Field(default=0, ge=0, description="of the test tree; training seeds don't change it")
-    parameter_sets: Count = Field(default=8, description="drawn in distribution, and as many out of it")
+    seed: int = Field(
+        default=0, ge=0, description="root of all seeds of the examination; training seeds don't change it"
+    )
+    parameter_sets: Count = Field(
+        default=8, description="parameter sets that are drawn in distribution, and as many out of it"
+    )
     replications: int = Field(
         default=20, ge=2, description="simulated replications of each policy and parameter set"
     )
     metrics: list[str] | None = Field(
-        default=None, description="the measures that are computed; null: all that are installed"
+        default=None, description="names of the measures that are computed; null: all that are installed"
     )
     tabulated_mass: float = Field(
         default=0.9999,
         gt=0,
         lt=1,
-        description="share of the stationary probability in which the student is asked itself",
+        description="share of the stationary probability whose states the student decides itself",
     )
     forecasts: int = Field(
-        default=60, ge=0, description="states in distribution in which the simulator's outcome is asked"
+        default=60, ge=0, description="states in distribution in which forecasts are examined"
     )
     forecast_futures: int = Field(
-        default=128, ge=16, description="simulated futures that score an examined forecast"
+        default=128, ge=16, description="simulated futures from which an examined forecast is scored"
     )
     questions_shown: int = Field(
-        default=10, ge=0, description="examples with the student's answers in the report"
+        default=10, ge=0, description="questions that the report shows with the student's answers"
     )

@@ -9,7 +9,7 @@ from simdistill.errors import InputError
 
 
 class Range(Section):
-    """Numbers from which one is drawn and then rounded, so that it can be told in words exactly."""
+    """A range from which a number is drawn and rounded, so that a prompt can give it exactly."""
 
     low: float = Field(description="lowest value, in the parameter's unit")
     high: float = Field(description="highest value, in the parameter's unit")
@@ -56,7 +56,7 @@ class Ranges(Section):
 
 
 class Withheld(Ranges):
-    """Stands in for ranges that a training run has no business to know."""
+    """Stands in for ranges that training must not see; reading it is an error."""
 
     def __getattribute__(self, name: str) -> Any:
         if name in ("values", "require"):
@@ -68,14 +68,17 @@ class Withheld(Ranges):
 
 
 class ParametersConfig(Section):
-    """Which parameters the process has where."""
+    """The parameters of the process in the headline figures, in training and in the examination."""
 
     default: dict[str, Any] = Field(default_factory=dict, description="parameters of the headline figures")
-    train: Ranges = Field(default_factory=Ranges, description="drawn afresh for each training episode")
+    train: Ranges = Field(
+        default_factory=Ranges,
+        description="ranges of the parameters that are drawn anew for each training episode",
+    )
     out_of_distribution: Ranges = Field(
-        default_factory=Ranges, description="for the examination only: what training never showed"
+        default_factory=Ranges, description="ranges that training never showed; for the examination only"
     )
     starts: dict[str, RangeOrRanges] = Field(
         default_factory=dict,
-        description="further parameters, drawn for teaching episodes so that they start elsewhere",
+        description="ranges of further parameters, with which teaching episodes start from varied states",
     )

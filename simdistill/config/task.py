@@ -11,28 +11,27 @@ from simdistill.config.section import Name, Section
 class LanguageConfig(Section):
     """How a state is put in words: Jinja templates over the observed state and the parameters."""
 
-    description: str = Field(
-        description="the process and how to answer; the same for every question of the task"
-    )
-    situation: str = Field(description="the state at one decision")
+    description: str = Field(description="template of the system prompt: the process, and how to answer")
+    situation: str = Field(description="template of the user prompt: the state at one decision")
 
 
 class TaskConfig(Section):
-    """A process, its parameters, its words, and how it is judged."""
+    """A process, its parameters, its words, and how its policies are compared."""
 
     name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", description="the task's name and its output folder's"
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", description="name of the task and of its folder of runs"
     )
-    simulator: Name = Field(description="registered name, or module:attribute")
-    description: str = Field(default="", description="one line")
+    simulator: Name = Field(description="a registered simulator, or module:attribute")
+    description: str = Field(default="", description="the task in one line, for lists")
     kind: Literal["steady_state", "terminating"] = Field(
         default="steady_state",
-        description="average cost per time unit after a warm-up, or total cost of one episode",
+        description="what a policy costs: the average per time unit after a warm-up, or the total of an "
+        "episode",
     )
-    time_unit: str = Field(default="minute", description="what one unit of simulated time is")
-    cost_unit: str = Field(default="cost", description="what one unit of cost is")
+    time_unit: str = Field(default="minute", description="name of one unit of simulated time")
+    cost_unit: str = Field(default="cost", description="name of one unit of cost")
     warm_up: float = Field(
-        default=0.0, ge=0, description="simulated time left out at the start of a replication"
+        default=0.0, ge=0, description="simulated time at the start of a replication that isn't counted"
     )
     horizon: float = Field(
         default=1000.0, gt=0, description="simulated time of a replication after the warm-up"
@@ -40,10 +39,10 @@ class TaskConfig(Section):
     parameters: ParametersConfig = Field(default_factory=ParametersConfig)
     language: LanguageConfig
     heuristic: Name = Field(
-        description="the policy a practitioner would use; heuristic_gap_closed refers to it"
+        description="the policy that a practitioner would use; heuristic_gap_closed refers to it"
     )
     policies: list[str] = Field(
-        default_factory=list, description="the simulator's policies in the examination"
+        default_factory=list, description="the simulator's policies that are examined beside the student"
     )
     reference: Name | None = Field(
         default=None,

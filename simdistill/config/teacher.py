@@ -14,28 +14,29 @@ class TeacherConfig(Section):
     name: Name = Field(default="search", description="a registered teacher, or a policy of the simulator")
     base: Name = Field(
         default="random",
-        description="the policy the first generation of search stands on; a language model's states are its",
+        description="the policy that the first generation of a search improves on; questions to a "
+        "language model are about the states that this policy meets",
     )
     model: Model | None = Field(
         default=None,
-        description="a language model that teaches: as in student.name, or its name at base_url",
+        description="the language model that teaches: as in student.name, or its name at base_url",
     )
     adapter: Folder | None = Field(
-        default=None, description="folder of an adapter of that model; a run's adapter/, for example"
+        default=None, description="folder of an adapter of that model, such as a run's adapter/"
     )
     base_url: str | None = Field(
-        default=None, description="of an OpenAI-compatible server, as in http://localhost:8000/v1"
+        default=None, description="address of an OpenAI-compatible server, as in http://localhost:8000/v1"
     )
     generations: int = Field(default=3, ge=1, le=10, description="steps of policy improvement")
-    scenarios: Count = Field(default=300, description="drawn parameters of each generation")
+    scenarios: Count = Field(default=300, description="parameter sets that are drawn for each generation")
     episodes_per_scenario: Count = Field(
-        default=4, description="teaching episodes with the same parameters, each with a beginning of its own"
+        default=4, description="teaching episodes with the same parameters, each with its own start"
     )
-    states_per_episode: Count = Field(default=2, description="decisions searched in an episode")
+    states_per_episode: Count = Field(default=2, description="decisions of an episode that are searched")
     decisions_before: int = Field(
         default=0,
         ge=0,
-        description="up to so many decisions pass before the first searched one; drawn for each episode",
+        description="the most decisions that pass before the first searched one; drawn for each episode",
     )
     decisions_between: int = Field(default=1, ge=0, description="decisions that pass between searched ones")
     futures: int = Field(
@@ -45,10 +46,13 @@ class TeacherConfig(Section):
     horizon: float = Field(
         default=60.0,
         gt=0,
-        description="simulated time of a future at first; doubled until differences stand still",
+        description="simulated time of a future at first; it is doubled until differences stand still",
     )
     random_actions: float = Field(
-        default=0.15, ge=0, le=1, description="share of random decisions that spread the states"
+        default=0.15,
+        ge=0,
+        le=1,
+        description="share of random decisions, which make the visited states more varied",
     )
     folds: int = Field(
         default=5, ge=2, description="cross-fitting folds of the regression of values on states"

@@ -16,7 +16,8 @@ class SamplingConfig(MethodConfig):
     questions: Count = Field(default=480, description="questions answered, each by `samples` answers")
     again: bool = Field(
         default=False,
-        description="after another stage, ask its first questions again; else new ones as far as there are",
+        description="whether a stage that follows another one asks its first questions again, and not "
+        "new ones",
     )
     prompts: Count = Field(default=8, description="questions in a step")
     samples: int = Field(default=8, ge=2, description="answers sampled for a question")
@@ -24,7 +25,8 @@ class SamplingConfig(MethodConfig):
         default=1.0,
         gt=0,
         le=100,
-        description="of the sampling; above 1 a student that is sure of an answer tries others as well",
+        description="temperature of sampling; above 1, a student that is sure of an answer tries others "
+        "as well",
     )
     answer_tokens: int | None = Field(
         default=None,
@@ -34,11 +36,16 @@ class SamplingConfig(MethodConfig):
     )
     vllm: bool = Field(
         default=False,
-        description="sample with vLLM beside the trainer, on a graphics card; needs simdistill[vllm]",
+        description="whether vLLM samples, beside the trainer on a graphics card; it needs simdistill[vllm]",
     )
     demonstrations: Count = Field(
-        default=32, description="questions imitated in a step, by methods that imitate in the same step"
+        default=32,
+        description="questions that a step imitates, in methods that imitate and sample in one step",
     )
     learning_rate: float | None = Field(
-        default=None, gt=0, le=1, description="at first, decays to zero; null: what the method has without it"
+        default=None,
+        gt=0,
+        le=1,
+        description="learning rate at first, which decays to zero; null: distill.learning_rate, or the "
+        "method's",
     )

@@ -41,10 +41,12 @@ class OPDConfig(MethodConfig):
         default=1.0,
         ge=0,
         le=1,
-        description="1: reverse KL, which goes for the teacher's likeliest answer; 0: forward KL, which "
-        "covers them all; between: generalised Jensen-Shannon",
+        description="1: reverse KL, which seeks the teacher's likeliest answer; 0: forward KL, which "
+        "covers all answers; between: generalised Jensen-Shannon",
     )
-    learning_rate: float = Field(default=1e-4, gt=0, le=1, description="at first; decays to zero")
+    learning_rate: float = Field(
+        default=1e-4, gt=0, le=1, description="learning rate at first, which decays to zero"
+    )
 
 
 class OPD(KD):

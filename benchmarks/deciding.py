@@ -26,6 +26,7 @@ from simdistill.envs.scenarios import examination_sets
 from simdistill.models.choice_model import Posed
 from simdistill.models.student import Student
 from simdistill.simulation import EPISODE, TEST
+from simdistill.simulation.situations import Episode
 
 RESULTS = Path(__file__).parent / "results" / "deciding.json"
 CHOICES = ("A", "B")
@@ -40,10 +41,10 @@ def states(count: int, episodes: int = 8) -> list[list[dict]]:
     for number, params in enumerate(
         examination_sets(simulator, task.parameters, 0, episodes)["in_distribution"]
     ):
-        model, met = simulator(params, (0, TEST, EPISODE, number)), []
-        while len(met) < count and (decision := model.advance()) is not None:
-            met.append(model.state(decision))
-            model.answer(decide(met[-1], decision.labels))
+        episode, met = Episode(simulator(params, (0, TEST, EPISODE, number))), []
+        while len(met) < count and (situation := episode.advance()) is not None:
+            met.append(situation.state)
+            episode.answer(decide(situation.state, situation.choices))
         found.append(met)
     return found
 

@@ -30,6 +30,7 @@ from simdistill.data import question as questions
 from simdistill.envs.scenarios import begin, draw
 from simdistill.runs.record import Record
 from simdistill.simulation import EPISODE, SAMPLE, TEST
+from simdistill.simulation.situations import Episode
 
 RESULTS = Path(__file__).parent / "results" / "serving.json"
 COMMAND = "python benchmarks/serving.py RUN"
@@ -65,17 +66,16 @@ def bodies(run: Path) -> Iterator[bytes]:
     while True:
         sample = (0, TEST, SAMPLE, PATH, number)
         params = draw(simulator, task.parameters.default, task.parameters.train, sample)
-        model = simulator(
-            begin(simulator, params, task.parameters.starts, (*sample, 0)), (0, TEST, EPISODE, PATH, number)
-        )
+        begun = begin(simulator, params, task.parameters.starts, (*sample, 0))
+        episode = Episode(simulator(begun, (0, TEST, EPISODE, PATH, number)))
         for _ in range(20):
-            if (decision := model.advance()) is None:
+            if (situation := episode.advance()) is None:
                 break
-            state, choices = model.state(decision), list(decision.labels)
+            state, choices = situation.state, list(situation.choices)
             if (text := json.dumps(state)) not in met:
                 met.add(text)
                 yield json.dumps({"state": state, "choices": choices}).encode()
-            model.answer(decide(state, choices))
+            episode.answer(decide(state, choices))
         number += 1
 
 

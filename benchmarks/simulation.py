@@ -33,7 +33,7 @@ from simdistill.executors import simulating
 from simdistill.simulation import EPISODE, TEST, ProcessModel, Streams, World, exponential, letters
 from simdistill.simulation.branching import replay, what_if
 from simdistill.simulation.rollout import run_policy
-from simdistill.simulation.situations import Situation
+from simdistill.simulation.situations import Episode, Situation
 from simdistill.simulation.streams import BranchedWorld
 from simdistill.simulators.queueing import Queueing, shortest_expected_delay
 from simdistill.statistics import mean_estimate
@@ -158,20 +158,11 @@ def against_simpy(rounds: int, scale: float) -> list[dict]:
 
 def situation(depth: int) -> Situation:
     """Returns the decision after `depth` others."""
-    model = Queueing(ROUTING, PATH)
-    actions: list[str] = []
-    while (decision := model.advance()) is not None and len(actions) < depth:
-        actions.append(shortest_expected_delay(model.state(decision), decision.labels))
-        model.answer(actions[-1])
-    assert decision is not None
-    return Situation(
-        model.params,
-        model.seed_path,
-        tuple(actions),
-        model.env.now,
-        model.state(decision),
-        tuple(decision.labels),
-    )
+    episode = Episode(Queueing(ROUTING, PATH))
+    while (found := episode.advance()) is not None and len(found.actions) < depth:
+        episode.answer(shortest_expected_delay(found.state, found.choices))
+    assert found is not None
+    return found
 
 
 def branch(where: Situation, count: int) -> None:

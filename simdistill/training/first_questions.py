@@ -6,6 +6,7 @@ from simdistill.envs.prompts import Prompter
 from simdistill.errors import ProcessError
 from simdistill.models.choice_model import Posed
 from simdistill.simulation import TRAIN
+from simdistill.simulation.situations import Episode
 
 TRIES = 4
 """Scenarios whose process may fail before its first decision."""
@@ -26,12 +27,12 @@ def first_questions(config: RunConfig) -> list[Posed]:
     for scenario in range(TRIES):
         try:
             model = teaching_episode(config.task, (config.seed, TRAIN), 0, scenario, 0)
-            decision = model.advance()
-            if decision is None:
+            situation = Episode(model).advance()
+            if situation is None:
                 continue
-            system, user = language.decision(model.state(decision))
+            system, user = language.decision(situation.state)
         except ProcessError:
             continue
         twice = user | {"content": f"{user['content']}\n{user['content']}"}
-        return [Posed([system, asked], list(decision.labels)) for asked in (user, twice)]
+        return [Posed([system, asked], list(situation.choices)) for asked in (user, twice)]
     return []

@@ -21,7 +21,7 @@ from simdistill.simulation import (
 from simdistill.simulation import branching as engine
 from simdistill.simulation.branching import replay, what_if
 from simdistill.simulation.policies import RandomPolicy
-from simdistill.simulation.situations import Situation
+from simdistill.simulation.situations import Episode, Situation
 from simdistill.simulation.streams import BranchedWorld
 from simdistill.simulators.queueing import Queueing, join_shortest_queue, shortest_expected_delay
 
@@ -90,15 +90,12 @@ class Cure(ProcessModel):
 
 def situations(simulator, params, policy, path, count):
     """The first decisions of an episode, and the cost accrued at each."""
-    model = simulator(params, path)
-    met, costs, actions = [], [], []
-    while len(met) < count and (decision := model.advance()) is not None:
-        state, choices = model.state(decision), tuple(decision.labels)
-        met.append(Situation(model.params, path, tuple(actions), model.env.now, state, choices))
-        costs.append(model.cost())
-        actions.append(policy(state, choices))
-        model.answer(actions[-1])
-    return met, costs
+    episode, found, costs = Episode(simulator(params, path)), [], []
+    while len(found) < count and (situation := episode.advance()) is not None:
+        found.append(situation)
+        costs.append(episode.model.cost())
+        episode.answer(policy(situation.state, situation.choices))
+    return found, costs
 
 
 def queue_situation(params, jobs) -> Situation:

@@ -8,22 +8,18 @@ from simdistill.errors import InputError
 from simdistill.simulation import ProcessModel
 from simdistill.simulation.forecasts import Forecast, distribution
 from simdistill.simulation.outcomes import outcomes
-from simdistill.simulation.situations import Situation
+from simdistill.simulation.situations import Episode, Situation
 from simdistill.simulators.queueing import Queueing, join_shortest_queue
 
 SOON = Forecast("How many jobs are in the system in 2 minutes?", "in_system", 2.0, (1, 2, 4))
 
 
 def situation(model: ProcessModel, decisions: int) -> Situation:
-    actions: list[str] = []
-    while (decision := model.advance()) is not None and len(actions) < decisions:
-        actions.append(join_shortest_queue(model.state(decision), decision.labels))
-        model.answer(actions[-1])
-    assert decision is not None
-    state = model.state(decision)
-    return Situation(
-        model.params, model.seed_path, tuple(actions), model.env.now, state, tuple(decision.labels)
-    )
+    episode = Episode(model)
+    while (found := episode.advance()) is not None and len(found.actions) < decisions:
+        episode.answer(join_shortest_queue(found.state, found.choices))
+    assert found is not None
+    return found
 
 
 def test_buckets_and_their_labels():

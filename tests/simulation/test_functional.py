@@ -20,7 +20,7 @@ from simdistill.executors import simulating
 from simdistill.simulation import Parameters, ProcessModel, Quantity, exponential, uniform
 from simdistill.simulation.branching import what_if
 from simdistill.simulation.rollout import replicate
-from simdistill.simulation.situations import Situation
+from simdistill.simulation.situations import Episode
 
 
 def desk(env, arrival_rate: Annotated[float, Field(gt=0)] = 1.0, clerks: int = 1, reward=2.0):
@@ -115,12 +115,8 @@ def test_a_generator_function_is_the_process_itself():
 
 
 def test_what_if_and_replications():
-    model = Desk(world=(3,))
-    decision = model.advance()
-    assert decision is not None
-    situation = Situation(
-        model.params, (3,), (), model.env.now, model.state(decision), tuple(decision.labels)
-    )
+    situation = Episode(Desk(world=(3,))).advance()
+    assert situation is not None
     values = what_if(Desk, situation, all_in, futures=20, horizon=20.0)
     assert values.mean_C[1] != 0.0
     run = partial(replicate, Desk, {}, all_in, warm_up=10.0, horizon=200.0)

@@ -13,7 +13,7 @@ from simdistill.mdp import choice_values, evaluate, optimum, tabulate
 from simdistill.simulation import TEST, KnownCase
 from simdistill.simulation.branching import what_if
 from simdistill.simulation.rollout import replicate, run_policy
-from simdistill.simulation.situations import Situation
+from simdistill.simulation.situations import Episode
 from simdistill.simulators.admission import (
     Admission,
     accept_all,
@@ -113,14 +113,10 @@ def test_what_if_agrees_with_the_chain():
     process = Admission.markov(params, 40)
     values_SC = choice_values(process, evaluate(process, tabulate(process, social)))
     model = Admission(params, (5, 1))
-    actions = []
-    while (decision := model.advance()) is not None and len(model.came) != 3:
-        actions.append(social(model.state(decision), decision.labels))
-        model.answer(actions[-1])
-    assert decision is not None
-    situation = Situation(
-        params, model.seed_path, tuple(actions), model.env.now, model.state(decision), tuple(decision.labels)
-    )
+    episode = Episode(model)
+    while (situation := episode.advance()) is not None and len(model.came) != 3:
+        episode.answer(social(situation.state, situation.choices))
+    assert situation is not None
     values = what_if(Admission, situation, social, futures=400, horizon=60.0)
     difference, error = values.mean_C[1], values.standard_error_C[1]
     assert values.coupled_CK.mean() > 0.95

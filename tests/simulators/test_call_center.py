@@ -15,7 +15,7 @@ from simdistill.simulation import TEST, KnownCase
 from simdistill.simulation.branching import what_if
 from simdistill.simulation.policies import RandomPolicy
 from simdistill.simulation.rollout import replicate, run_policy
-from simdistill.simulation.situations import Situation
+from simdistill.simulation.situations import Episode
 from simdistill.simulation.streams import Streams
 from simdistill.simulators.call_center import CallCenter, nearest, own_first, own_only
 from simdistill.simulators.references.erlang import Erlang, agents_for_service, agents_of_least_cost
@@ -198,9 +198,8 @@ def test_absent_agents_are_the_same_under_any_roster():
 
 def test_an_agent_more_costs_its_wage_if_nobody_waits():
     params = CallCenter.parse({"calls": (1.0, 1.0), "half_hours": 2})
-    model = CallCenter(params, (0, TEST, 5))
-    decision = model.advance()
-    situation = Situation(params, (0, TEST, 5), (), 0.0, model.state(decision), tuple(decision.labels))
+    situation = Episode(CallCenter(params, (0, TEST, 5))).advance()
+    assert situation is not None
     values = what_if(CallCenter, situation, CallCenter.policies["erlang_c"], futures=6, horizon=60.0)
     assert values.coupled_CK.all()
     assert np.diff(values.mean_C)[3:] == pytest.approx(10.0)

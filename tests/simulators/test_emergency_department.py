@@ -12,7 +12,7 @@ from simdistill.simulation import TEST, KnownCase
 from simdistill.simulation.branching import what_if
 from simdistill.simulation.policies import RandomPolicy
 from simdistill.simulation.rollout import replicate, run_policy
-from simdistill.simulation.situations import Situation
+from simdistill.simulation.situations import Episode
 from simdistill.simulation.streams import Streams
 from simdistill.simulators.emergency_department import EmergencyDepartment
 from simdistill.simulators.references.emergency_department import markov, solution, waits_by_formula
@@ -117,16 +117,13 @@ def test_simulation_agrees_with_the_reference(params, policy):
 def test_what_if_agrees_with_the_exact_difference():
     """One clinician, two waiting of each acuity: seeing acuity 1 first costs more by the exact process."""
     params = EmergencyDepartment.parse({**ONE, "waiting_at_start": (2, 2)})
-    model = EmergencyDepartment(params, (0, TEST, 1))
-    decision = model.advance()
-    assert decision is not None
-    state = model.state(decision)
-    situation = Situation(params, (0, TEST, 1), (), 0.0, state, tuple(decision.labels))
+    situation = Episode(EmergencyDepartment(params, (0, TEST, 1))).advance()
+    assert situation is not None
     values = what_if(EmergencyDepartment, situation, POLICIES["c_mu"], futures=400, horizon=200.0)
     process = markov(ONE, 40)
     exact_SC = choice_values(process, evaluate(process, tabulate(process, POLICIES["c_mu"])))
-    exact = exact_SC[[{**s, "longest_wait": [0, 0]} for s in process.states].index(state)]
-    assert decision.labels == ["1", "2"] and exact[1] == 0.0
+    exact = exact_SC[[{**s, "longest_wait": [0, 0]} for s in process.states].index(situation.state)]
+    assert situation.choices == ("1", "2") and exact[1] == 0.0
     assert abs(values.mean_C[0] - exact[0]) < 3 * values.standard_error_C[0]
     assert values.standard_error_C[0] < exact[0] / 2
     assert values.coupled_CK.mean() > 0.8

@@ -17,7 +17,7 @@ from simdistill.mdp import choice_values, evaluate, optimum, tabulate, uniform_p
 from simdistill.simulation import TEST, KnownCase, numbers
 from simdistill.simulation.branching import what_if
 from simdistill.simulation.rollout import replicate, run_policy
-from simdistill.simulation.situations import Situation
+from simdistill.simulation.situations import Episode
 from simdistill.simulators.inventory import BaseStock, Constant, Inventory, ReorderPoint, base_stock, myopic
 from simdistill.simulators.references.inventory.backorders import reorder_cost
 from simdistill.simulators.references.inventory.chains import lost_run, waiting_run
@@ -186,20 +186,15 @@ def test_whatever_a_policy_does_its_long_run_is_found(number):
 
 
 def test_what_if_agrees_with_the_exact_difference():
-    model = Inventory({}, (3, 4))
-    taken = []
-    for _ in range(6):
-        decision = model.advance()
-        taken.append(base_stock(model.observe_unchecked(decision), decision.labels))
-        model.answer(taken[-1])
-    decision = model.advance()
-    state = model.observe_unchecked(decision)
-    situation = Situation(model.params, (3, 4), tuple(taken), model.env.now, state, tuple(decision.labels))
+    episode = Episode(Inventory({}, (3, 4)))
+    while (situation := episode.advance()) is not None and len(situation.actions) < 6:
+        episode.answer(base_stock(situation.state, situation.choices))
+    assert situation is not None
     values = what_if(Inventory, situation, base_stock, futures=150, horizon=20.0)
     assert values.coupled_CK.all()
     process = Inventory.markov({}, 40)
     exact_SC = choice_values(process, evaluate(process, tabulate(process, base_stock)))
-    row = process.states.index(state)
+    row = process.states.index(situation.state)
     difference_C = exact_SC[row] - exact_SC[row, values.base]
     error_C = np.abs(values.mean_C - difference_C)
     assert (error_C <= 3.5 * values.standard_error_C + 1e-9).all()

@@ -11,7 +11,7 @@ from simdistill.simulation import TEST, WAIT, KnownCase
 from simdistill.simulation.branching import what_if
 from simdistill.simulation.distributions import beyond, interrupted
 from simdistill.simulation.rollout import replicate, run_policy
-from simdistill.simulation.situations import Situation
+from simdistill.simulation.situations import Episode
 from simdistill.simulators.job_shop import RULES, JobShop, best_of_rules, load, parse
 from simdistill.simulators.references.job_shop import FURTHER_RULES, OPTIMA, bounds, makespan
 from simdistill.verification.cases import packaged
@@ -173,29 +173,16 @@ def test_a_breakdown_lengthens_an_operation_by_whole_minutes():
 
 
 def test_what_if_is_exact_without_breakdowns():
-    model = JobShop({"instance": "ft06"}, (0,))
-    actions = []
-    while True:
-        decision = model.advance()
-        assert decision is not None
-        if len(actions) == 12:
-            break
-        actions.append(RULES["MWKR"](model.observe_unchecked(decision), decision.labels))
-        model.answer(actions[-1])
-    situation = Situation(
-        model.params,
-        model.seed_path,
-        tuple(actions),
-        model.env.now,
-        model.state(decision),
-        tuple(decision.labels),
-    )
+    episode = Episode(JobShop({"instance": "ft06"}, (0,)))
+    while (situation := episode.advance()) is not None and len(situation.actions) < 12:
+        episode.answer(RULES["MWKR"](situation.state, situation.choices))
+    assert situation is not None
     values = what_if(JobShop, situation, RULES["MWKR"], 2, 1000.0)
     assert values.coupled_CK.all()
 
     def finished(choice):
-        branch = JobShop(model.params, (0,))
-        answers = iter([*actions, choice])
+        branch = JobShop(situation.params, (0,))
+        answers = iter([*situation.actions, choice])
         run_policy(branch, lambda state, labels: next(answers, None) or RULES["MWKR"](state, labels), 1e5)
         return branch.cost()
 

@@ -13,7 +13,7 @@ from simdistill.mdp import choice_values, evaluate, optimum, tabulate
 from simdistill.simulation import TEST, KnownCase
 from simdistill.simulation.branching import what_if
 from simdistill.simulation.rollout import replicate, run_policy
-from simdistill.simulation.situations import Situation
+from simdistill.simulation.situations import Episode
 from simdistill.simulators.scheduling import (
     Scheduling,
     c_mu,
@@ -135,17 +135,12 @@ def test_what_if_agrees_with_the_chain():
     params = Scheduling.parse({"arrival_rates": (0.9, 0.3)})
     chain = Scheduling.markov(params, 60)
     values_SC = choice_values(chain, evaluate(chain, tabulate(chain, maxweight)))
-    model, actions = Scheduling(params, (5, 1)), []
-    while (decision := model.advance()) is not None and model.observe_unchecked(decision)["jobs"] != [3, 2]:
-        actions.append(maxweight(model.state(decision), decision.labels))
-        model.answer(actions[-1])
-    assert decision is not None
-    state = model.state(decision)
-    situation = Situation(
-        params, model.seed_path, tuple(actions), model.env.now, state, tuple(decision.labels)
-    )
+    episode = Episode(Scheduling(params, (5, 1)))
+    while (situation := episode.advance()) is not None and situation.state["jobs"] != [3, 2]:
+        episode.answer(maxweight(situation.state, situation.choices))
+    assert situation is not None
     values = what_if(Scheduling, situation, maxweight, futures=300, horizon=60.0)
-    row = next(n for n in range(len(chain.states)) if chain.states[n] == state)
+    row = next(n for n in range(len(chain.states)) if chain.states[n] == situation.state)
     exact_C = values_SC[row, :2] - values_SC[row, values.base]
     assert values.coupled_CK.mean() > 0.9
     assert np.all(np.abs(values.mean_C - exact_C) <= 4 * values.standard_error_C + 1e-9)

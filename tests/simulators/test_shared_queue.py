@@ -14,7 +14,7 @@ from simdistill.simulation import TEST, WAIT, KnownCase
 from simdistill.simulation.branching import what_if
 from simdistill.simulation.distributions import named
 from simdistill.simulation.rollout import replicate, run_policy
-from simdistill.simulation.situations import Situation
+from simdistill.simulation.situations import Episode
 from simdistill.simulators.references.shared_queue import BirthAndDeath, chain_measures, work
 from simdistill.simulators.shared_queue import SharedQueue, Threshold, fast_only, use_every_server
 from simdistill.statistics import mean_estimate
@@ -116,14 +116,12 @@ def test_jobs_are_served_first_come_first_served_and_none_is_lost():
 
 def situation(params, waiting, policy):
     """Brings about a question with so many jobs waiting."""
-    model, actions = SharedQueue(params, (5, 1)), []
-    while (decision := model.advance()) is not None and len(model.waiting) != waiting:
-        actions.append(policy(model.state(decision), decision.labels))
-        model.answer(actions[-1])
-    assert decision is not None
-    return Situation(
-        params, model.seed_path, tuple(actions), model.env.now, model.state(decision), tuple(decision.labels)
-    )
+    model = SharedQueue(params, (5, 1))
+    episode = Episode(model)
+    while (found := episode.advance()) is not None and len(model.waiting) != waiting:
+        episode.answer(policy(found.state, found.choices))
+    assert found is not None
+    return found
 
 
 def test_what_if_agrees_with_the_chain():

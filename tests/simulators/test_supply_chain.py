@@ -15,7 +15,7 @@ from simdistill.simulation.branching import what_if
 from simdistill.simulation.distributions import of_moments
 from simdistill.simulation.policies import RandomPolicy
 from simdistill.simulation.rollout import replicate, run_policy
-from simdistill.simulation.situations import Situation
+from simdistill.simulation.situations import Episode
 from simdistill.simulation.streams import Streams
 from simdistill.simulators.references.supply_chain.clark_scarf import SerialSystem, best_levels, effective
 from simdistill.simulators.supply_chain import SupplyChain, echelon_base_stock, order_up_to, pass_through
@@ -240,16 +240,13 @@ def test_one_unit_too_many_costs_what_the_recursion_says():
         "lead_times": [2],
     }
     one |= {"order_delays": [0], "initial_stock": [11], "largest_order": 14}
-    model = SupplyChain(one, (0,))
-    decision = model.advance()
-    assert decision is not None
-    state, choices = model.state(decision), tuple(decision.labels)
-    situation = Situation(model.params, model.seed_path, (), model.env.now, state, choices)
+    situation = Episode(SupplyChain(one, (0,))).advance()
+    assert situation is not None
     values = what_if(SupplyChain, situation, echelon_base_stock, 100, 10.0)
     assert values.coupled_CK.all()
     system = SerialSystem(of_moments("poisson", 4.0), [2], [1.0], 9.0)
     [level], best = system.solve()
-    assert state["stock"] + state["on_order"] + values.base == level
+    assert situation.state["stock"] + situation.state["on_order"] + values.base == level
     expected = system.solve([level + 1])[1] - best
     error = values.standard_error_C[values.base + 1]
     assert values.mean_C[values.base + 1] == pytest.approx(expected, abs=4.0 * error)

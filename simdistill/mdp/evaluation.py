@@ -36,7 +36,7 @@ def evaluate(process: Solvable, policy_SC: np.ndarray) -> Evaluation:
 
     Args:
         process: The chain. Where the policy leaves several sets of states that are never left, the costs are
-            those of the first one that is reached from state 0.
+            the costs of the first one that is reached from state 0.
         policy_SC: Probability of each choice in each state.
     """
     system, cost_S, time_S = process.system(policy_SC)
@@ -55,7 +55,7 @@ def evaluate(process: Solvable, policy_SC: np.ndarray) -> Evaluation:
 def _recurrent(system: sparse.csc_matrix) -> tuple[int, np.ndarray]:
     """Returns a state that is reached again and again (state 0 if it is), and which ones never lead to it."""
     moves = abs(system)
-    moves.data[moves.data < 1e-13 * moves.data.max()] = 0.0  # no elimination can tell these from never
+    moves.data[moves.data < 1e-13 * moves.data.max()] = 0.0  # rounding makes these the same as never
     moves.eliminate_zeros()
     _, part_S = connected_components(moves, directed=True, connection="strong")
     rows, columns = moves.nonzero()

@@ -18,7 +18,7 @@ class MarkovProcess:
         states: What `observe` gives in each state, length S.
         labels: Labels of the choices, length C.
         cost_S: Cost per unit of time in each state.
-        passive_SS: Rates of the transitions that nobody decides; the diagonal is ignored.
+        passive_SS: Rates of the transitions without a decision; the diagonal is ignored.
         decision_rate: Decisions per unit of time.
         next_SC: State after each choice in each state.
         boundary_S: True where the truncation is felt.

@@ -19,13 +19,15 @@ def tabulate(process: Solvable, policy: Policy) -> np.ndarray:
         [label for label, allowed in zip(process.labels, row, strict=True) if allowed]
         for row in legal_SC.tolist()
     ]
-    asked = [row for row, choices in enumerate(choices_S) if len(choices) > 1]
-    answers = decide_many(policy, [process.states[row] for row in asked], [choices_S[row] for row in asked])
-    taken_S = [choices[0] for choices in choices_S]
-    for row, answer in zip(asked, answers, strict=True):
-        taken_S[row] = answer
+    decided = [row for row, choices in enumerate(choices_S) if len(choices) > 1]
+    answers = decide_many(
+        policy, [process.states[row] for row in decided], [choices_S[row] for row in decided]
+    )
+    choice_S = [choices[0] for choices in choices_S]
+    for row, answer in zip(decided, answers, strict=True):
+        choice_S[row] = answer
     column = {label: number for number, label in enumerate(process.labels)}
-    return np.eye(len(process.labels))[[column[label] for label in taken_S]]
+    return np.eye(len(process.labels))[[column[label] for label in choice_S]]
 
 
 def uniform_policy(process: Solvable) -> np.ndarray:

@@ -27,7 +27,7 @@ CONNECTIONS = 1000
 
 
 def application(service: Service) -> FastAPI:
-    """Returns the routes of a service; it is closed when the application ends."""
+    """Returns the routes of a service; the end of the application closes the service."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -35,7 +35,7 @@ def application(service: Service) -> FastAPI:
         service.close()
 
     shown = templates(Path(__file__).parent).get_template("page.html").render()
-    # FastAPI's own pages of documentation load scripts from elsewhere.
+    # FastAPI's own pages of documentation load scripts from other hosts.
     app = FastAPI(title=f"simdistill: {service.task.name}", docs_url=None, redoc_url=None, lifespan=lifespan)
 
     @app.exception_handler(Refused)

@@ -1,4 +1,4 @@
-"""Questions to a student from many at once, answered together by the one thread that owns the model."""
+"""Batches of questions: one thread owns the student and answers together what has come in meanwhile."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ from threading import Thread
 
 from simdistill.models.choice_model import Answer, Posed
 from simdistill.models.student import Student
-from simdistill.serving.aside import Busy
+from simdistill.serving.simulator_process import Busy
 
 REMEMBERED = 20_000
-"""Answers that the student remembers before it forgets all of them: some kilobytes each."""
+"""Answers that the student remembers before it forgets all of them; each takes some kilobytes."""
 
 
 @dataclass(frozen=True)
@@ -22,15 +22,16 @@ class _Request:
 
 
 class Batches:
-    """Answers what has come together in one pass.
+    """Answers in one pass all the questions that have come in.
 
     Args:
-        student: Nobody else may use it.
+        student: The student; no other thread may use it.
         most_waiting: Requests that may wait.
         most_together: Questions of one pass, unless a single request has more.
 
     Attributes:
-        passes: Sizes of all passes so far: how many there were, and their questions.
+        passes: Number of passes so far.
+        questions: Number of questions that they answered.
     """
 
     def __init__(self, student: Student, most_waiting: int, most_together: int = 256):
@@ -56,16 +57,16 @@ class Batches:
 
     @property
     def alive(self) -> bool:
-        """Whether there is somebody to answer."""
+        """Whether the student's thread is running."""
         return self._thread.is_alive()
 
     @property
     def waiting(self) -> int:
-        """Requests that wait."""
+        """Number of requests that wait."""
         return self._requests.qsize()
 
     def close(self) -> None:
-        """Ends the thread when it has answered what waits."""
+        """Ends the thread once it has answered the requests that wait."""
         self._requests.put(None)
         self._thread.join()
 
@@ -79,7 +80,7 @@ class Batches:
                 except Empty:
                     break
             ended = together[-1] is None
-            # Who has given up waiting isn't answered.
+            # A request whose sender has given up gets no answer.
             wanted = [r for r in together if r is not None and r.answers.set_running_or_notify_cancel()]
             if wanted:
                 self._answer(wanted)

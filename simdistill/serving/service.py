@@ -13,10 +13,10 @@ from simdistill.models.choice_model import Answer, Posed
 from simdistill.models.pruning import student_base
 from simdistill.models.student import Student
 from simdistill.runs.record import Record
-from simdistill.serving.aside import Aside, Busy
 from simdistill.serving.batches import Batches
 from simdistill.serving.fitted import fitted_costs
 from simdistill.serving.requests import Limits, LiveState, Refused, read_requests
+from simdistill.serving.simulator_process import Busy, SimulatorProcess
 from simdistill.serving.taught import Taught
 from simdistill.simulation import PLAN, TEST, Forecast, Policy, Streams
 from simdistill.simulation.policies import with_streams
@@ -29,11 +29,11 @@ LONGER = 4
 
 
 class Service:
-    """Answers for live states of a finished run.
+    """Answers questions about live states from a finished run.
 
     Args:
         run: The run's folder.
-        limits: What requests may take.
+        limits: Limits of the requests.
 
     Raises:
         InputError: If the run isn't finished.
@@ -54,11 +54,11 @@ class Service:
         student = Student.load(student_base(config.student), layout.adapter)
         student.goes_on = True
         self.batches = Batches(student, self.limits.waiting)
-        self.aside = Aside(run, self.limits.simulating, self.limits.simulations)
+        self.simulator = SimulatorProcess(run, self.limits.simulating, self.limits.simulations)
 
     def close(self) -> None:
         """Ends the simulator's process and the student's thread."""
-        self.aside.close()
+        self.simulator.close()
         self.batches.close()
 
     def health(self) -> dict:
@@ -89,7 +89,7 @@ class Service:
         return decisions if isinstance(body, list) else decisions[0]
 
     async def forecast(self, body: Any) -> dict | list[dict]:
-        """Answers `POST /forecast`; the arguments are those of `decide`."""
+        """Answers `POST /forecast`; it takes the same requests as `decide`."""
         if not self.taught.forecasts:
             raise Refused(404, f"this student wasn't taught to forecast; {self.task.name} asks for none")
         states, forecasts = read_requests(body, self.taught, self.limits), self.taught.forecasts
@@ -135,7 +135,7 @@ class Service:
         if self.taught.states.beyond(live.state, BEYOND):
             return {"why_not": f"numbers over {BEYOND:g} times training's aren't simulated"}
         try:
-            return await getattr(self.aside, kind)(live.state, *more, live.futures)
+            return await getattr(self.simulator, kind)(live.state, *more, live.futures)
         except Busy as error:
             return {"why_not": str(error)}
 
@@ -160,7 +160,7 @@ class Service:
         try:
             own = with_streams(policy, Streams((self.seed, TEST, PLAN)))
             return {"choice": own(live.state, live.choices)}
-        except Exception as error:  # a policy of the task's author, in a state that nobody tried it in
+        except Exception as error:  # an author's policy, in a state for which it wasn't made
             return {"choice": None, "why_not": f"{type(error).__name__}: {error}"}
 
 

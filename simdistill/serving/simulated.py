@@ -1,10 +1,10 @@
-"""What the simulator says about a live state, where that can be had.
+"""Costs and forecasts of a live state, by the process's solution or by simulation.
 
-An observed state is no episode: it can't be replayed, and what the decider can't see isn't in it. Where the
-process can be solved, the state is looked up in the solution. Where the simulator can begin in the state,
-fresh episodes are begun, and those count whose first decision shows exactly this state. Elsewhere there is
-no answer, and the reason is told.
-Axes: S states, C choices, E episodes.
+An observed state can't be replayed as an episode can, and lacks all that the decider can't see. If the
+process can be solved, the state is looked up in the solution. Otherwise the simulator begins fresh episodes,
+and an episode counts if its first decision shows exactly this state. If the simulator can't begin in the
+state, the answer is the reason why not.
+Axes: S states, C choices, R episodes, N forecasts.
 """
 
 import itertools
@@ -28,19 +28,20 @@ from simdistill.simulation.situations import Episode, Situation
 from simdistill.simulation.states import key
 
 SERVED = 11
-"""Tells episodes that are begun here from those of an examination, in their paths."""
+"""Part of the seed paths of the episodes here, so that they differ from an examination's."""
 FUTURES_OF_EPISODE = 2
 SIZES = (40, 80)
 AGREEMENT = 0.01
-"""Share of the greatest cost difference by which a truncation twice as large may change one."""
-MOST_MET, LONGEST = 0.95, 16
-"""A live state may be farther from rest than teaching's, so that its futures take longer to meet."""
+"""Share of the greatest cost difference by which a truncation twice as large may change any of them."""
+MOST_COUPLED, LONGEST = 0.95, 16
+"""Share of coupled futures that is enough, and the most by which the teacher's horizon grows to reach it: a
+live state may be farther from rest than the teacher's states."""
 TRIES = 25
-"""Episodes that are begun for each one that is wanted."""
+"""Episodes that may begin for each one that has to show the state."""
 
 
 class Unknown(Exception):
-    """The simulator can't say; the message tells why."""
+    """The simulator has no answer; the message gives the reason."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Simulator:
         self._solved = lru_cache(32)(self._solve)
 
     def costs(self, state: dict, choices: Sequence[str], futures: int) -> dict:
-        """Returns what each choice costs beyond the best one, with standard errors.
+        """Returns the cost of each choice beyond the best one, with standard errors.
 
         Args:
             state: As observed.
@@ -90,7 +91,7 @@ class Simulator:
             futures: Simulated futures of each, where the process can't be solved.
 
         Raises:
-            Unknown: If the simulator can't say.
+            Unknown: If the simulator has no answer.
         """
         try:
             return self._exact(state, choices)
@@ -110,7 +111,7 @@ class Simulator:
         """
         begun, situations = self._begun(state, futures)
         forecasts = self.process.forecasts
-        bucket_EF = np.array(
+        bucket_RN = np.array(
             [
                 [int(found_K[0]) for found_K in outcomes(self.process, one, self.policy, forecasts, 1)]
                 for one in situations
@@ -121,7 +122,7 @@ class Simulator:
             "then": "teacher",
             "begun": begun,
             "probabilities": [
-                distribution(bucket_EF[:, number], len(forecast.labels)).tolist()
+                distribution(bucket_RN[:, number], len(forecast.labels)).tolist()
                 for number, forecast in enumerate(forecasts)
             ],
         }
@@ -172,42 +173,42 @@ class Simulator:
         begun, situations = self._begun(state, episodes)
         columns = [_column(situations[0], choice) for choice in choices]
         values = self._values(situations)
-        met = float(np.mean([found.coupled_CK[columns].mean() for found in values]))
+        coupled = float(np.mean([found.coupled_CK[columns].mean() for found in values]))
         # Futures of one episode share what it hides, so an episode counts as one observation.
-        cost_CE = np.stack([found.mean_C[columns] for found in values], axis=1)
-        difference_CE = cost_CE - cost_CE[cost_CE.mean(axis=1).argmin()]
-        if met < 1 and not difference_CE.any():
+        cost_CR = np.stack([found.mean_C[columns] for found in values], axis=1)
+        difference_CR = cost_CR - cost_CR[cost_CR.mean(axis=1).argmin()]
+        if coupled < 1 and not difference_CR.any():
             raise Unknown(
                 f"after {values[0].horizon:g} {self.task.time_unit}s no choice had made a difference, and in "
-                f"{1 - met:.0%} of the futures they hadn't come to the same"
+                f"{1 - coupled:.0%} of the futures they hadn't come to the same"
             )
-        error_C = difference_CE.std(axis=1, ddof=1) / math.sqrt(len(situations))
+        error_C = difference_CR.std(axis=1, ddof=1) / math.sqrt(len(situations))
         return {
             "source": "simulated",
             "then": "teacher",
             "parameters": situations[0].params.model_dump(mode="json"),
             "begun": begun,
             "futures": FUTURES_OF_EPISODE * len(situations),
-            "met": met,
-            "costs": dict(zip(choices, difference_CE.mean(axis=1).tolist(), strict=True)),
+            "met": coupled,
+            "costs": dict(zip(choices, difference_CR.mean(axis=1).tolist(), strict=True)),
             "standard_errors": dict(zip(choices, error_C.tolist(), strict=True)),
         }
 
     def _values(self, situations: Sequence[Situation]) -> list[Values]:
-        """Searches with longer and longer horizons until most futures have met."""
+        """Searches with longer and longer horizons until most futures are coupled."""
         horizon = self.horizon
         while True:
             values = [
                 what_if(self.process, one, self.policy, FUTURES_OF_EPISODE, horizon) for one in situations
             ]
-            if np.mean([found.coupled_CK.mean() for found in values]) >= MOST_MET:
+            if np.mean([found.coupled_CK.mean() for found in values]) >= MOST_COUPLED:
                 return values
             if horizon >= LONGEST * self.horizon:
                 return values
             horizon *= 4
 
     def _begun(self, state: dict, count: int) -> tuple[dict, list[Situation]]:
-        """Begins episodes in a state; returns the parameters that made them so, and situations."""
+        """Begins episodes in a state; returns the parameters of their beginning, and their situations."""
         most_like = 0
         for start in self._starts(state):
             try:
@@ -247,9 +248,9 @@ class Simulator:
         return situation if situation is not None and situation.state == state else None
 
     def _params(self, state: dict, **start: object) -> Parameters:
-        """Returns the task's parameters with those that the state tells."""
-        told = {name: value for name, value in state.items() if name in self.process.Params.model_fields}
-        return self.process.parse({**self.task.parameters.default, **told, **start})
+        """Returns the task's parameters, with the state's own where it shows them."""
+        shown = {name: value for name, value in state.items() if name in self.process.Params.model_fields}
+        return self.process.parse({**self.task.parameters.default, **shown, **start})
 
 
 def _solution(chain: mdp.Solvable, table: Callable[[mdp.Solvable], np.ndarray]) -> Solution:

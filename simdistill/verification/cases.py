@@ -1,7 +1,7 @@
-"""Files of known answers: read, checked, and told what is wrong with them.
+"""Files of known answers, read and checked.
 
-The layout is in `known_answers.schema.json` beside this file, for editors and for others' tools; it is what
-pydantic makes of the classes below.
+`known_answers.schema.json` beside this file describes their layout for editors and other tools. Pydantic
+generates it from the classes below.
 """
 
 import json
@@ -20,7 +20,7 @@ Name = Annotated[str, Field(min_length=1)]
 
 
 class _Part(BaseModel):
-    """Part of a case; fields that aren't listed belong to the family and are handed on."""
+    """Part of a case; fields that aren't listed belong to the family and are passed on."""
 
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
 
@@ -35,7 +35,7 @@ class Run(_Part):
 
 
 class Choice(_Part):
-    """Who decides; arguments of the policy stand beside its name."""
+    """The policy; its arguments stand beside its name."""
 
     name: Name = Field(description="name of the policy")
 
@@ -54,7 +54,7 @@ class Expected(_Part):
 
 
 class Case(_Part):
-    """A system, who decides in it, and the answers."""
+    """A system, the policy that decides in it, and the answers."""
 
     id: Name = Field(description="names the case; no other has this name")
     family: Name = Field(description="what kind of system it is; a simulator says which it takes")
@@ -110,7 +110,7 @@ def _read_file(path: Path) -> list[KnownCase]:
     try:
         _FILE.validate_python(raw)
     except ValidationError as error:
-        lines = [_told(path, raw, e["loc"], e["input"], e["msg"]) for e in error.errors()]
+        lines = [_line(path, raw, e["loc"], e["input"], e["msg"]) for e in error.errors()]
         raise InputError("\n".join(lines)) from None
     return [
         KnownCase(
@@ -127,7 +127,7 @@ def _read_file(path: Path) -> list[KnownCase]:
     ]
 
 
-def _told(path: Path, raw: Any, place: tuple, value: Any, message: str) -> str:
+def _line(path: Path, raw: Any, place: tuple, value: Any, message: str) -> str:
     """One line on what is wrong where; a case is named by its id, or by its number if it has none."""
     if not place:
         return f"{path}: a file of known answers is a list of cases"

@@ -17,7 +17,7 @@ from simdistill.verification.warm_up import check_warm_up
 
 
 def run(items: Sequence[Item], compute: Map, done: Callable[[Item], None] = lambda item: None) -> list[Row]:
-    """Runs all cases; `done` hears of each. The rows have no verdicts yet, except where a case failed."""
+    """Runs all cases, and calls `done` after each. Only rows of failed cases have verdicts yet."""
     rows: list[Row] = []
     for item, found in zip(items, compute(run_case, items), strict=True):
         rows += found
@@ -38,12 +38,12 @@ def run_case(item: Item) -> list[Row]:
         failed = rows or [Row(item.name, item.case.id, "all", math.nan, 0.0, "")]
         for row in failed:
             row.verdict = Verdict.FAILED
-        failed[0].notes.append(_told(error))
+        failed[0].notes.append(_reason(error))
         return failed
     return rows
 
 
-def _told(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, InputError | ProcessError | NotImplementedError):
         return str(error)
     place = traceback.extract_tb(error.__traceback__)[-1]

@@ -23,7 +23,7 @@ WINDOWS = 200
 """Windows of a replication in which MSER-5 looks for the beginning of the steady state."""
 
 NAMED_COSTS = ("cost_rate", "cost_per_period", "total_cost")
-"""Measures that are the model's own cost unless the experiment says otherwise."""
+"""Measures that are the model's own cost unless the experiment defines them."""
 
 
 @dataclass

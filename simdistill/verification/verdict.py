@@ -28,13 +28,13 @@ ROUNDING = 1e-9
 
 
 class Verdict(StrEnum):
-    """What a comparison says.
+    """Outcome of a comparison.
 
     Attributes:
         AGREES: The known value is reproduced.
-        DISAGREES: It isn't.
+        DISAGREES: The known value isn't reproduced.
         DIFFERS: A published figure isn't reproduced, but the exact figure beside it is.
-        INCONCLUSIVE: The budget was too small to tell, or nothing measures it.
+        INCONCLUSIVE: The budget was too small for a verdict, or nothing measures the value.
         FAILED: The case couldn't be run.
     """
 
@@ -121,7 +121,7 @@ def mser5(values: np.ndarray) -> tuple[int, bool]:
 
 @dataclass
 class Row:
-    """One known figure and what became of it.
+    """One known figure, and the figures that it is compared with.
 
     Attributes:
         simulator: Name of the simulator.
@@ -129,11 +129,11 @@ class Row:
         quantity: What is measured.
         value: Known value.
         tolerance: Its rounding or numerical error.
-        source: Where it is from.
+        source: Where the value is from.
         solved: The reference solver's value, if it has one.
         simulated: The simulated value, if there is one.
-        notes: What a reader should know: a later warm-up, why it is inconclusive.
-        sound: Whether the simulated value means what it should; false if the warm-up was too short.
+        notes: Remarks for the reader, such as a later warm-up or the reason for an inconclusive row.
+        sound: Whether the simulated value is a steady state's; false if the warm-up was too short.
         exact_beside: Whether this is a published figure beside an exact one of the same quantity.
         growing: Whether the value is a growth rate, which has to differ from 0 as well.
         value_error: Standard error of the value where the value is simulated, too, as in a cross-check.

@@ -45,7 +45,7 @@ QUICK_CASES = frozenset(
         "beer-game-order-up-to",
     }
 )
-"""The packaged cases of `--quick`, besides those of job shops: of each family that needs no long runs."""
+"""The packaged cases of `--quick` besides the job shops: some of each family that needs no long runs."""
 
 COLOURS = {
     Verdict.AGREES: "green",
@@ -58,11 +58,11 @@ COLOURS = {
 
 @dataclass
 class Selection:
-    """What is to be verified.
+    """The cases to verify.
 
     Attributes:
         items: Cases, each with its simulator.
-        skipped: What can't be verified, and why; one line each.
+        skipped: A line for each simulator or family that can't be verified, with the reason.
     """
 
     items: list[Item] = field(default_factory=list)
@@ -73,8 +73,8 @@ def select(name: str | None, folder: Path | None, quick: bool) -> Selection:
     """Finds cases and their simulators.
 
     Args:
-        name: Of a simulator, a family or a case; None for all.
-        folder: Has the cases; None for those packaged with simdistill.
+        name: Name of a simulator, a family or a case; None for all.
+        folder: Folder of the cases; None for the cases packaged with simdistill.
         quick: Whether only chosen ones of the packaged cases count, with a small budget.
 
     Raises:
@@ -135,7 +135,7 @@ def _simulators() -> tuple[dict[str, type[ProcessModel]], list[str]]:
 def _tasks_without_cases(
     simulators: dict[str, type[ProcessModel]], seen: set[str], name: str | None, budget: Budget
 ) -> Iterable[Item]:
-    """The laws hold for every simulator: one without known answers is run as one of its tasks says."""
+    """Yields a run of each simulator without known answers, as a task describes it, to check the laws."""
     wanted = {key for key in simulators if key not in seen and name in (None, key)}
     for path in config.tasks().values() if wanted else ():
         key = yaml.safe_load(path.read_text(encoding="utf-8"))["task"].get("simulator")
@@ -158,11 +158,11 @@ def verify(
     """Runs the selected cases in parallel and returns their rows with verdicts.
 
     Args:
-        name: Of a simulator, a family or a case; None for all.
-        folder: Has the cases; None for those packaged with simdistill.
+        name: Name of a simulator, a family or a case; None for all.
+        folder: Folder of the cases; None for the cases packaged with simdistill.
         quick: Whether only chosen cases are run, with a small budget.
         crossed: Whether Ciw simulates the networks that it can express as well.
-        console: Shows what is skipped, and how far it is.
+        console: Shows skipped cases and progress.
         workers: Number of processes; None for one per core.
 
     Raises:
@@ -235,14 +235,14 @@ def _added(table: Table, rows: Sequence[Row]) -> Sequence[Row]:
             else f"{row.value:.6g}" + (f" ± {row.tolerance:.2g}" if row.tolerance else ""),
             escape(row.source),
             "" if row.solved is None else f"{row.solved:.6g}",
-            "" if simulated is None else _told(simulated),
+            "" if simulated is None else _shown(simulated),
             "" if simulated is None else str(simulated.replications),
             f"[{COLOURS[row.verdict]}]{row.verdict}[/]" if row.verdict else "",
         )
     return rows
 
 
-def _told(simulated: Estimate) -> str:
+def _shown(simulated: Estimate) -> str:
     half_width = simulated.half_width
     return f"{simulated.mean:.6g}" + (f" ± {half_width:.2g}" if half_width else "")
 

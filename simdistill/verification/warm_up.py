@@ -19,10 +19,10 @@ SURELY = 3.0
 
 
 def check_warm_up(simulation: Simulation, rows: Sequence[Row]) -> None:
-    """Deletes more where MSER-5 asks for it; marks rows whose warm-up isn't long enough."""
+    """Deletes a longer warm-up where MSER-5 finds one; marks rows whose warm-up isn't long enough."""
     measured = [(row, m, component) for row, m, component in measured_rows(simulation, rows) if m is not None]
-    asked = [_asked(simulation, measure, component) for _, measure, component in measured]
-    later = max((deleted for deleted, limit in asked if not limit), default=0)
+    ends = [_end_of_warm_up(simulation, measure, component) for _, measure, component in measured]
+    later = max((deleted for deleted, limit in ends if not limit), default=0)
     if later > simulation.first:
         simulation.first = later
         estimate_rows(simulation, rows)
@@ -33,15 +33,16 @@ def check_warm_up(simulation: Simulation, rows: Sequence[Row]) -> None:
         if apart is not None and apart[number] > row.allowed(SUFFICIENT / 4):
             row.sound = False
             row.notes.append(f"two starting states still differ, by {apart[number]:.3g}: warm-up too short")
-        elif apart is None and asked[number][1]:
+        elif apart is None and ends[number][1]:
             row.sound = False
             row.notes.append("MSER-5 finds no steady state within the horizon")
 
 
-def _asked(simulation: Simulation, measure: Measure, component: int | None) -> tuple[int, bool]:
-    """Returns which edge MSER-5 wants the warm-up to end at, and whether it finds no end.
+def _end_of_warm_up(simulation: Simulation, measure: Measure, component: int | None) -> tuple[int, bool]:
+    """Returns the edge at which the warm-up ends by MSER-5, and whether MSER-5 finds no end.
 
-    It only counts if what it would delete differs surely from the rest: in a steady state it deletes bursts.
+    A later end only counts if the deleted part surely differs from the rest: in a steady state MSER-5 deletes
+    bursts.
     """
     first, (edge, limit) = simulation.first, mser5(simulation.pooled(measure, component))
     if edge <= first:
@@ -57,9 +58,9 @@ def _asked(simulation: Simulation, measure: Measure, component: int | None) -> t
 def _starts_apart(
     simulation: Simulation, measures: Sequence[tuple[Measure, int | None]]
 ) -> list[float] | None:
-    """Returns by how much, at least, the other starting state moves each mean; None where there is none.
+    """Returns by how much, at least, another starting state moves each mean; None if there is no other.
 
-    Both starts meet the same random numbers. They are compared over as long a time after the warm-up as the
+    Both starts have the same random numbers. They are compared over as long a time after the warm-up as the
     warm-up takes, and the difference is spread over the horizon.
     """
     experiment, warm_up = simulation.experiment, float(simulation.times_E[simulation.first])

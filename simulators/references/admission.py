@@ -77,7 +77,7 @@ def gain_rate(params: Any, threshold: int) -> float:
 
 
 def revenue_threshold(params: Any) -> int:
-    """Returns the threshold that brings in most for whoever sets the toll.
+    """Returns the threshold of the toll that brings in most.
 
     The toll leaves the last job that enters nothing.
     """

@@ -82,7 +82,7 @@ def dispatch(rest: list[list[Operation]], working: set[int], since: list[float],
             job = names.index(rule(state, [names[job] for job in here]))
             ends[machine] = (now + rest[job][0][1], job)
             if ends[machine][0] == now:
-                break  # done at once, and that comes before the next machine is asked
+                break  # done at once, before the next machine's decision
         now = min(end for end, _ in ends.values())
         for machine in [machine for machine, (end, _) in ends.items() if end == now]:
             _, job = ends.pop(machine)

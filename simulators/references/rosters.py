@@ -20,8 +20,8 @@ class Roster:
     """Staffs each period as planned beforehand; everything else is decided by another policy.
 
     Attributes:
-        slot: Which slot of the roster a state asks about, None if about none.
-        otherwise: Decides where the roster says nothing.
+        slot: State -> slot of the roster that its decision fills, None for other decisions.
+        otherwise: Decides where the roster has no entry.
         staff: Slot -> number on duty.
     """
 
@@ -36,7 +36,7 @@ class Roster:
 
 @dataclass(frozen=True)
 class BestKnown:
-    """The best roster that was found; nothing says that there is no better one.
+    """The best roster that was found; a better one may exist.
 
     Attributes:
         roster: The policy.
@@ -63,7 +63,7 @@ def best_known(
         simulator: The process; an episode must end.
         params: Its parameters.
         start: Its staffing in the first episode is the first roster; it also decides everything else.
-        slot: Which slot of the roster a state asks about, None if about none.
+        slot: State -> slot of the roster that its decision fills, None for other decisions.
         replications: Episodes that a roster is judged by.
         seed: Root seed.
     """

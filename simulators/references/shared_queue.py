@@ -243,51 +243,55 @@ def chain_measures(params: Any, decides: Policy) -> dict[str, float]:
 def work(spec: Mapping[str, Any]) -> dict[str, Any]:
     """Returns a service time in the words of `distributions.named`.
 
-    Spread may be told by `cv`, its square `scv`, `sd` or `variance`; an exponential's or Erlang's mean by
+    Spread may be given by `cv`, its square `scv`, `sd` or `variance`; an exponential's or Erlang's mean by
     `rate`; a hyperexponential's means by `rates`, or both branches by mean and spread (balanced means).
     """
-    told = dict(spec)
-    name = told.get("name")
-    if "rate" in told:
-        told["mean"] = 1 / told.pop("rate")
-    if "rates" in told:
-        told["means"] = [1 / rate for rate in told.pop("rates")]
+    fields = dict(spec)
+    name = fields.get("name")
+    if "rate" in fields:
+        fields["mean"] = 1 / fields.pop("rate")
+    if "rates" in fields:
+        fields["means"] = [1 / rate for rate in fields.pop("rates")]
     squares = {
         "cv": lambda value: value**2,
         "scv": lambda value: value,
-        "sd": lambda value: (value / told["mean"]) ** 2,
-        "variance": lambda value: value / told["mean"] ** 2,
+        "sd": lambda value: (value / fields["mean"]) ** 2,
+        "variance": lambda value: value / fields["mean"] ** 2,
     }
-    scv = next((square(told.pop(key)) for key, square in squares.items() if key in told), None)
-    if name == "lognormal" and "sigma" in told:
-        spread = told["sigma"] ** 2
-        return {"name": name, "mean": math.exp(told["mu"] + spread / 2), "cv": math.sqrt(math.expm1(spread))}
-    if name == "deterministic" and "mean" in told:
-        return {"name": name, "value": told["mean"]}
+    scv = next((square(fields.pop(key)) for key, square in squares.items() if key in fields), None)
+    if name == "lognormal" and "sigma" in fields:
+        spread = fields["sigma"] ** 2
+        return {
+            "name": name,
+            "mean": math.exp(fields["mu"] + spread / 2),
+            "cv": math.sqrt(math.expm1(spread)),
+        }
+    if name == "deterministic" and "mean" in fields:
+        return {"name": name, "value": fields["mean"]}
     if name == "hyperexponential" and scv is not None:
         first = (1 + math.sqrt((scv - 1) / (scv + 1))) / 2
         shares = (first, 1 - first)
-        means = [told["mean"] / (2 * share) for share in shares]
+        means = [fields["mean"] / (2 * share) for share in shares]
         return {"name": name, "probabilities": list(shares), "means": means}
-    if name == "uniform" and "mean" in told and scv is not None:
-        half = told["mean"] * math.sqrt(3 * scv)
-        return {"name": name, "low": told["mean"] - half, "high": told["mean"] + half}
+    if name == "uniform" and "mean" in fields and scv is not None:
+        half = fields["mean"] * math.sqrt(3 * scv)
+        return {"name": name, "low": fields["mean"] - half, "high": fields["mean"] + half}
     if name in ("gamma", "erlang") and scv is not None:
-        return {"name": name, "shape": 1 / scv, "mean": told["mean"]}
-    return told if scv is None else {**told, "cv": math.sqrt(scv)}
+        return {"name": name, "shape": 1 / scv, "mean": fields["mean"]}
+    return fields if scv is None else {**fields, "cv": math.sqrt(scv)}
 
 
 def experiment(case: KnownCase) -> Experiment:
     """Returns how to reproduce a known answer of the families `mmck`, `mg1` and `slow_server`."""
-    told = case.parameters
-    given = {"arrival_rate": told["arrival_rate"], "capacity": told.get("capacity")}
+    parameters = case.parameters
+    given = {"arrival_rate": parameters["arrival_rate"], "capacity": parameters.get("capacity")}
     match case.family:
         case "mmck":
-            given["service_rates"] = (told["service_rate"],) * told["servers"]
+            given["service_rates"] = (parameters["service_rate"],) * parameters["servers"]
         case "mg1":
-            given |= {"service_rates": (1.0,), "work": work(told["service"])}
+            given |= {"service_rates": (1.0,), "work": work(parameters["service"])}
         case _:
-            given["service_rates"] = told["service_rates"]
+            given["service_rates"] = parameters["service_rates"]
     params: Any = SharedQueue.parse(given)
     decides = policy(case, params) if case.family == "slow_server" else use_every_server
     if case.run["kind"] == "unstable":

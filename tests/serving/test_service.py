@@ -142,7 +142,7 @@ def test_a_simulator_that_takes_too_long_is_stopped_and_goes_on(serve):
     with serve(simulating=0.3) as client:
         _, answer, _ = client.ask("/decide", {"state": STATE, "what_if": 512})
         assert answer["choice"] and "took more than 0.3 seconds" in answer["simulator"]["why_not"]
-        client.service.aside.seconds = 60.0
+        client.service.simulator.seconds = 60.0
         _, answer, _ = client.ask("/decide", {"state": STATE, "what_if": 64})
         assert answer["simulator"]["source"] == "exact"
 

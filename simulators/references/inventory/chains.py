@@ -46,7 +46,7 @@ def lost_run(params: Any, policy: Any) -> float:
     """Returns the average cost of a policy where sales are lost, by the chain of all states that it reaches.
 
     Raises:
-        InputError: If the stock grows without bound, or the states are too many to be told apart.
+        InputError: If the stock grows without bound, or there are too many states to number.
     """
     rule, most = rule_of(params, policy)
     orders = max(params.lead_time, 1)

@@ -44,7 +44,7 @@ def policy_cost(params: Any, policy: Any) -> float:
 def best(name: str, params: Any) -> Any:
     """Returns the policy of a kind that costs least.
 
-    Where there is no chain to tell (continuous demand) it is the best if customers waited.
+    Where there is no chain (continuous demand), it is the best policy if customers waited.
     """
     match name:
         case "base_stock":

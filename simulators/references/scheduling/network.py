@@ -15,7 +15,7 @@ from simdistill.simulators.scheduling import IDLE
 
 
 class States(Sequence):
-    """What `observe` gives in each state, made when asked for."""
+    """What `observe` gives in each state, made when it is looked up."""
 
     def __init__(self, rows: Rows, rows_SN: np.ndarray):
         self.rows, self.rows_SN = rows, rows_SN
@@ -42,7 +42,7 @@ class States(Sequence):
 def network(params: Any, most_C: np.ndarray, most: int, alike: bool = False) -> DecisionProcess:
     """Returns the process with at most `most_C` jobs of each class and `most` jobs in all.
 
-    Where nobody is asked, the first choice is the only one and means to wait for the next event.
+    Where no server has a choice, the first choice is the only one and means to wait for the next event.
     """
     rows = Rows(params, most_C, most, alike)
     rows_SN = rows.all()

@@ -12,7 +12,7 @@ class Rows:
         params: The network.
         most_C: Most jobs of each class.
         most: Most jobs in all.
-        alike: Whether servers are told apart by what they serve only; all of them must be alike.
+        alike: Whether only what servers serve distinguishes them; all of them must be alike.
     """
 
     def __init__(self, params: Any, most_C: np.ndarray, most: int, alike: bool = False):
@@ -68,7 +68,7 @@ class Rows:
         return rows_SN
 
     def answered(self, rows_SN: np.ndarray, choice: int) -> np.ndarray:
-        """Returns the rows after the servers that are asked took a choice."""
+        """Returns the rows after the servers whose turn it is took a choice."""
         rows_SN = rows_SN.copy()
         asked_S = rows_SN[:, -1].copy()
         rows_SN[np.arange(len(rows_SN)), self.classes + asked_S - 1] = (
@@ -77,7 +77,7 @@ class Rows:
         return self.settled(rows_SN, asked_S)
 
     def events(self, rows_SN: np.ndarray):
-        """Yields what can happen where nobody is asked: (indices of rows, rate, rows after it)."""
+        """Yields the events of rows without a decision: (indices of rows, rate, rows after the event)."""
         route = self.params.route
         every_S = np.arange(len(rows_SN))
         for job_class, speed in enumerate(self.params.arrival_rates):
@@ -106,7 +106,7 @@ class Rows:
         return self.settled(rows_SN, np.zeros(len(rows_SN), dtype=int))
 
     def all(self) -> np.ndarray:
-        """Returns every row in which a server is asked or time passes, the empty system first."""
+        """Returns every row in which a server has a choice or time passes, the empty system first."""
         grid_SC = np.indices(tuple(self.most_C + 1)).reshape(self.classes, -1).T
         grid_SC = grid_SC[grid_SC.sum(axis=1) <= self.most]
         rows_SN = np.zeros((len(grid_SC), self.classes + self.servers + 1), dtype=np.int64)
@@ -130,7 +130,7 @@ class Rows:
         return rows_SN
 
     def legal_asked(self, rows_SN: np.ndarray) -> np.ndarray:
-        """Returns the choices of the servers that are asked (S, choices)."""
+        """Returns the choices of the servers whose turn it is (S, choices)."""
         legal_SC = np.zeros((len(rows_SN), self.choices), dtype=bool)
         for server in range(self.servers):
             where_S = np.flatnonzero(rows_SN[:, -1] == server + 1)

@@ -65,7 +65,7 @@ def _serial_system(case: KnownCase) -> Experiment:
 
 
 def _echelon_levels(case: KnownCase) -> Sequence[float] | None:
-    """Returns a case's echelon base-stock levels, or None if it asks for the best ones."""
+    """Returns a case's echelon base-stock levels, or None for the best ones."""
     match case.policy["name"].lower(), case.policy.get("S"):
         case "echelon_base_stock", Sequence() as levels:
             return levels
@@ -80,14 +80,14 @@ def _echelon_levels(case: KnownCase) -> Sequence[float] | None:
 
 
 def _unit(demand: Any, fractions: bool) -> float:
-    """Returns of what orders are multiples: one, or a hundredth or less of what demand varies by."""
+    """Returns the step of orders: one, or a fiftieth of demand's standard deviation or less."""
     spread = math.sqrt(demand.variance) or demand.mean
     whole = isinstance(demand, Counts) and not fractions
     return 1.0 if whole else 10.0 ** math.floor(math.log10(spread / 50))
 
 
 def _moments(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a named distribution as the simulator's parameters tell it."""
+    """Returns a named distribution as parameters of the simulator."""
     name = "gamma" if spec["name"] == "erlang" else spec["name"]
     demand: Any = named(spec)
     sd = None if name in MEAN_ALONE else math.sqrt(demand.variance)

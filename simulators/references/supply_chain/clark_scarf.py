@@ -22,7 +22,7 @@ CELLS_A_DEVIATION = 200
 NEGLIGIBLE = 1e-12
 
 MEAN_ALONE = ("deterministic", "exponential", "geometric", "poisson")
-"""Distributions whose mean says all."""
+"""Distributions that their mean determines."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Mass:
         """Returns the expected value before the amount is taken away, and the cell where it begins.
 
         Args:
-            values_N: Values of what is left, from the cell `first` on.
+            values_N: Values of the amounts left, from the cell `first` on.
             first: Cell of the first value.
         """
         return fftconvolve(values_N, self.probability_N, "valid"), first + self.last

@@ -15,7 +15,7 @@ from simdistill.simulators.supply_chain import anchor_and_adjust, nearest, pass_
 
 
 def up_to(levels: Sequence[float], view: str, state: dict, choices: Sequence[str]) -> str:
-    """Orders what the stock of a stage, or of its echelon, and what is on its way lack of its level."""
+    """Orders the difference between the level and the position of a stage, or of its echelon."""
     position = state["echelon_position"] if view == "echelon" else state["stock"] + state["on_order"]
     return nearest(choices, levels[state["stage"]] - position)
 

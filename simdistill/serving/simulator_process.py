@@ -1,4 +1,4 @@
-"""The simulator in a process of its own: simulating keeps no decision waiting, and can be stopped."""
+"""The simulator in a process of its own: decisions don't wait for simulations, which can be stopped."""
 
 import asyncio
 import json
@@ -17,19 +17,19 @@ from simdistill.serving.simulated import Simulator, Unknown
 from simdistill.teachers.protocol import Lesson
 
 REMEMBERED = 1024
-"""Answers kept: the same question has the same answer."""
+"""Answers that are kept: the same question has the same answer."""
 
 
 class Busy(Exception):
-    """As much is waiting as may wait."""
+    """As many requests are waiting as may wait."""
 
 
-class Aside:
-    """A run's simulator, one question at a time.
+class SimulatorProcess:
+    """A run's simulator in a process of its own, which answers one question at a time.
 
     Args:
         run: The run's folder.
-        seconds: Longest time for an answer, that of waiting for one's turn included.
+        seconds: Longest time for an answer, the wait for a turn included.
         most: Questions that may wait.
     """
 
@@ -39,19 +39,19 @@ class Aside:
         self._start()
 
     async def costs(self, state: dict, choices: Sequence[str], futures: int) -> dict:
-        """As `Simulator.costs`, with `why_not` in place of an `Unknown`."""
-        return await self._asked("costs", state, tuple(choices), futures)
+        """Returns what `Simulator.costs` returns, with `why_not` in place of an `Unknown`."""
+        return await self._ask("costs", state, tuple(choices), futures)
 
     async def forecasts(self, state: dict, futures: int) -> dict:
-        """As `Simulator.forecasts`, with `why_not` in place of an `Unknown`."""
-        return await self._asked("forecasts", state, futures)
+        """Returns what `Simulator.forecasts` returns, with `why_not` in place of an `Unknown`."""
+        return await self._ask("forecasts", state, futures)
 
     def close(self) -> None:
-        """Ends the process, whatever it does."""
+        """Ends the process, even in the middle of an answer."""
         self._line.shutdown(wait=False, cancel_futures=True)
         self._stop()
 
-    async def _asked(self, *question: object) -> dict:
+    async def _ask(self, *question: object) -> dict:
         if self._waiting >= self.most:
             raise Busy(f"{self._waiting} questions are waiting for the simulator")
         self._waiting += 1
@@ -91,14 +91,14 @@ class Aside:
 
 
 def _answer_all(run: Path, known: dict[tuple[str, str], str], questions: Connection) -> None:
-    """Answers until nobody can ask any more."""
+    """Answers questions until the other end is closed."""
     end_with_parent()
     registry.register_all(known)
     record = Record.of(run)
     config = record.config
     teacher = Lesson.load(record.layout.of_task(config.task.name), config.task.simulator)
     simulator = Simulator(config.task, teacher.policy, config.teacher.horizon, config.seed)
-    answer = lru_cache(REMEMBERED)(partial(_answered, simulator))
+    answer = lru_cache(REMEMBERED)(partial(_answer_or_reason, simulator))
     while True:
         try:
             kind, state, *rest = questions.recv()
@@ -107,10 +107,10 @@ def _answer_all(run: Path, known: dict[tuple[str, str], str], questions: Connect
         questions.send(answer(kind, json.dumps(state), *rest))
 
 
-def _answered(simulator: Simulator, kind: str, state: str, *rest: object) -> dict:
+def _answer_or_reason(simulator: Simulator, kind: str, state: str, *rest: object) -> dict:
     try:
         return getattr(simulator, kind)(json.loads(state), *rest)
     except Unknown as error:
         return {"why_not": str(error)}
-    except Exception as error:  # a state that nobody has simulated can lead a simulator's code anywhere
+    except Exception as error:  # in a state that no episode led to, a simulator may raise anything
         return {"why_not": f"{type(error).__name__}: {error}"}

@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.progress import track
 
 from simdistill import registry
-from simdistill.data import question as questions
+from simdistill.data.store import load
 from simdistill.envs.scenarios import begin, draw
 from simdistill.runs.record import Record
 from simdistill.simulation import EPISODE, SAMPLE, TEST
@@ -61,7 +61,7 @@ def bodies(run: Path) -> Iterator[bytes]:
     task = Record.of(run).config.task
     simulator = registry.load("simulators", task.simulator)
     decide = registry.policies(task.simulator)[task.heuristic]
-    met = {question.state for question in questions.load(run / "questions.parquet")}
+    met = {json.dumps(question.situation.state) for question in load(run / "questions.parquet")}
     number = 0
     while True:
         sample = (0, TEST, SAMPLE, PATH, number)

@@ -23,13 +23,14 @@ from rich.progress import track
 from transformers import TrainerCallback
 
 from simdistill.config import RunConfig, compose
-from simdistill.data.question import Question, decision_questions
+from simdistill.data.asking import Asking
+from simdistill.data.kinds.decision import DecisionQuestion
+from simdistill.data.question import Question
 from simdistill.envs.prompts import Prompter
 from simdistill.models.device import faster_dtype
 from simdistill.models.lora import Lora
 from simdistill.models.packing import pack
 from simdistill.models.student import Student
-from simdistill.simulation import TRAIN
 from simdistill.teachers.loading import load_teacher
 from simdistill.training.losses import Weights
 from simdistill.training.schedule import Schedule
@@ -56,7 +57,7 @@ class Clock(TrainerCallback):
             self.steps += 1
 
 
-def rows(config: RunConfig, count: int) -> list[Question]:
+def rows(config: RunConfig, count: int) -> list[DecisionQuestion]:
     """Returns questions as a run would ask them; a written policy teaches, as only their form matters."""
     teacher = config.teacher.model_copy(
         update={
@@ -69,16 +70,17 @@ def rows(config: RunConfig, count: int) -> list[Question]:
         }
     )
     lesson = load_teacher(teacher, 0, config.task.simulator).teach(config.task, map, lambda *shown: None)
-    return decision_questions(
-        lesson.searched,
-        lesson.labels,
-        Prompter(config.task.language),
-        task=config.task.name,
-        simulator=config.task.simulator,
-        split="train",
-        round=TRAIN,
-        demonstrated=lesson.demonstrated,
-    )[:count]
+    return DecisionQuestion.pose(
+        Asking(
+            task=config.task,
+            prompts=Prompter(config.task.language),
+            searched=lesson.searched,
+            labels=lesson.labels,
+            policy=lesson.policy,
+            demonstrated=lesson.demonstrated,
+        ),
+        count,
+    )
 
 
 class Trainings:

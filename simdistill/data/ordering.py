@@ -31,6 +31,31 @@ def mixed(first: Sequence[Question], second: Sequence[Question]) -> list[Questio
     return [question for _, question in sorted(places, key=itemgetter(0))]
 
 
+def behind(questions: Sequence[Question], further: Sequence[Question]) -> list[Question]:
+    """Returns questions with each further one behind the first about the same situation.
+
+    Their prompts begin alike, so that one batch computes what they share once. Further questions about no
+    situation of `questions` are spread evenly.
+
+    Args:
+        questions: About different situations.
+        further: In any order; those about one situation keep theirs.
+    """
+    about: dict[tuple, list[Question]] = {_place(question): [] for question in questions}
+    elsewhere = []
+    for question in further:
+        about.get(_place(question), elsewhere).append(question)
+    together = []
+    for question in questions:
+        together += [question, *about.pop(_place(question), [])]
+    return mixed(together, elsewhere)
+
+
+def _place(question: Question) -> tuple:
+    """What tells a question's situation from others of the same process."""
+    return question.situation.path, question.situation.actions
+
+
 def balanced(questions: Sequence[Question], size: int) -> list[Question]:
     """Returns questions in an order in which every batch has about the answers that all of them have.
 
@@ -70,6 +95,6 @@ def _deviations(questions: Sequence[Question]) -> np.ndarray:
     for row, question in enumerate(questions):
         columns = [places[label] for label in question.choices]
         legal_QL[row, columns] = 1.0
-        target_QL[row, columns] = question.probabilities or [c == question.answer for c in question.choices]
-    told = np.hstack([target_QL, legal_QL])
-    return told - told.mean(0) if len(told) else told
+        target_QL[row, columns] = question.answer_C
+    both = np.hstack([target_QL, legal_QL])
+    return both - both.mean(0) if len(both) else both

@@ -10,6 +10,7 @@ from safetensors import safe_open
 
 from simdistill import registry
 from simdistill.config import RunConfig
+from simdistill.data.kinds.forecast import ForecastQuestion, future_buckets
 from simdistill.data.question import Question
 from simdistill.envs.episodes import explore
 from simdistill.envs.prompts import Prompter
@@ -40,7 +41,6 @@ from simdistill.simulation.branching import what_if
 from simdistill.simulation.situations import Situation
 from simdistill.teachers.language_models.base import LanguageTeacher
 from simdistill.teachers.protocol import Lesson
-from simdistill.teachers.state_search import outcome
 
 TITLES = {"untuned": "untuned student", evaluation.OPTIMUM: "exact optimum"}
 SHOWN_FUTURES = 100
@@ -178,7 +178,8 @@ class Examination:
         situations = [self._situation(policy, FORECAST, number) for number in range(self.settings.forecasts)]
         examined = []
         for number, forecast in enumerate(self.simulator.forecasts):
-            told = [q.probabilities for q in lessons if q.probabilities and q.choices == forecast.labels]
+            asked = [q for q in lessons if isinstance(q, ForecastQuestion) and q.choices == forecast.labels]
+            told = [question.probabilities for question in asked]
             here = situations[number :: len(self.simulator.forecasts)]
             if told and here:
                 examined.append(self._forecast(policy, forecast, here, np.mean(told, axis=0)))
@@ -190,7 +191,7 @@ class Examination:
         labels = forecast.labels
         prompts = [self.language.forecast(s.state, forecast.question, labels) for s in situations]
         answers = self.asking.student.score([Posed(prompt, labels) for prompt in prompts])
-        simulate = partial(outcome, self.task.simulator, policy, self.settings.forecast_futures)
+        simulate = partial(future_buckets, self.task.simulator, policy, self.settings.forecast_futures)
         buckets = []
         for buckets_K in self.compute(simulate, [(situation, forecast) for situation in situations]):
             buckets.append(buckets_K)

@@ -4,7 +4,6 @@ Regret is the mean over held-out questions of what the choices taken cost above 
 simulator's values, in cost units. Axes: Q questions.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 
 from simdistill import registry
 from simdistill.config import RunConfig
-from simdistill.data import question as questions
+from simdistill.data import store as questions
 from simdistill.files import read_lines
 from simdistill.simulation import PLAN, VALIDATION, Streams
 from simdistill.simulation.policies import with_streams
@@ -62,8 +61,8 @@ def heuristic_regret(config: RunConfig, folder: Path) -> float:
     policy = registry.policies(config.task.simulator)[config.task.heuristic]
     policy = with_streams(policy, Streams((config.seed, VALIDATION, PLAN)))
     held_out = questions.load(folder / "tune.parquet")[: config.distill.validation_questions]
-    chosen_Q = [q.choices.index(policy(json.loads(q.state), q.choices)) for q in held_out]
-    return float(np.mean([q.values[choice] for q, choice in zip(held_out, chosen_Q, strict=True)]))
+    chosen_Q = [q.choices.index(policy(q.situation.state, q.choices)) for q in held_out]
+    return float(np.mean([q.costs_C[choice] for q, choice in zip(held_out, chosen_Q, strict=True)]))
 
 
 def curve(config: RunConfig, folder: Path) -> Curve:

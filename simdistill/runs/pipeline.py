@@ -13,7 +13,7 @@ from simdistill import registry
 from simdistill import report as reporting
 from simdistill.config import RunConfig, TaskConfig, for_training
 from simdistill.config.names import learns_from
-from simdistill.data import question as questions
+from simdistill.data import store as questions
 from simdistill.data.question import Question
 from simdistill.errors import InputError
 from simdistill.executors import Map, cores, simulating

@@ -12,7 +12,8 @@ from filelock import FileLock, Timeout
 
 from simdistill import config as configuration
 from simdistill.config import RunConfig, fingerprint
-from simdistill.data.question import Question, load
+from simdistill.data.question import Question
+from simdistill.data.store import load
 from simdistill.errors import InputError
 from simdistill.files import read_json, sha256, write_json
 from simdistill.runs.environment import peak_memory_mb

@@ -7,16 +7,13 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from simdistill import registry
 from simdistill.config import RunConfig, TaskConfig
-from simdistill.data import question as questions
+from simdistill.data.asking import Asking
 from simdistill.data.question import Question
 from simdistill.envs.episodes import Failure
 from simdistill.envs.prompts import Prompter
@@ -27,11 +24,12 @@ from simdistill.models.device import chosen_device, release_memory
 from simdistill.models.pruning import layers_kept, student_base
 from simdistill.models.student import Student
 from simdistill.progress import Progress
-from simdistill.simulation import TRAIN, VALIDATION, Policy
+from simdistill.simulation import TRAIN, VALIDATION
 from simdistill.teachers.cost_to_go import Labels, Searched
 from simdistill.teachers.on_policy import visit
 from simdistill.teachers.protocol import Lesson, Teacher
-from simdistill.teachers.state_search import GROUPS, outcome, search, search_group
+from simdistill.teachers.questions import questions
+from simdistill.teachers.state_search import GROUPS, search, search_group
 from simdistill.training.method import Distilled, Method
 
 ON_POLICY = 1000
@@ -102,12 +100,16 @@ def ask(
         compute: Runs simulations.
         progress: Shows how far it is.
     """
-    train = _decisions(task, lesson, lesson.searched, lesson.labels, "train", 0)[:count]
-    train = _with_forecasts(
-        train, lesson.searched[: len(train)], task, config, lesson.policy, compute, progress
+    settings = config.distill
+    asking = replace(
+        _asking(task, lesson, lesson.searched, lesson.labels),
+        compute=compute,
+        forecast_futures=config.teacher.forecast_futures,
+        progress=progress,
     )
+    train = questions(asking, count, {"forecast": settings.forecasts, **settings.kinds})
     train = _answered(teacher, train, "let the teacher answer", progress)
-    settings, failures = config.distill, list[Failure]()
+    failures = list[Failure]()
     per_scenario = config.teacher.episodes_per_scenario * config.teacher.states_per_episode
     held_out = search(
         task,
@@ -120,8 +122,8 @@ def ask(
         failures,
         partial(progress, "hold out questions"),
     )
-    validation = _decisions(task, lesson, held_out, lesson.label(held_out), "tune", 0)
-    validation = validation[: settings.validation_questions]
+    asking = _asking(task, lesson, held_out, lesson.label(held_out), "tune")
+    validation = questions(asking, settings.validation_questions)
     validation = _answered(teacher, validation, "let the teacher answer held-out questions", progress)
     return Asked(train, validation, tuple(failures))
 
@@ -162,14 +164,10 @@ def ask_on_policy(
     groups = [(key * GROUPS + scenario, situations) for scenario, situations in states.items()]
     label = partial(search_group, task.simulator, config.teacher, lesson.policy)
     searched = [item for found in compute(label, groups) for item in found]
-    asked = _decisions(task, lesson, searched, lesson.label(searched), "train", number)
+    asking = _asking(task, lesson, searched, lesson.label(searched), "train", number)
+    asked = questions(asking, config.distill.round_questions)
     return OnPolicy(
-        _answered(
-            teacher,
-            asked[: config.distill.round_questions],
-            f"let the teacher answer, round {number}",
-            progress,
-        ),
+        _answered(teacher, asked, f"let the teacher answer, round {number}", progress),
         len(searched),
         sum(item.values.decisions for item in searched),
         tuple(failures),
@@ -217,58 +215,25 @@ def examine(
     return examination
 
 
-def _decisions(
+def _asking(
     task: TaskConfig,
     lesson: Lesson,
     searched: Sequence[Searched],
     labels: Labels,
-    split: str,
-    number: int,
-) -> list[Question]:
-    return questions.decision_questions(
-        searched,
-        labels,
-        Prompter(task.language),
-        task=task.name,
-        simulator=task.simulator,
+    split: str = "train",
+    number: int = 0,
+) -> Asking:
+    """What questions about searched states are made of."""
+    return Asking(
+        task=task,
+        prompts=Prompter(task.language),
+        searched=searched,
+        labels=labels,
+        policy=lesson.policy,
+        demonstrated=lesson.demonstrated,
         split=split,
         round=number,
-        demonstrated=lesson.demonstrated,
     )
-
-
-def _with_forecasts(
-    asked: list[Question],
-    searched: Sequence[Searched],
-    task: TaskConfig,
-    config: RunConfig,
-    policy: Policy,
-    compute: Map,
-    progress: Progress,
-) -> list[Question]:
-    """Puts a forecast behind some of the decisions, whose prompts have the same beginning."""
-    forecasts = registry.load("simulators", task.simulator).forecasts
-    count = min(config.distill.forecasts, len(searched)) if forecasts else 0
-    places = np.linspace(0, len(searched), count, endpoint=False).astype(int).tolist()
-    posed = [
-        (searched[place].situation, forecasts[number % len(forecasts)]) for number, place in enumerate(places)
-    ]
-    simulate = partial(outcome, task.simulator, policy, config.teacher.forecast_futures)
-    found: dict[int, Question] = {}
-    for place, (situation, forecast), buckets_K in zip(places, posed, compute(simulate, posed), strict=True):
-        found[place] = questions.forecast_question(
-            situation,
-            forecast,
-            buckets_K,
-            Prompter(task.language),
-            task=task.name,
-            simulator=task.simulator,
-            split="train",
-            group=searched[place].group,
-        )
-        progress("ask for outcomes", len(found), count)
-    together = [[question, found.get(place)] for place, question in enumerate(asked)]
-    return [question for pair in together for question in pair if question is not None]
 
 
 def _answered(teacher: Teacher, asked: list[Question], phase: str, progress: Progress) -> list[Question]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from simdistill import registry
-from simdistill.data.question import load
+from simdistill.data.store import load
 from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
 from simdistill.models.choice_model import Answer, Posed

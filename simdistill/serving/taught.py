@@ -1,6 +1,5 @@
 """What a run's training questions taught: which states, which choices and which forecasts."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,15 +38,15 @@ class Taught:
     @classmethod
     def of(cls, questions: Sequence[Question], simulator: str) -> "Taught":
         """Collects what questions teach; `simulator` is the simulator's name."""
-        decisions = [question for question in questions if question.kind == "decision"]
+        decisions = [question for question in questions if question.decides]
         sets = {tuple(question.choices) for question in decisions}
-        forecast_labels = {tuple(question.choices) for question in questions if question.kind == "forecast"}
+        forecast_labels = {tuple(question.choices) for question in questions if not question.decides}
         known: Sequence[Forecast] = registry.load("simulators", simulator).forecasts
         return cls(
-            StateChecker(schema_of(json.loads(question.state) for question in questions)),
+            StateChecker(schema_of(question.situation.state for question in questions)),
             list(dict.fromkeys(label for labels in sorted(sets, key=len)[::-1] for label in labels)),
             len(sets) > 1,
-            decisions[_typical(matrix([json.loads(one.state) for one in decisions]))],
+            decisions[_typical(matrix([one.situation.state for one in decisions]))],
             max(len(question.prompt[-1]["content"]) for question in decisions),
             {n: forecast for n, forecast in enumerate(known) if tuple(forecast.labels) in forecast_labels},
         )
@@ -59,7 +58,7 @@ class Taught:
             "title": f"A state of {task.name}",
             "description": task.description,
             **self.states.schema,
-            "examples": [json.loads(self.example.state)],
+            "examples": [self.example.situation.state],
             "task": task.name,
             "choices": {"labels": self.labels, "vary": self.vary, "example": self.example.choices},
             "forecasts": [forecast.question for forecast in self.forecasts.values()],

@@ -3,16 +3,13 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import numpy as np
-
 from simdistill import registry
 from simdistill.config import TaskConfig, TeacherConfig
 from simdistill.envs.episodes import Failure, explore, teaching_episode
 from simdistill.errors import ProcessError
 from simdistill.executors import Map
-from simdistill.simulation import PLAN, Forecast, Policy
+from simdistill.simulation import PLAN, Policy
 from simdistill.simulation.branching import what_if
-from simdistill.simulation.outcomes import outcomes
 from simdistill.simulation.situations import Situation
 from simdistill.simulation.streams import SeedPath, Streams
 from simdistill.teachers.cost_to_go import Searched
@@ -102,12 +99,3 @@ def search_group(
     """Searches a numbered group of situations that share their parameters."""
     number, situations = group
     return search_states(simulator, teacher, policy, number, situations)
-
-
-def outcome(
-    simulator: str, policy: Policy, futures: int, posed: tuple[Situation, Forecast], salt: int = 0
-) -> np.ndarray:
-    """Returns the bucket to which each future of a situation comes (K)."""
-    situation, forecast = posed
-    process = registry.load("simulators", simulator)
-    return outcomes(process, situation, policy, [forecast], futures, salt)[0]

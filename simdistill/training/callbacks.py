@@ -118,7 +118,9 @@ class Watch(TrainerCallback):
         with quiet(), torch.autocast(student.model.device.type, torch.bfloat16, enabled=bf16):
             answers = student.score(self.validation)
         answered = list(zip(self.validation, answers, strict=True))
-        regret_Q = [question.values[answer.choice] for question, answer in answered]
+        regret_Q = [
+            question.score(np.eye(len(question.choices))[answer.choice]) for question, answer in answered
+        ]
         agree_Q = [question.choices[answer.choice] == question.answer for question, answer in answered]
         found = {
             "tune_regret": float(np.mean(regret_Q)),

@@ -12,7 +12,6 @@ wrong, so this term never trains alone.
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 
@@ -74,26 +73,6 @@ class Terms:
             + weights.regret * self.regret_Q
             + weights.validity * self.validity_Q
         )
-
-
-def soft_targets(
-    values_C: np.ndarray, standard_errors_C: np.ndarray, temperature: float, scale: float
-) -> np.ndarray:
-    """The teacher's probabilities from costs that are known up to a standard error.
-
-    `softmax(-d / sqrt(tau^2 + SE^2))`: a difference counts for less the noisier it is.
-
-    Args:
-        values_C: Cost of each choice minus the best's, in cost units.
-        standard_errors_C: Standard errors of `values_C`.
-        temperature: tau > 0, in units of `scale`.
-        scale: The task's scale, in cost units.
-    """
-    differences_C = np.asarray(values_C, dtype=float) / scale
-    errors_C = np.asarray(standard_errors_C, dtype=float) / scale
-    scores_C = -differences_C / np.sqrt(temperature**2 + errors_C**2)
-    weights_C = np.exp(scores_C - scores_C.max())
-    return weights_C / weights_C.sum()
 
 
 def squared_gradient(term: torch.Tensor, *outputs: torch.Tensor) -> torch.Tensor:

@@ -13,7 +13,8 @@ from transformers import TrainerCallback
 from simdistill import distributed as launched
 from simdistill.config import DistillConfig, RunConfig, StudentConfig
 from simdistill.data.ordering import apart, balanced, mixed
-from simdistill.data.question import Question, load, save
+from simdistill.data.question import Question
+from simdistill.data.store import load, save
 from simdistill.errors import InputError
 from simdistill.files import read_json, write_json
 from simdistill.models.choice_model import Asked

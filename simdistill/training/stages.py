@@ -20,7 +20,7 @@ class Stage:
         batch_size: Questions of an optimizer step.
         on_policy: How many of the decisions are in states that the student itself runs into.
         first: Place of the first of the teacher's questions that this stage asks.
-        forecasts: Whether the student also learns from forecasts.
+        forecasts: Whether the student also learns from forecasts, and from other kinds that decide nothing.
     """
 
     title: str
@@ -42,11 +42,11 @@ class Stage:
 
     def of(self, questions: Sequence[Question]) -> list[Question]:
         """Returns the stage's part of the teacher's questions; forecasts follow their decisions."""
-        places = self.among(sum(q.kind == "decision" for q in questions))
+        places = self.among(sum(question.decides for question in questions))
         return [
             question
             for place, question in _placed(questions)
-            if place in places and (self.forecasts or question.kind == "decision")
+            if place in places and (self.forecasts or question.decides)
         ]
 
 
@@ -95,7 +95,7 @@ def check_questions(questions: Sequence[Question], path: Path) -> None:
         InputError: There is no decision, or none with more than one choice.
     """
     # A forecast teaches what comes, not what to do.
-    decisions = [question for question in questions if question.kind == "decision"]
+    decisions = [question for question in questions if question.decides]
     if not decisions:
         raise InputError(
             f"{path} has no decisions to learn from; raise teacher.scenarios, or distill.round_questions "
@@ -110,5 +110,5 @@ def check_questions(questions: Sequence[Question], path: Path) -> None:
 
 def _placed(questions: Sequence[Question]) -> Iterator[tuple[int, Question]]:
     """Yields questions with their place among the decisions; a forecast has that of the decision before."""
-    decisions = accumulate(question.kind == "decision" for question in questions)
+    decisions = accumulate(question.decides for question in questions)
     return zip((number - 1 for number in decisions), questions, strict=True)

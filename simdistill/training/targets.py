@@ -4,8 +4,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from simdistill.config import RunConfig
 from simdistill.data.question import Question
 from simdistill.models.student import Student
@@ -29,8 +27,8 @@ def targets(
     rows = training_questions(student, questions, config.task.scale, config.distill.temperature)
     if not answers_itself(config.teacher.name):
         return rows
-    told = [question.probabilities or question.teacher_probabilities for question in questions]
-    silent = sum(probabilities_C is None for probabilities_C in told)
+    taught = [question.teacher_C if question.decides else None for question in questions]
+    silent = sum(question.decides and question.teacher_C is None for question in questions)
     if silent:
         if soft:
             log.warning(
@@ -39,9 +37,8 @@ def targets(
                 silent,
                 len(questions),
             )
-        hard = [np.eye(len(row.regret_C))[row.hard].tolist() for row in rows]
-        told = [question.probabilities or one for question, one in zip(questions, hard, strict=True)]
+        taught = [question.answer_C if question.decides else None for question in questions]
     return [
-        replace(row, soft_C=tuple(probabilities_C or ()))
-        for row, probabilities_C in zip(rows, told, strict=True)
+        row if soft_C is None else replace(row, soft_C=tuple(soft_C))
+        for row, soft_C in zip(rows, taught, strict=True)
     ]

@@ -1,7 +1,6 @@
 """Benchmarks of training, end to end with a tiny student; stopped ones go on."""
 
 import importlib
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from simdistill.config import RunConfig, compose
-from simdistill.data import question as questions
+from simdistill.data import store as questions
 from simdistill.errors import InputError
 from simdistill.evaluation import learning_curve as learning
 from simdistill.evaluation.learning_curve import Curve
@@ -199,8 +198,8 @@ def test_the_heuristics_regret_is_that_of_its_choices(monkeypatch, tiny_folder, 
     held_out = questions.load(tmp_path / "sft" / "tune.parquet")[:8]
     regrets = []
     for question in held_out:
-        state = json.loads(question.state)
+        state = question.situation.state
         delays = [(jobs + 1) / rate for jobs, rate in zip(state["jobs"], state["service_rates"], strict=True)]
-        regrets.append(question.values[delays.index(min(delays))])
+        regrets.append(question.costs_C[delays.index(min(delays))])
     assert curve.heuristic == pytest.approx(sum(regrets) / len(regrets))
     assert [point["questions"] for point in curve.points if "tune_regret" in point] == [4, 8, 12, 16]

@@ -1,35 +1,38 @@
 """Batches: which questions come together."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from simdistill.data.ordering import WINDOW, apart, balanced, mixed
+from simdistill.data.kinds.decision import DecisionQuestion
+from simdistill.data.kinds.forecast import ForecastQuestion
+from simdistill.data.ordering import WINDOW, apart, balanced, behind, mixed
 from simdistill.data.question import Question
+from simdistill.simulation.situations import Situation
+from simdistill.simulators.queueing import Queueing
 
 
 def question(number: int, choices: str, answer: str, probabilities: list[float] | None = None) -> Question:
-    return Question(
-        kind="forecast" if probabilities else "decision",
-        task="queueing",
-        simulator="queueing",
-        split="train",
-        round=0,
-        group=number,
-        prompt=[{"role": "user", "content": str(number)}],
-        choices=list(choices),
-        answer=answer,
-        values=[] if probabilities else [0.0] * len(choices),
-        standard_errors=[],
-        raw_values=[],
-        raw_standard_errors=[],
-        probabilities=probabilities,
-        params="{}",
-        state="{}",
-        seed_path=[],
-        actions=[],
-        time=0.0,
+    common: dict[str, Any] = {
+        "task": "queueing",
+        "simulator": "queueing",
+        "split": "train",
+        "round": 0,
+        "group": number,
+        "prompt": [{"role": "user", "content": str(number)}],
+        "choices": list(choices),
+        "answer": answer,
+        "situation": Situation(Queueing.Params(), (number,), (), 0.0, {}, tuple(choices)),
+    }
+    if probabilities:
+        return ForecastQuestion(**common, probabilities=probabilities)
+    none = [0.0] * len(choices)
+    return DecisionQuestion(
+        **common, values=none, standard_errors=none, raw_values=none, raw_standard_errors=none
     )
 
 
@@ -93,7 +96,7 @@ def test_forecasts_are_balanced_by_their_distributions():
     asked = [question(n, "LH", "L", low if n < 8 else high) for n in range(16)]
     order = balanced(asked, 2)
     pairs = zip(order[::2], order[1::2], strict=True)
-    assert all({str(a.probabilities), str(b.probabilities)} == {str(low), str(high)} for a, b in pairs)
+    assert all({str(a.answer_C), str(b.answer_C)} == {str(low), str(high)} for a, b in pairs)
 
 
 def test_states_of_one_scenario_are_kept_apart(drawn):
@@ -105,3 +108,29 @@ def test_two_lists_are_spread_over_each_other(drawn):
     order = mixed(drawn[:8], drawn[8:12])
     assert len(order) == 12 and [q.group for q in order if q.group < 8] == list(range(8))
     assert all(sum(q.group >= 8 for q in order[begin : begin + 3]) == 1 for begin in range(0, 12, 3))
+
+
+asked = st.lists(
+    st.tuples(st.integers(0, 5), st.sampled_from(["A", "AB", "BAC"]), st.floats(0.0, 1.0)), max_size=40
+)
+
+
+@given(asked, asked, st.integers(1, 9))
+@settings(max_examples=60, deadline=None)
+def test_an_order_is_a_permutation(first, second, size):
+    """Every question is asked, and once: in any order, whatever the labels, scenarios and batch."""
+    taught = [question(group, choices, choices[0]) for group, choices, _ in first]
+    further = [question(group, choices, choices[-1], [1.0] * len(choices)) for group, choices, _ in second]
+    number = {id(q): place for place, q in enumerate([*taught, *further])}
+
+    def places(questions: list[Question]) -> list[int]:
+        return sorted(number[id(q)] for q in questions)
+
+    own = list(range(len(taught)))
+    assert places(apart(taught)) == places(balanced(taught, size)) == own
+    everything = list(range(len(number)))
+    assert places(mixed(taught, further)) == places(behind(taught, further)) == everything
+    assert places(balanced([*taught, *further], size)) == everything
+    # Those of one list keep their order.
+    assert [number[id(q)] for q in behind(taught, further) if number[id(q)] < len(taught)] == own
+    assert [number[id(q)] for q in mixed(taught, further) if number[id(q)] < len(taught)] == own

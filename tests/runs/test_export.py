@@ -5,7 +5,7 @@ import torch
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from simdistill.data import question as questions
+from simdistill.data import store as questions
 from simdistill.files import read_json
 from simdistill.models.student import Student
 from simdistill.runs import pipeline
@@ -22,7 +22,7 @@ def test_plain_transformers_writes_what_the_student_would(exported, finished):
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder).eval()
     student = Student.load(pipeline.Record.of(finished).config.student.name, finished / "adapter")
-    asked = [q for q in questions.load(finished / "questions.parquet") if q.kind == "decision"][:8]
+    asked = [q for q in questions.load(finished / "questions.parquet") if q.decides][:8]
     for question, own in zip(asked, student.score(asked), strict=True):
         text = tokenizer.apply_chat_template(question.prompt, tokenize=False, add_generation_prompt=True)
         ids = tokenizer(text, return_tensors="pt", add_special_tokens=False)["input_ids"]

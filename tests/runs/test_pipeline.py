@@ -18,7 +18,7 @@ from rich.console import Console
 from safetensors import safe_open
 
 from simdistill.config import compose, fingerprint
-from simdistill.data import question as questions
+from simdistill.data import store as questions
 from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
 from simdistill.evaluation.student_policy import StudentPolicy
@@ -167,13 +167,14 @@ def test_questions_are_a_dataset_and_tell_whose_states_they_are(finished):
 
 def test_forecasts_are_asked_behind_decisions_about_the_same_state(finished):
     rows = questions.load(finished / "questions.parquet")
-    asked = [place for place, row in enumerate(rows) if row.kind == "forecast"]
+    asked = [place for place, row in enumerate(rows) if not row.decides]
     assert len(asked) == 8
     for place in asked:
         decision, forecast = rows[place - 1], rows[place]
-        assert forecast.state == decision.state and forecast.answer in forecast.choices
+        assert forecast.situation.state == decision.situation.state
+        assert forecast.answer in forecast.choices
         assert forecast.prompt[1]["content"].startswith(decision.prompt[1]["content"])
-        shares = forecast.probabilities or []
+        shares = forecast.answer_C
         assert sum(shares) == pytest.approx(1) and min(shares) > 0
 
 

@@ -1,6 +1,5 @@
 """What is answered over HTTP, to right requests and to wrong ones."""
 
-import json
 import socket
 import subprocess
 import sys
@@ -12,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from simdistill.config import compose
-from simdistill.data import question as questions
+from simdistill.data import store as questions
 from simdistill.errors import InputError
 from simdistill.models.student import Student
 from simdistill.runs import pipeline
@@ -22,13 +21,13 @@ STATE = {"arrival_rate": 2.0, "service_rates": [2.0, 0.5], "jobs": [3, 1]}
 
 
 def lessons(run):
-    return [q for q in questions.load(run / "questions.parquet") if q.kind == "decision"]
+    return [q for q in questions.load(run / "questions.parquet") if q.decides]
 
 
 def test_the_answers_are_the_students(server, run):
     asked = lessons(run)[:20]
     student = Student.load(pipeline.Record.of(run).config.student.name, run / "adapter")
-    status, answers, _ = server.ask("/decide", [{"state": json.loads(q.state)} for q in asked])
+    status, answers, _ = server.ask("/decide", [{"state": q.situation.state} for q in asked])
     assert status == 200
     for question, own, told in zip(asked, student.score(asked), answers, strict=True):
         assert told["choice"] == question.choices[own.choice]
@@ -91,7 +90,7 @@ def test_the_schema_is_one_and_takes_every_training_state(server, run):
     _, schema, _ = server.ask("/schema")
     Draft202012Validator.check_schema(schema)
     for question in lessons(run):
-        Draft202012Validator(schema).validate(json.loads(question.state))
+        Draft202012Validator(schema).validate(question.situation.state)
 
 
 @pytest.mark.parametrize(

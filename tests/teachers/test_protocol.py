@@ -1,6 +1,5 @@
 """Teachers of other packages: they teach a whole run, and their policies are read back."""
 
-import json
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
@@ -11,7 +10,7 @@ from rich.console import Console
 
 import simdistill
 from simdistill.config import compose
-from simdistill.data import question as questions
+from simdistill.data import store as questions
 from simdistill.envs.episodes import Failure
 from simdistill.errors import InputError
 from simdistill.files import read_json, write_json
@@ -135,7 +134,7 @@ def test_a_teacher_of_another_package_teaches_a_whole_run(tiny_folder, tmp_path)
     folder = pipeline.run(run(tiny_folder, tmp_path / "run", "teacher=strange"), Console(quiet=True))
     asked = questions.load(folder / "questions.parquet")
     for question in asked:
-        jobs = json.loads(question.state)["jobs"]
+        jobs = question.situation.state["jobs"]
         assert question.answer == ("A" if jobs[0] <= 3 else "B")
     assert {question.answer for question in asked} == {"A", "B"}
     lesson = Lesson.load(Layout.of(folder).of_task("queueing"), "queueing")

@@ -11,7 +11,8 @@ import torch
 from simdistill import registry, rewards
 from simdistill.config import MethodConfig, RunConfig, compose
 from simdistill.config.names import learns_from
-from simdistill.data.question import Question, save
+from simdistill.data.question import Question
+from simdistill.data.store import save
 from simdistill.errors import InputError
 from simdistill.files import read_json, read_lines
 from simdistill.models.device import quiet
@@ -137,7 +138,7 @@ def test_a_stage_asks_the_last_questions_if_there_are_fewer_than_planned():
 
 
 def test_a_later_round_mixes_its_own_states_with_new_ones_of_the_teacher(
-    tiny_folder, tmp_path, monkeypatch, shorter_queue
+    tiny_folder, tmp_path, monkeypatch, shorter_queue, outcomes
 ):
     asked: list[list[Question]] = []
 
@@ -146,17 +147,16 @@ def test_a_later_round_mixes_its_own_states_with_new_ones_of_the_teacher(
         return RoundResult(0, len(questions), 0, 0.0)
 
     monkeypatch.setattr(registry.load("methods", "simdistill"), "train", remembered)
-    forecasts = [replace(question, kind="forecast") for question in shorter_queue[:24]]
-    taught = [part for pair in zip(shorter_queue[:24], forecasts, strict=True) for part in pair]
+    taught = [part for pair in zip(shorter_queue[:24], outcomes[:24], strict=True) for part in pair]
     (tmp_path / "training").mkdir()
     save(taught, tmp_path / "training" / "questions-0.parquet")
     config = configured(tiny_folder, "distill.round_teacher_questions=4", "distill.balanced=false")
     method = registry.load("methods", "simdistill")(config, tmp_path)
-    own = [replace(q, group=100 + q.seed_path[3] // 4, round=1) for q in shorter_queue[:8]]
+    own = [replace(q, group=100 + q.situation.path[3] // 4, round=1) for q in shorter_queue[:8]]
     method([], lambda number, student: own, "# Card", lambda *shown: None)
 
     def numbers(found):
-        return [question.seed_path[3] for question in found]
+        return [question.situation.path[3] for question in found]
 
     first, second = asked
     assert numbers(first) == [number for number in range(16) for _ in range(2)]
@@ -310,20 +310,12 @@ def test_a_student_that_samples_has_the_room_to_reason_that_it_is_given(
 
 def forced(asked: list[Question]) -> list[Question]:
     """The same with nothing to choose."""
-    return [replace(question, choices=["A"], answer="A", values=[0.0]) for question in asked]
+    return [replace(question, choices=["A"], answer="A") for question in asked]
 
 
-def forecasts(asked: list[Question]) -> list[Question]:
-    """The same as questions for an outcome, which have no values."""
-    return [
-        replace(question, kind="forecast", values=[], standard_errors=[], probabilities=[0.25, 0.75])
-        for question in asked
-    ]
-
-
-def test_targets_of_forecasts_are_marked(tiny_folder, shorter_queue):
+def test_targets_of_forecasts_are_marked(tiny_folder, shorter_queue, outcomes):
     learner = Student.load(str(tiny_folder))
-    rows = training_questions(learner, [*shorter_queue[:1], *forecasts(shorter_queue[:1])], 1.0, 0.1)
+    rows = training_questions(learner, [*shorter_queue[:1], *outcomes[:1]], 1.0, 0.1)
     assert collate([row.row() for row in rows])["forecast_Q"].tolist() == [0, 1]
 
 
@@ -335,14 +327,16 @@ NO_CHOICE = r"questions-0\.parquet: none of the 4 decisions has more than one ch
 @pytest.mark.parametrize(
     ("made", "message"),
     [
-        (lambda asked: [], NO_DECISIONS),
-        (forecasts, NO_DECISIONS),
-        (forced, NO_CHOICE),
-        (lambda asked: [*forced(asked), *forecasts(asked)], NO_CHOICE),
+        (lambda asked, outcomes: [], NO_DECISIONS),
+        (lambda asked, outcomes: outcomes, NO_DECISIONS),
+        (lambda asked, outcomes: forced(asked), NO_CHOICE),
+        (lambda asked, outcomes: [*forced(asked), *outcomes], NO_CHOICE),
     ],
 )
-def test_nothing_to_learn_is_told(name, made, message, tiny_folder, tmp_path, shorter_queue, distilled):
-    save(made(shorter_queue[:4]), tmp_path / "training" / "questions-0.parquet")
+def test_nothing_to_learn_is_told(
+    name, made, message, tiny_folder, tmp_path, shorter_queue, outcomes, distilled
+):
+    save(made(shorter_queue[:4], outcomes[:4]), tmp_path / "training" / "questions-0.parquet")
     with pytest.raises(InputError, match=message):
         distilled(name, configured(tiny_folder, *looked_into(name, tiny_folder), method=name), tmp_path)
 

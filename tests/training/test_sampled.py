@@ -10,6 +10,7 @@ import pytest
 import torch
 from transformers import TrainerCallback
 
+from simdistill.data.kinds.decision import DecisionQuestion
 from simdistill.data.question import Question
 from simdistill.errors import InputError
 from simdistill.files import read_json, read_lines
@@ -19,6 +20,8 @@ from simdistill.models.lora import Lora
 from simdistill.models.packing import TokenizedQuestion, pack
 from simdistill.models.student import Student
 from simdistill.rewards import consistency
+from simdistill.simulation.situations import Situation
+from simdistill.simulators.queueing import Queueing
 from simdistill.training.callbacks import MetricsWriter
 from simdistill.training.losses import Targets, Weights, terms
 from simdistill.training.methods.chord import phi
@@ -40,8 +43,7 @@ def asked(count: int) -> list[Question]:
         values = rng.exponential(size=len(LABELS))
         values -= values.min()
         found.append(
-            Question(
-                kind="decision",
+            DecisionQuestion(
                 task="queueing",
                 simulator="queueing",
                 split="train",
@@ -50,16 +52,11 @@ def asked(count: int) -> list[Question]:
                 prompt=[{"role": "user", "content": f"Jobs A {number % 7}, B {number}."}],
                 choices=LABELS,
                 answer=LABELS[int(values.argmin())],
+                situation=Situation(Queueing.Params(), (0,), (), 0.0, {}, tuple(LABELS)),
                 values=values.tolist(),
                 standard_errors=[0.1] * len(LABELS),
                 raw_values=[0.0] * len(LABELS),
                 raw_standard_errors=[0.0] * len(LABELS),
-                probabilities=None,
-                params="{}",
-                state="{}",
-                seed_path=[0],
-                actions=[],
-                time=0.0,
             )
         )
     return found

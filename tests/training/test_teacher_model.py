@@ -17,13 +17,17 @@ from transformers import TrainerCallback
 
 from simdistill import registry
 from simdistill.config import RunConfig, compose
-from simdistill.data.question import Question, save
+from simdistill.data.kinds.decision import DecisionQuestion
+from simdistill.data.question import Question
+from simdistill.data.store import save
 from simdistill.errors import InputError
 from simdistill.files import read_json, read_lines
 from simdistill.models.likelihood import choice_log_probabilities
 from simdistill.models.lora import Lora
 from simdistill.models.packing import PackedBatch
 from simdistill.models.student import Student
+from simdistill.simulation.situations import Situation
+from simdistill.simulators.queueing import Queueing
 from simdistill.teachers.language_models.base import check_apart, check_same_words
 from simdistill.training.callbacks import MetricsWriter
 from simdistill.training.losses import Targets, Weights, terms
@@ -56,8 +60,7 @@ def prompt(number: int) -> list[dict[str, str]]:
 def questions(count: int) -> list[Question]:
     """The better server takes turns."""
     return [
-        Question(
-            kind="decision",
+        DecisionQuestion(
             task="queueing",
             simulator="queueing",
             split="train",
@@ -66,16 +69,11 @@ def questions(count: int) -> list[Question]:
             prompt=prompt(number),
             choices=["A", "B"],
             answer="AB"[number % 2],
+            situation=Situation(Queueing.Params(), (0, 0, 0, number), (), 0.0, {}, ("A", "B")),
             values=[0.5 * (number % 2), 0.5 * (1 - number % 2)],
             standard_errors=[0.1, 0.0],
             raw_values=[0.0, 0.0],
             raw_standard_errors=[0.0, 0.0],
-            probabilities=None,
-            params="{}",
-            state="{}",
-            seed_path=[0, 0, 0, number],
-            actions=[],
-            time=0.0,
         )
         for number in range(count)
     ]

@@ -118,7 +118,7 @@ class LanguageTeacher:
         Raises:
             InputError: None of its answers can be used, or it has never said a choice.
         """
-        decisions = [question for question in questions if question.kind == "decision"]
+        decisions = [question for question in questions if question.decides]
         answers = self.said(decisions, progress)
         self.legal |= any(found.valid for found in answers)
         usable = any(found.choice is not None for found in answers)
@@ -127,7 +127,7 @@ class LanguageTeacher:
         said = iter(answers)
         labelled, left_out = [], 0
         for question in questions:
-            if question.kind != "decision":
+            if not question.decides:
                 labelled.append(question)
                 continue
             found = next(said)

@@ -6,6 +6,7 @@ Rejection sampling by a verifier, as in STaR (Zelikman et al., arXiv 2203.14465)
 
 from dataclasses import replace
 
+from simdistill.data.kinds.decision import DecisionQuestion
 from simdistill.data.question import Question
 from simdistill.errors import InputError
 from simdistill.training.methods.sft import SFT
@@ -20,16 +21,16 @@ class FilteredSFT(SFT):
         return [replace(stage, forecasts=False) for stage in super().stages]
 
     def wanted(self, questions: list[Question]) -> list[Question]:
-        kept = [question for question in questions if certain(question)]
+        kept = [q for q in questions if isinstance(q, DecisionQuestion) and certain(q)]
         if not kept:
             raise InputError(
                 f"the simulator is sure of none of {len(questions)} answers; raise teacher.futures, or use "
                 "method=sft"
             )
-        return kept
+        return list(kept)
 
 
-def certain(question: Question) -> bool:
+def certain(question: DecisionQuestion) -> bool:
     """Whether every other choice is worse than the answer by two standard errors."""
     chosen = question.choices.index(question.answer)
     cost, error = question.values[chosen], question.standard_errors[chosen]

@@ -25,7 +25,7 @@ from simdistill.models.device import quiet
 from simdistill.models.likelihood import choice_log_probabilities
 from simdistill.models.packing import PackedBatch, TokenizedQuestion, pack
 from simdistill.models.student import Student
-from simdistill.training.losses import Targets, Terms, Weights, soft_targets, squared_gradient, terms
+from simdistill.training.losses import Targets, Terms, Weights, squared_gradient, terms
 from simdistill.training.measures import APART, TERMS
 from simdistill.training.schedule import Schedule
 from simdistill.training.stages import RoundResult
@@ -80,18 +80,14 @@ def training_questions(
     """
     rows = []
     for question in questions:
-        if question.probabilities is not None:
-            soft_C, values_C = np.array(question.probabilities), np.zeros(len(question.choices))
-        else:
-            values_C = np.array(question.values)
-            soft_C = soft_targets(values_C, np.array(question.standard_errors), temperature, scale)
+        targets = question.targets(temperature, scale)
         rows.append(
             TrainingQuestion(
                 question=student.tokenize(question.prompt, question.choices),
-                hard=question.choices.index(question.answer),
-                soft_C=tuple(soft_C.tolist()),
-                regret_C=tuple((values_C / scale).tolist()),
-                forecast=question.probabilities is not None,
+                hard=targets.hard,
+                soft_C=tuple(targets.soft_C.tolist()),
+                regret_C=tuple(targets.regret_C.tolist()),
+                forecast=not question.decides,
             )
         )
     return rows

@@ -146,7 +146,7 @@ def sampling(
                 {
                     "prompt": question.prompt,
                     "choices": question.choices,
-                    "values": question.values,
+                    "values": question.costs_C,
                     "scale": scale,
                 }
                 for question in questions

@@ -10,7 +10,7 @@ import torch
 from rich.console import Console
 
 from simdistill.config import MethodConfig, TeacherConfig, compose
-from simdistill.data import question as questions
+from simdistill.data import store as questions
 from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
 from simdistill.files import read_json
@@ -210,11 +210,11 @@ def finished(tiny_folder, letters_folder, adapter, tmp_path_factory) -> Path:
 
 
 def test_its_answers_are_the_questions_answers(finished, letters_folder, adapter):
-    asked = [row for row in questions.load(finished / "questions.parquet") if row.kind == "decision"]
+    asked = [row for row in questions.load(finished / "questions.parquet") if row.decides]
     assert {question.round for question in asked} == {0, 1}
     for question, answer in zip(asked, Student.load(letters_folder, adapter).score(asked), strict=True):
         assert question.answer == question.choices[answer.choice]
-        assert np.allclose(question.teacher_probabilities or [], answer.probabilities_C, atol=1e-6)
+        assert np.allclose(question.teacher_C or [], answer.probabilities_C, atol=1e-6)
 
 
 def test_it_is_examined_as_a_policy(finished, letters_folder, adapter):

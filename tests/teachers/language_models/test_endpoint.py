@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 
 from simdistill.config import TeacherConfig, compose
-from simdistill.data import question as questions
+from simdistill.data import store as questions
 from simdistill.errors import InputError
 from simdistill.files import read_json
 from simdistill.models.choice_model import Posed
@@ -369,7 +369,7 @@ def test_a_server_can_be_the_teacher_of_a_run(server, tiny_folder, tmp_path, cap
     server.answer = lambda number, body: shortest(number, body) if number else completion("A")
     run = pipeline.run(small(tiny_folder, tmp_path / "run", server), Console(quiet=True))
     for question in questions.load(run / "questions.parquet"):
-        jobs = json.loads(question.state)["jobs"]
+        jobs = question.situation.state["jobs"]
         assert question.answer == ("A" if jobs[0] <= jobs[1] else "B")
     metrics = read_json(run / "metrics.json")
     cost = metrics["policies"]["teacher"]["cost"]
@@ -393,7 +393,7 @@ def test_answers_that_are_no_choices_are_left_out(server, tiny_folder, tmp_path,
 
     server.answer = answer
     found = questions.load(pipeline_questions(small(tiny_folder, tmp_path / "run", server)))
-    assert found and not any(json.loads(question.state)["jobs"][0] == 0 for question in found)
+    assert found and not any(question.situation.state["jobs"][0] == 0 for question in found)
     assert "answers are none of the choices" in caplog.text
 
 

@@ -4,6 +4,7 @@ from simdistill.config.compose import compose
 from simdistill.config.evaluation import EvaluationConfig
 from simdistill.config.executor import ExecutorConfig
 from simdistill.config.parameters import Bounds, ParametersConfig, Range, Ranges
+from simdistill.config.reference import fields
 from simdistill.config.run import PLACE, RunConfig, fingerprint, for_training
 from simdistill.config.saved import load_config, save
 from simdistill.config.section import Section
@@ -32,6 +33,7 @@ __all__ = [
     "TeacherConfig",
     "compose",
     "describe_task",
+    "fields",
     "fingerprint",
     "for_training",
     "load_config",

@@ -1,0 +1,98 @@
+"""Every field of a run in words, for the documentation."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from simdistill.config.fields import leaves
+from simdistill.config.plug_ins import SECTIONS, installed
+
+TYPES = {
+    str: "text",
+    Path: "path",
+    bool: "true or false",
+    int: "integer",
+    float: "number",
+    NoneType: "null",
+    Any: "any value",
+}
+SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+
+
+@dataclass(frozen=True)
+class Described:
+    """A field of a run, in words.
+
+    Attributes:
+        name: Its dotted name, as in `student.lora.r`.
+        owners: The plug-ins that own it, by name; none of a field that every run has.
+        type: What it takes, as in "integer or null".
+        bounds: What a number must lie between, as in "≥ 1"; "" where anything goes.
+        default: Its default as JSON; None where it must be given.
+        meaning: What it is, with its unit.
+    """
+
+    name: str
+    owners: tuple[str, ...]
+    type: str
+    bounds: str
+    default: str | None
+    meaning: str
+
+
+def fields() -> Iterator[Described]:
+    """Yields every field of a run; after those that every run has, those of the installed plug-ins."""
+    shared = {section: common for section, (_, common) in SECTIONS.items()}
+    for name, field in leaves(shared):
+        yield _described(name, field)
+    for section, common in shared.items():
+        owners: dict[Described, list[str]] = {}
+        for plug_in, own in installed(section):
+            for name, field in own.model_fields.items():
+                if name not in common.model_fields:
+                    owners.setdefault(_described(f"{section}.{name}", field), []).append(plug_in)
+        for described, names in owners.items():
+            yield replace(described, owners=tuple(names))
+
+
+def _described(name: str, field: FieldInfo) -> Described:
+    default = field.get_default(call_default_factory=True)
+    return Described(
+        name=name,
+        owners=(),
+        type=_type(field.annotation),
+        bounds=", ".join(_bounds(field.metadata) or _bounds(_inner(field.annotation))),
+        default=None if field.is_required() else json.dumps(default, default=str),
+        meaning=field.description or "",
+    )
+
+
+def _type(annotation: Any) -> str:
+    """Returns a type in words."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _type(inner[0])
+    if origin in (Union, UnionType):
+        return " or ".join(_type(member) for member in inner)
+    if origin is Literal:
+        return " or ".join(map(str, inner))
+    if origin is list:
+        return f"list of {_type(inner[0])}"
+    if origin is dict:
+        return f"mapping of names to {_type(inner[1])}"
+    return TYPES.get(annotation, getattr(annotation, "__name__", str(annotation)))
+
+
+def _bounds(metadata: Any) -> list[str]:
+    found = [(sign, getattr(each, name, None)) for each in metadata for name, sign in SIGNS.items()]
+    return [f"{sign} {bound:g}" for sign, bound in found if bound is not None]
+
+
+def _inner(annotation: Any) -> list[Any]:
+    """Returns what is said about the members of a union."""
+    return [each for member in get_args(annotation) for each in get_args(member)[1:]]

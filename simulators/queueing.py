@@ -95,9 +95,9 @@ class Split:
             int(np.searchsorted(reached[:-1], self._streams.uniform("split", self._count), "right"))
         ]
 
-    def tabulate(self, states: Sequence[dict], choices: Sequence[str]) -> np.ndarray:
-        """Returns the probabilities of the choices in every state (S, C)."""
-        return np.array([self.shares(state, choices) for state in states])
+    def probabilities(self, state: dict, choices: Sequence[str]) -> Sequence[float]:
+        """Returns the probability of each choice."""
+        return self.shares(state, choices)
 
 
 def best_split(state: dict, choices: Sequence[str]) -> tuple[float, ...]:

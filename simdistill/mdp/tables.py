@@ -3,31 +3,28 @@
 import numpy as np
 
 from simdistill.mdp.model import Solvable, legal
-from simdistill.simulation.policies import Policy, decide_many, draws_equally
+from simdistill.simulation.policies import Policy, decide_many, deciding
 
 
 def tabulate(process: Solvable, policy: Policy) -> np.ndarray:
     """Returns a policy's probabilities of the choices in every state (S, C).
 
-    A policy that takes every legal choice equally often is uniform. Any other policy is asked in each state
-    that has more than one legal choice; the choice that it takes has probability 1.
+    The policy decides in each state that has more than one legal choice. A policy that draws random numbers
+    gives the probability of each choice by `probabilities(state, choices)`; another policy's choice has 1.
     """
-    if draws_equally(policy, process.states):
-        return uniform_policy(process)
-    legal_SC = legal(process)
-    choices_S = [
-        [label for label, allowed in zip(process.labels, row, strict=True) if allowed]
-        for row in legal_SC.tolist()
-    ]
-    decided = [row for row, choices in enumerate(choices_S) if len(choices) > 1]
-    answers = decide_many(
-        policy, [process.states[row] for row in decided], [choices_S[row] for row in decided]
-    )
-    choice_S = [choices[0] for choices in choices_S]
-    for row, answer in zip(decided, answers, strict=True):
-        choice_S[row] = answer
+    policy_SC = uniform_policy(process)
     column = {label: number for number, label in enumerate(process.labels)}
-    return np.eye(len(process.labels))[[column[label] for label in choice_S]]
+    choices_S = [[label for label in column if row[column[label]]] for row in legal(process).tolist()]
+    decided = [row for row, choices in enumerate(choices_S) if len(choices) > 1]
+    states, choices_S = [process.states[row] for row in decided], [choices_S[row] for row in decided]
+    probabilities = getattr(deciding(policy, process.states), "probabilities", None)
+    if probabilities is not None:
+        for row, state, choices in zip(decided, states, choices_S, strict=True):
+            policy_SC[row, [column[label] for label in choices]] = probabilities(state, choices)
+    else:
+        labels = decide_many(policy, states, choices_S)
+        policy_SC[decided] = np.eye(len(column))[[column[label] for label in labels]]
+    return policy_SC
 
 
 def uniform_policy(process: Solvable) -> np.ndarray:

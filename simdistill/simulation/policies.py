@@ -3,8 +3,7 @@
 `policy(state, choices)` is the only way in which a policy is called. A policy that answers many states
 faster together than one by one offers `many(states, choices_S)` as well, with the same answers, for
 `decide_many`. A policy that draws random numbers offers `with_streams(streams)`, which returns it for one
-run.
-Axes: S states.
+run, and `probabilities(state, choices)`, by which its long-run cost can be solved for. Axes: S states.
 """
 
 import pickle
@@ -38,6 +37,10 @@ class RandomPolicy:
     def with_streams(self, streams: Streams) -> "RandomPolicy":
         """Returns the policy at the beginning of a run, with the run's own random numbers."""
         return RandomPolicy(streams)
+
+    def probabilities(self, state: State, choices: Sequence[str]) -> list[float]:
+        """Returns the probability of each choice."""
+        return [1.0 / len(choices)] * len(choices)
 
     def __call__(self, state: State, choices: Sequence[str]) -> str:
         self._count += 1
@@ -75,15 +78,15 @@ def with_streams(policy: Policy, streams: Streams) -> Policy:
     return policy if own is None else own(streams)
 
 
-def draws_equally(policy: Policy, states: Sequence[State]) -> bool:
-    """Whether a policy takes every legal choice equally often in all of these states.
+def deciding(policy: Policy, states: Sequence[State]) -> Policy:
+    """Returns the policy that decides in these states.
 
-    A `RandomPolicy` does, and so does a fit that knows none of the states and leaves them to one.
+    It is the policy itself, unless it is a fit that knows none of the states and leaves them to its fallback.
     """
     fallback, knows = getattr(policy, "fallback", None), getattr(policy, "knows", None)
     if fallback is not None and knows is not None and not any(map(knows, states)):
-        return draws_equally(fallback, states)
-    return isinstance(policy, RandomPolicy)
+        return deciding(fallback, states)
+    return policy
 
 
 def unsendable(policies: Mapping[str, Policy]) -> list[str]:

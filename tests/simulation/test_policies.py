@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from simdistill.simulation import Streams
-from simdistill.simulation.policies import RandomPolicy, decide_many, draws_equally, unsendable, with_streams
+from simdistill.simulation.policies import RandomPolicy, decide_many, deciding, unsendable, with_streams
 from simdistill.simulators.queueing import join_shortest_queue
 
 
@@ -28,7 +28,7 @@ def test_many_states_are_decided_together_where_the_policy_can():
     policy, states, choices_S = Together(), [{"jobs": [1]}, {"jobs": [0]}], [("A", "B"), ("A",)]
     assert decide_many(policy, states, choices_S) == ["B", "A"]
     assert policy.calls == 1
-    assert decide_many(lambda state, choices: choices[state["jobs"][0] - 1], states, choices_S) == ["A", "A"]
+    assert decide_many(lambda state, choices: choices[-state["jobs"][0]], states, choices_S) == ["B", "A"]
 
 
 def test_the_random_policy_takes_every_choice_equally_often():
@@ -64,9 +64,12 @@ def test_the_old_name_of_with_streams_still_works_and_says_the_new_one():
     assert isinstance(policy, RandomPolicy)
 
 
-def test_a_policy_that_draws_equally_is_recognised():
-    assert draws_equally(RandomPolicy(Streams((0,))), [{"jobs": [1, 0]}])
-    assert not draws_equally(join_shortest_queue, [{"jobs": [1, 0]}])
+def test_a_random_policy_says_how_likely_each_choice_is():
+    assert RandomPolicy(Streams((0,))).probabilities({"jobs": [1, 0]}, ["A", "B", "C", "D"]) == [0.25] * 4
+
+
+def test_a_policy_without_a_fallback_decides_itself():
+    assert deciding(join_shortest_queue, [{"jobs": [1, 0]}]) is join_shortest_queue
 
 
 def test_policies_that_cannot_be_sent_to_workers_are_named():

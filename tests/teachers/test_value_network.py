@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from simdistill.simulation import Streams
-from simdistill.simulation.policies import RandomPolicy, draws_equally, with_streams
+from simdistill.simulation.policies import RandomPolicy, deciding, with_streams
 from simdistill.teachers.value_network import FittedPolicy, features, fit, precision
 
 
@@ -156,5 +156,5 @@ def test_a_random_policy_for_other_states_draws_the_runs_own_numbers(policy):
         begun = with_streams(policy, Streams((seed,)))
         runs.append([begun(state, ("A", "B")) for state in other])
     assert runs[0] == runs[1] != runs[2] and set(runs[0]) == {"A", "B"}
-    assert draws_equally(policy, other)
-    assert not draws_equally(policy, [*other, {"jobs": [0, 9]}])
+    assert isinstance(deciding(policy, other), RandomPolicy)
+    assert deciding(policy, [*other, {"jobs": [0, 9]}]) is policy

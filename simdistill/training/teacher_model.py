@@ -5,7 +5,8 @@ from simdistill.config.names import check_teacher_model
 from simdistill.errors import InputError
 from simdistill.models.pretrained import base_model, load_tokenizer
 from simdistill.models.student import Student
-from simdistill.teachers.language_models.base import check_same_words, made_by
+from simdistill.teachers.language_models.compatibility import check_same_words
+from simdistill.teachers.language_models.local import made_by
 
 
 def teacher_model(config: RunConfig, student: Student) -> Student:

@@ -28,7 +28,7 @@ from simdistill.models.packing import PackedBatch
 from simdistill.models.student import Student
 from simdistill.simulation.situations import Situation
 from simdistill.simulators.queueing import Queueing
-from simdistill.teachers.language_models.base import check_apart, check_same_words
+from simdistill.teachers.language_models.compatibility import check_apart, check_same_words
 from simdistill.training.callbacks import MetricsWriter
 from simdistill.training.losses import Targets, Weights, terms
 from simdistill.training.matching import Matching, shares

@@ -24,7 +24,7 @@ from simdistill.errors import InputError
 from simdistill.models.choice_model import Asked
 from simdistill.models.packing import PackedBatch
 from simdistill.models.student import Student
-from simdistill.teachers.language_models.base import check_apart
+from simdistill.teachers.language_models.compatibility import check_apart
 from simdistill.training.matching import Matching, shares
 from simdistill.training.methods.kd import KD
 from simdistill.training.stages import RoundResult

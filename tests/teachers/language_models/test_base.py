@@ -9,8 +9,9 @@ import pytest
 import torch
 from rich.console import Console
 
-from simdistill.config import MethodConfig, TeacherConfig, compose
+from simdistill.config import MethodConfig, compose
 from simdistill.data import store as questions
+from simdistill.data.answers import parse
 from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
 from simdistill.files import read_json
@@ -21,7 +22,8 @@ from simdistill.models.student import Student
 from simdistill.runs import pipeline
 from simdistill.runs.layout import Layout
 from simdistill.teachers.language_models import base as module
-from simdistill.teachers.language_models.base import LocalTeacher, check_apart, check_same_words, chosen
+from simdistill.teachers.language_models.compatibility import check_apart, check_same_words
+from simdistill.teachers.language_models.local import LocalTeacher
 from simdistill.training.callbacks import Watch
 from simdistill.training.methods.kd import KD
 
@@ -104,7 +106,7 @@ def adapter(letters_folder, tmp_path_factory) -> Path:
 
 
 def local(folder: Path, adapter: Path | None = None) -> LocalTeacher:
-    return LocalTeacher(TeacherConfig(name="hf", model=str(folder), adapter=adapter), 0)
+    return LocalTeacher(LocalTeacher.Config(name="hf", model=str(folder), adapter=adapter), 0)
 
 
 def posed(count: int) -> list[Posed]:
@@ -122,21 +124,21 @@ def small(tiny_folder: Path, teacher: Path, output: Path, *overrides: str):
 def test_it_is_asked_as_the_student_is(tiny_folder):
     asked = posed(70)
     answers = Student.load(tiny_folder).score(asked)
-    for answer, said in zip(answers, local(tiny_folder).said(asked), strict=True):
+    for answer, said in zip(answers, local(tiny_folder).answers(asked), strict=True):
         assert said.choice == answer.choice
         assert said.valid == (answer.greedy is not None)
         assert np.allclose(said.probabilities_C or (), answer.probabilities_C, atol=1e-6)
 
 
 def test_an_adapter_changes_what_it_says(letters_folder, adapter):
-    plain, adapted = local(letters_folder).said(posed(8)), local(letters_folder, adapter).said(posed(8))
+    plain, adapted = local(letters_folder).answers(posed(8)), local(letters_folder, adapter).answers(posed(8))
     assert [said.probabilities_C for said in plain] != [said.probabilities_C for said in adapted]
 
 
 def test_remembered_answers_are_the_same_to_the_last_bit(tiny_folder, monkeypatch):
-    first = local(tiny_folder).said(posed(70))
+    first = local(tiny_folder).answers(posed(70))
     monkeypatch.setattr(Student, "score", lambda *a: pytest.fail("asked again"))
-    assert local(tiny_folder).said(posed(70)) == first
+    assert local(tiny_folder).answers(posed(70)) == first
 
 
 def changed(name: str, folder: Path, adapter: Path, copy: Path) -> LocalTeacher:
@@ -159,19 +161,20 @@ def changed(name: str, folder: Path, adapter: Path, copy: Path) -> LocalTeacher:
 @pytest.mark.parametrize("part", ["weights", "adapter", "template", "tokenizer"])
 def test_answers_of_a_changed_teacher_are_made_anew(part, letters_folder, adapter, tmp_path):
     before = local(letters_folder)
-    before.said(posed(4))
+    before.answers(posed(4))
     after = changed(part, letters_folder, adapter, tmp_path / "copy")
     assert [name for name in before.made_by if before.made_by[name] != after.made_by[name]] == [part]
     scored = after.student.work.questions
-    after.said(posed(4))
+    after.answers(posed(4))
     assert after.student.work.questions == scored + 4
 
 
-def test_a_file_that_holds_no_answers_is_told(tiny_folder):
-    module.remembered_answers().parent.mkdir(parents=True)
-    module.remembered_answers().write_text("not a database, but long enough to be taken for one" * 100)
-    with pytest.raises(InputError, match=r"teacher-answers\.sqlite can't be used: .*delete the file"):
-        local(tiny_folder).said(posed(1))
+def test_a_folder_that_holds_no_answers_is_explained(tiny_folder):
+    module.cached_answers().mkdir(parents=True)
+    database = module.cached_answers() / "cache.db"
+    database.write_text("not a database, but long enough to be taken for one" * 100)
+    with pytest.raises(InputError, match=r"teacher-answers can't be used: .*delete the folder"):
+        local(tiny_folder).answers(posed(1))
 
 
 def test_a_teacher_on_the_students_own_weights_is_refused(letters_folder, adapter):
@@ -297,9 +300,9 @@ def test_what_it_says_is_what_its_scores_say(tiny_folder, letters_folder):
     """Texts are decoded token by token, choices are scored together."""
     asked, valid = posed(10), set()
     for teacher in (local(letters_folder), local(tiny_folder)):
-        for question, text, said in zip(asked, teacher.texts(asked), teacher.said(asked), strict=True):
+        for question, text, said in zip(asked, teacher.texts(asked), teacher.answers(asked), strict=True):
             valid.add(said.valid)
-            assert (said.choice if said.valid else None) == chosen(text, question.choices)
+            assert (said.choice if said.valid else None) == parse(text, question.choices).choice
     assert valid == {True, False}
 
 

@@ -1,29 +1,36 @@
 """The endpoint teacher against servers on loopback: one that fails in every way, one with a real model."""
 
+import hashlib
 import json
 import logging
+import pickle
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
+from diskcache import Cache
 from rich.console import Console
 
-from simdistill.config import TeacherConfig, compose
+from simdistill.config import compose
 from simdistill.data import store as questions
 from simdistill.errors import InputError
 from simdistill.files import read_json
 from simdistill.models.choice_model import Posed
 from simdistill.progress import silent
 from simdistill.runs import pipeline
-from simdistill.teachers.language_models import endpoint as module
-from simdistill.teachers.language_models.base import remembered_answers
-from simdistill.teachers.language_models.endpoint import Endpoint, EndpointTeacher, chosen, probabilities
+from simdistill.teachers.language_models import client as module
+from simdistill.teachers.language_models.base import cached_answers
+from simdistill.teachers.language_models.cache import Answers
+from simdistill.teachers.language_models.client import Endpoint
+from simdistill.teachers.language_models.dialect import Dialect
+from simdistill.teachers.language_models.endpoint import EndpointTeacher, probabilities
 
 KEY = "sk-never-to-be-seen-again"
 PATIENCE = 5.0
@@ -112,11 +119,11 @@ def own_cache(tiny_folder, tmp_path, monkeypatch):
 
 
 def client(server: Server, **settings) -> Endpoint:
-    return Endpoint(server.url, 0, **{"wait": 0.01, "tries": 3, "timeout": 5.0, **settings})
+    return Endpoint(server.url, **{"tries": 3, "timeout": 5.0, **settings})
 
 
 def teacher(server: Server) -> EndpointTeacher:
-    return EndpointTeacher(TeacherConfig(name="endpoint", model="small", base_url=server.url), 0)
+    return EndpointTeacher(EndpointTeacher.Config(name="endpoint", model="small", base_url=server.url), 0)
 
 
 def body(text: str) -> dict:
@@ -159,7 +166,7 @@ def test_equal_requests_are_sent_once(server):
         (200, {}, '{"choices": ['),
         (200, {}, "<html>maintenance</html>"),
         (200, {}, '{"error": "overloaded"}'),
-        (200, {}, '{"choices": [{"message": {"content": ["A"]}}]}'),
+        (200, {}, '{"choices": [{"message": {"content": 5}}]}'),
     ],
     ids=["500", "503", "429", "cut", "cut in the body", "half", "html", "no choices", "no text"],
 )
@@ -188,19 +195,6 @@ def test_a_server_that_wants_hours_ends_the_run(server):
         client(server).complete([body("a")])
 
 
-def test_waits_grow_and_are_the_seeds(server):
-    first, again, other = (
-        client(server, wait=1.0),
-        client(server, wait=1.0),
-        Endpoint(server.url, 1, wait=1.0),
-    )
-    waits = [first._backoff(body("a"), number) for number in range(8)]
-    assert waits == [again._backoff(body("a"), number) for number in range(8)]
-    assert waits != [other._backoff(body("a"), number) for number in range(8)]
-    assert all(0.5 * 2**n <= wait <= 2**n for n, wait in enumerate(waits[:5]))
-    assert max(waits) <= module.LONGEST_WAIT
-
-
 def test_a_server_that_stays_broken_is_told_with_what_it_says(server):
     server.answer = lambda number, body: (502, {}, "bad gateway")
     with pytest.raises(InputError, match=r"no usable reply in 3 tries; the last one: HTTP 502, bad gateway"):
@@ -220,18 +214,18 @@ def test_what_was_answered_before_a_failure_is_kept(server):
 
 def test_nobody_there_is_told(server):
     with pytest.raises(InputError, match=r"no usable reply in 3 tries; the last one: .*refused"):
-        Endpoint("http://127.0.0.1:9", 0, wait=0.01, tries=3).complete([body("a")])
+        Endpoint("http://127.0.0.1:9", tries=3).complete([body("a")])
 
 
 @pytest.mark.parametrize("url", ["localhost:8000/v1", "file:///etc/passwd", "http://", "http://h/v1?key=1"])
 def test_what_is_no_address_is_refused(url):
     with pytest.raises(InputError, match=r"is no address as http://localhost:8000/v1"):
-        Endpoint(url, 0)
+        Endpoint(url)
 
 
 def test_a_key_in_the_address_is_refused():
     with pytest.raises(InputError) as caught:
-        Endpoint(f"https://me:{KEY}@example.org/v1", 0)
+        Endpoint(f"https://me:{KEY}@example.org/v1")
     assert "SIMDISTILL_API_KEY" in str(caught.value) and KEY not in str(caught.value)
 
 
@@ -251,7 +245,7 @@ def test_replies_are_kept_by_server_model_prompt_and_parameters(server):
         before = len(server.bodies)
         client(server).complete([other])
         assert len(server.bodies) == before + 1
-    Endpoint(f"{server.url}/", 0).complete([body("a")])
+    Endpoint(f"{server.url}/").complete([body("a")])
     assert len(server.bodies) == 4
 
 
@@ -280,25 +274,214 @@ def test_without_a_key_none_is_sent(server):
     assert server.keys == [None]
 
 
-def test_a_server_without_log_probabilities_is_asked_without(server):
-    def answer(number, body):
-        return (400, {}, "unknown field logprobs") if "logprobs" in body else completion("B")
+def refusing(field: str, reply: tuple, then: str = completion("B", SURE)) -> Callable:
+    """Refuses requests with a field."""
+    return lambda number, body: reply if field in body else then
 
-    server.answer = answer
-    (said,) = teacher(server).said(asked(1))
+
+def takes(server: Server, wanted: Callable[[dict], bool], reply: tuple) -> None:
+    """Answers requests that a server of some kind takes, and refuses others."""
+    server.answer = lambda number, body: completion("B", SURE) if wanted(body) else reply
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        (400, {}, "unknown field logprobs"),
+        (403, {}, '{"error": {"message": "You are not allowed to request logprobs from this model"}}'),
+        (500, {}, "logprobs is not supported by this backend"),
+        (501, {}, "not implemented"),
+        (400, {}, "bad request"),
+        (403, {}, "forbidden"),
+        (422, {}, '{"detail": [{"loc": ["body", "top_logprobs"], "msg": "extra fields"}]}'),
+    ],
+    ids=["400", "403", "500", "501", "400 without a reason", "403 without a reason", "422"],
+)
+def test_a_server_without_log_probabilities_is_asked_without(server, reply):
+    server.answer = refusing("logprobs", reply, completion("B"))
+    (said,) = teacher(server).answers(asked(1))
     assert (said.choice, said.probabilities_C) == (1, None)
 
 
 @pytest.mark.parametrize(
-    ("text", "choice"),
-    [("A", 0), (" b.\n", 1), ("**B**", 1), ('"A"', 0), ("A.", 0), ("C", None), ("A or B", None), ("", None)],
+    "reply",
+    [
+        (400, {}, "top_logprobs must be at most 5"),
+        (400, {}, "Invalid value for top_logprobs"),
+        (422, {}, "top_logprobs: ensure this value is between 0 and 5"),
+    ],
 )
-def test_an_answer_is_a_choice_or_it_is_not(text, choice):
-    assert chosen(text, ["A", "B"]) == choice
+def test_a_server_that_allows_few_log_probabilities_is_found_out_once(server, reply):
+    takes(server, lambda body: body["top_logprobs"] <= 5, reply)
+    found = teacher(server).answers(asked(20))
+    assert all(said.probabilities_C is not None for said in found)
+    assert len(server.bodies) == 1 + 20
+    teacher(server).answers(asked(30))
+    assert len(server.bodies) == 1 + 30, "another run remembers it"
+    assert {body["top_logprobs"] for body in server.bodies[1:]} == {5}
 
 
-def test_upper_and_lower_case_count_where_they_tell_choices_apart():
-    assert [chosen(text, ["a", "A", "wait"]) for text in ("A", "a", "Wait")] == [1, 0, 2]
+def test_a_limit_that_a_server_states_is_used(server):
+    takes(server, lambda body: body["top_logprobs"] <= 10, (400, {}, "top_logprobs must be between 0 and 10"))
+    teacher(server).answers(asked(3))
+    assert {body["top_logprobs"] for body in server.bodies[1:]} == {10}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reply"),
+    [
+        (
+            lambda body: "max_completion_tokens" in body and "max_tokens" not in body,
+            (400, {}, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."),
+        ),
+        (
+            lambda body: "temperature" not in body,
+            (400, {}, "Unsupported value: 'temperature' does not support 0 with this model."),
+        ),
+        (
+            lambda body: [m["role"] for m in body["messages"]] == ["user"],
+            (400, {}, "System role not supported"),
+        ),
+        (
+            lambda body: [m["role"] for m in body["messages"]] == ["user"],
+            (500, {}, "Conversation roles must alternate user/assistant/user/assistant/..."),
+        ),
+        (lambda body: "temperature" not in body, (400, {}, "invalid request")),
+        (lambda body: [m["role"] for m in body["messages"]] == ["user"], (500, {}, "template error")),
+    ],
+    ids=["max_tokens", "temperature", "system", "roles", "temperature unsaid", "system unsaid"],
+)
+def test_what_a_server_does_not_take_is_left_out(server, wanted, reply):
+    takes(server, wanted, reply)
+    posed = [
+        Posed(
+            [{"role": "system", "content": "Route jobs."}, {"role": "user", "content": f"Jobs {n}."}],
+            ["A", "B"],
+        )
+        for n in range(12)
+    ]
+    short = teacher(server)
+    short.endpoint = client(server, tries=2)
+    assert [said.choice for said in short.answers(posed)] == [1] * 12
+    last = server.bodies[-1]
+    assert wanted(last) and "Route jobs." in json.dumps(last) and last["logprobs"]
+    refused = sum(not wanted(body) for body in server.bodies)
+    assert refused <= 6, "only the first question finds it out"
+
+
+def test_a_model_that_reasons_takes_several_things_at_once_otherwise(server):
+    def answer(number, body):
+        if "max_tokens" in body:
+            return 400, {}, "'max_tokens' is not supported with this model"
+        if "temperature" in body:
+            return 400, {}, "'temperature' does not support 0.0 with this model"
+        if "logprobs" in body:
+            return 403, {}, "You are not allowed to request logprobs from this model"
+        return completion("A")
+
+    server.answer = answer
+    assert [said.choice for said in teacher(server).answers(asked(5))] == [0] * 5
+    assert len(server.bodies) == 4 + 5, "no log probabilities, after five were refused"
+    kept = client(server)
+    kept.complete([body("new")])
+    assert kept._dialects["small"] == Dialect(0, "max_completion_tokens", temperature=False)
+
+
+def test_two_models_of_a_server_have_a_dialect_each(server):
+    takes(server, lambda body: body["model"] == "small" or "logprobs" not in body, (400, {}, "logprobs"))
+    found = client(server)
+    found.complete([body("a"), {**body("a"), "model": "large"}, body("b")])
+    assert {name: dialect.top for name, dialect in found._dialects.items()} == {"small": 20, "large": 0}
+
+
+def test_a_server_out_of_order_is_not_taken_for_one_without_log_probabilities(server):
+    server.answer = lambda number, body: (500, {}, "internal") if number < 3 else completion("B", SURE)
+    found = client(server)
+    assert found.complete([body("a")])[0]["top"] is not None
+    assert found._dialects["small"] == Dialect()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"error": {"code": "insufficient_quota", "message": "You exceeded your current quota"}}',
+        "You exceeded your current quota, please check your plan and billing details.",
+        "Your credit balance is too low",
+    ],
+)
+def test_a_quota_that_is_used_up_ends_the_run_at_once(server, text):
+    server.answer = lambda number, body: (429, {}, text)
+    with pytest.raises(InputError, match=r"the quota is used up: HTTP 429.*start again when there is more"):
+        client(server, tries=6).complete([body("a")])
+    assert len(server.bodies) == 1
+
+
+def test_a_quota_a_minute_is_waited_for(server):
+    server.answer = once((429, {"Retry-After": "1"}, "You exceeded your current quota. Please retry in 1s."))
+    client(server).complete([body("a")])
+    assert len(server.bodies) == 2
+
+
+@pytest.mark.parametrize(
+    ("message", "choice"),
+    [
+        ({"content": "<think>A is busy.</think>\n\nB"}, 1),
+        ({"content": None, "reasoning_content": "A is busy, so"}, None),
+        ({"content": None, "reasoning_content": "Answer: B"}, 1),
+        ({"reasoning": "A", "content": "B"}, 1),
+        ({"content": [{"type": "text", "text": "B"}]}, 1),
+        ({"content": "Answer: **B**"}, 1),
+        ({"content": "A or B"}, None),
+        ({"content": ""}, None),
+    ],
+)
+def test_answers_come_in_many_forms(server, message, choice):
+    tokens = [{"token": "A", "logprob": -0.01}]
+    logprobs = {"content": [{**tokens[0], "top_logprobs": tokens}]}
+    server.answer = lambda number, body: json.dumps({"choices": [{"message": message, "logprobs": logprobs}]})
+    found = teacher(server)
+    (said,) = found.answers(asked(1))
+    assert (said.choice, said.valid) == (choice, choice is not None)
+    assert found.lenient == (
+        choice is not None and message["content"] not in ("B", [{"type": "text", "text": "B"}])
+    )
+    if "think" in str(message) or "reasoning" in str(message):
+        assert said.probabilities_C is None, "the first token belongs to the thought"
+
+
+def test_a_budget_of_tokens_can_be_set(server):
+    settings = EndpointTeacher.Config(name="endpoint", model="small", base_url=server.url, max_tokens=500)
+    EndpointTeacher(settings, 0).answers(asked(1))
+    teacher(server).answers(asked(1))
+    assert [body["max_tokens"] for body in server.bodies] == [500, 9]
+
+
+def test_a_model_cut_off_in_its_thoughts_is_diagnosed(server):
+    cut = {"finish_reason": "length", "message": {"content": None, "reasoning_content": "Let me see"}}
+    server.answer = lambda number, body: json.dumps({"choices": [cut]})
+    with pytest.raises(InputError, match=r"(?s)said none of the choices.*raise teacher\.max_tokens"):
+        teacher(server).answers(asked(64))
+
+
+def test_answers_of_earlier_versions_are_taken_over(server):
+    former = cached_answers().with_suffix(".sqlite")
+    former.parent.mkdir(parents=True)
+    key = [f"{server.url}/chat/completions", json.dumps(body("a"), sort_keys=True)]
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+    with closing(sqlite3.connect(former)) as file, file:
+        file.execute("CREATE TABLE answers (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
+        file.execute("INSERT INTO answers VALUES (?, ?)", (digest, '{"text": "paid", "top": null}'))
+    assert client(server).complete([body("a")]) == [{"text": "paid", "top": None}]
+    assert not server.bodies
+
+
+def test_a_pickle_in_the_cache_is_never_loaded():
+    with closing(Answers(cached_answers())) as answers:
+        answers["a"] = 1
+        with closing(sqlite3.connect(cached_answers() / "cache.db")) as file, file:
+            file.execute("UPDATE Cache SET mode = 4, value = ?", (pickle.dumps(1),))
+        with pytest.raises(InputError, match="it holds a pickle"):
+            answers["a"]
 
 
 def test_probabilities_come_from_the_first_token():
@@ -324,7 +507,7 @@ def test_probabilities_that_cannot_be_told_are_left_out(top, choices):
 def test_a_teacher_that_never_answers_by_a_choice_is_diagnosed(server):
     server.answer = lambda number, body: completion(f"Well, that depends {number}")
     with pytest.raises(InputError) as caught:
-        teacher(server).said(asked(200))
+        teacher(server).answers(asked(200))
     message = str(caught.value)
     assert "said none of the choices in 64 answers" in message
     assert message.count("Well, that depends") == 10 and "task.language.description" in message
@@ -414,9 +597,8 @@ def test_several_runs_may_keep_answers_in_one_file(server):
         thread.start()
     for thread in threads:
         thread.join()
-    with sqlite3.connect(remembered_answers()) as file:
-        assert file.execute("SELECT COUNT(*) FROM answers").fetchone() == (40,)
-    file.close()
+    with closing(Cache(str(cached_answers()))) as cache:
+        assert len(cache) == 40 + 1  # and what the server takes
 
 
 @pytest.fixture(scope="module")
@@ -465,16 +647,16 @@ def letters(told: str) -> list[Posed]:
 @pytest.mark.slow
 def test_a_real_model_answers_by_a_choice_with_probabilities(real_server):
     posed = letters("AB")
-    real = EndpointTeacher(TeacherConfig(name="endpoint", model="smollm2", base_url=real_server), 0)
-    for place, said in enumerate(real.said(posed)):
+    real = EndpointTeacher(EndpointTeacher.Config(name="endpoint", model="smollm2", base_url=real_server), 0)
+    for place, said in enumerate(real.answers(posed)):
         assert said.choice == place
         assert said.probabilities_C is not None and said.probabilities_C[place] > 0.5
 
 
 @pytest.mark.slow
 def test_a_real_model_that_chatters_is_diagnosed(real_server):
-    real = EndpointTeacher(TeacherConfig(name="endpoint", model="smollm2", base_url=real_server), 0)
-    said = real.said(asked(4, "left", "right"))
+    real = EndpointTeacher(EndpointTeacher.Config(name="endpoint", model="smollm2", base_url=real_server), 0)
+    said = real.answers(asked(4, "left", "right"))
     assert [found.choice for found in said] == [None] * 4 and len(real.illegal) == 4
     with pytest.raises(InputError, match=r"smollm2 at .* said none of the choices in 4 answers") as caught:
         real.check_sense(real.illegal)
@@ -509,9 +691,9 @@ def test_a_disturbed_server_says_what_it_says_undisturbed(real_server, server):
     disturbed = teacher(server)
     disturbed.endpoint = client(server, tries=9, timeout=PATIENCE)
     posed = letters("ABCDEF")
-    said = disturbed.said(posed)
-    direct = EndpointTeacher(TeacherConfig(name="endpoint", model="small", base_url=real_server), 0)
-    for found, expected in zip(said, direct.said(posed), strict=True):
+    said = disturbed.answers(posed)
+    direct = EndpointTeacher(EndpointTeacher.Config(name="endpoint", model="small", base_url=real_server), 0)
+    for found, expected in zip(said, direct.answers(posed), strict=True):
         assert (found.choice, found.valid) == (expected.choice, expected.valid)
         # The server computes several requests together, and sums are then rounded otherwise.
         assert found.probabilities_C == pytest.approx(expected.probabilities_C, abs=1e-3)

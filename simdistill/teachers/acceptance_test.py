@@ -1,6 +1,6 @@
-"""Whether one policy is better than another, on the same parameters: what accepts a generation of search.
+"""The test by which a generation of search is accepted: two policies on the same parameter sets.
 
-Axes: R drawn parameter sets, each a replication in simulation; P policies, before and after.
+Axes: P drawn parameter sets, X policies, before and after.
 """
 
 import math
@@ -25,36 +25,36 @@ def compare(
 ) -> Estimate:
     """Returns the relative cost change from the first policy to the second, with its interval.
 
-    Where the simulator's state is Markov both are solved exactly on every parameter set; elsewhere they are
-    simulated on common random numbers. Small improvements need the former: near saturation simulated costs
-    of 2,000 minutes still differ by several percent.
+    Where the simulator's state is Markov, both are solved exactly on every parameter set; otherwise they are
+    simulated on common random numbers. Small improvements need the exact costs: near saturation, simulated
+    costs of 2,000 minutes still differ by several percent.
 
     Args:
         task: The task.
         seed: Root seed; parameters come from its validation tree.
-        number: Of the comparison.
+        number: Distinguishes comparisons.
         policies: Before and after.
         sets: How many parameter sets to draw.
         compute: Runs simulations.
     """
     one = partial(_compared, task, seed, number, policies)
-    costs_RP = np.array(list(compute(one, range(sets))))
-    return mean_estimate([_change(before, after) for before, after in costs_RP.tolist()])
+    costs_PX = np.array(list(compute(one, range(sets))))
+    return mean_estimate([_change(before, after) for before, after in costs_PX.tolist()])
 
 
 def _compared(
-    task: TaskConfig, seed: int, number: int, policies: tuple[Policy, Policy], replication: int
+    task: TaskConfig, seed: int, number: int, policies: tuple[Policy, Policy], drawn: int
 ) -> list[float]:
     simulator = registry.load("simulators", task.simulator)
     params: Parameters = draw(
         simulator,
         task.parameters.default,
         task.parameters.train,
-        (seed, VALIDATION, SAMPLE, number, replication),
+        (seed, VALIDATION, SAMPLE, number, drawn),
     )
     if mdp.solvable(simulator, task.kind):
         return _solved(partial(simulator.markov, params), policies)
-    path: SeedPath = (seed, VALIDATION, EPISODE, number, replication)
+    path: SeedPath = (seed, VALIDATION, EPISODE, number, drawn)
     return [
         replicate(
             simulator,

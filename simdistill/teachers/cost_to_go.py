@@ -1,4 +1,4 @@
-"""Values of searched states: what the simulator said, mended by a fit on the numbers of the state.
+"""Values of searched states: simulated costs, combined with a fit on the numbers of the state.
 
 Axes: S states, C choices, K futures, M networks.
 """
@@ -17,7 +17,7 @@ from simdistill.teachers.value_network import FittedPolicy, fit, precision
 DECAYS = (1.0, 3.0, 10.0)
 """Weight decays to choose from; strong, as the noise of a few futures exceeds the cost differences."""
 PRIOR_FUTURES = 10
-"""How many further futures a variance that was predicted from the state counts for."""
+"""Futures for which a variance that is predicted from the state counts."""
 
 Spread = tuple[float, float]
 """Error variance of a fit, as (constant, share of cost²)."""
@@ -25,7 +25,7 @@ Spread = tuple[float, float]
 
 @dataclass(frozen=True)
 class Searched:
-    """A situation with what the simulator says about its choices.
+    """A situation with the simulated values of its choices.
 
     Attributes:
         situation: Where the choice is made.
@@ -40,7 +40,7 @@ class Searched:
 
 @dataclass
 class Labels:
-    """Denoised values of searched states.
+    """Values of searched states, combined with the fit.
 
     Attributes:
         names: Labels of the choices, in the order of the columns.
@@ -64,12 +64,12 @@ class Labels:
 
 @dataclass(frozen=True)
 class Regression:
-    """What searched values come to on the numbers of the state.
+    """The fit to searched values, on the numbers of the state.
 
     Attributes:
-        network: The values.
-        noise: Logarithm of the variance of a simulated value; None where variances aren't moderated.
-        spread: The network's own error variance; None if it mends nothing.
+        network: Predicts the values.
+        noise: Predicts the logarithm of a simulated value's variance; None where variances aren't shrunk.
+        spread: Error variance of `network`; None where simulated values aren't combined with it.
     """
 
     network: FittedPolicy
@@ -77,35 +77,36 @@ class Regression:
     spread: Spread | None
 
     def label(self, searched: Sequence[Searched]) -> Labels:
-        """Mends the values of states that the networks haven't seen."""
+        """Combines simulated values with the fit, for states that the networks haven't seen."""
         names, states = self.network.labels, [s.situation.state for s in searched]
         costs_SC, variances_SC = centred(searched, names)
         noise_SC = None if self.noise is None else self.noise.costs(states)
-        variances_SC = steadied(variances_SC, noise_SC, _futures(searched))
-        return combine(names, costs_SC, variances_SC, self.network.costs(states), self.spread)
+        variances_SC = shrink_variances(variances_SC, noise_SC, _futures(searched))
+        return weigh_by_precision(names, costs_SC, variances_SC, self.network.costs(states), self.spread)
 
 
-def denoise(
+def combine_with_fit(
     searched: Sequence[Searched],
     seed: int,
     number: int,
     folds: int,
-    mend: bool = True,
-    moderate: bool = True,
+    combine: bool = True,
+    shrink: bool = True,
 ) -> tuple[Regression, Labels]:
-    """Fits the values on the numbers of the state, and mends each state's own mean with the fit.
+    """Fits the values on the numbers of the state, and combines each state's own mean with the fit.
 
-    The fit for a state comes from networks that haven't seen its scenario, or where there is one scenario
-    only, the state (cross-fitting); both are weighted by their precision. Of several weight decays the
-    one is taken that predicts such unseen states best.
+    The fit for a state comes from networks that haven't seen its scenario or, where there is only one
+    scenario, the state itself (cross-fitting). Both are weighted by their precision. Of several weight
+    decays, the one that predicts unseen states best is taken.
 
     Args:
         searched: States with simulated values.
         seed: Root seed.
         number: Distinguishes several fits.
         folds: Of the cross-fitting.
-        mend: Whether the values are mended, or left as they were simulated.
-        moderate: Whether variances are moderated by what is usual in such states, if there are any.
+        combine: Whether the values are combined with the fit, or left as they were simulated.
+        shrink: Whether the variances of states are shrunk towards predicted ones, where there are several
+            futures.
 
     Returns:
         The regression and the values.
@@ -125,16 +126,16 @@ def denoise(
         return network.costs_of_each(states)[fold_S, np.arange(len(states))]
 
     futures = _futures(searched)
-    noise = _noise(states, labels, variances_SC, train_MS, first) if moderate and futures > 1 else None
-    variances_SC = steadied(variances_SC, None if noise is None else unseen(noise), futures)
+    noise = _noise(states, labels, variances_SC, train_MS, first) if shrink and futures > 1 else None
+    variances_SC = shrink_variances(variances_SC, None if noise is None else unseen(noise), futures)
     weights_SC = precision(costs_SC, variances_SC)
     fits = [fit(states, labels, costs_SC, weights_SC, train_MS, first, decay=decay) for decay in DECAYS]
     fitted = [unseen(network) for network in fits]
     errors = [np.nansum(weights_SC * (costs_SC - fitted_SC) ** 2) for fitted_SC in fitted]
     best = int(np.argmin(errors))
     network, fitted_SC = fits[best], fitted[best]
-    spread = _fit_error(costs_SC - fitted_SC, fitted_SC, variances_SC) if mend else None
-    labelled = combine(labels, costs_SC, variances_SC, fitted_SC, spread)
+    spread = _fit_error(costs_SC - fitted_SC, fitted_SC, variances_SC) if combine else None
+    labelled = weigh_by_precision(labels, costs_SC, variances_SC, fitted_SC, spread)
     return Regression(network, noise, spread), labelled
 
 
@@ -150,22 +151,23 @@ def centred(searched: Sequence[Searched], labels: Sequence[str]) -> tuple[np.nda
         if centred_CK.shape[1] > 1:
             variances_SC[row, columns] = centred_CK.var(axis=1, ddof=1) / centred_CK.shape[1]
     if np.isnan(variances_SC).all():
-        # One future tells no variance. What its costs vary over states bounds it, as signal comes on top.
+        # One future has no variance. The variance of its costs over states bounds it, as it includes signal.
         return costs_SC, np.where(np.isnan(costs_SC), np.nan, np.nanmean(costs_SC**2, axis=0))
     return costs_SC, variances_SC
 
 
-def steadied(variances_SC: np.ndarray, noise_SC: np.ndarray | None, futures: int) -> np.ndarray:
-    """Returns variances of a handful of futures, which can agree by luck, as they can be weighed by.
+def shrink_variances(variances_SC: np.ndarray, noise_SC: np.ndarray | None, futures: int) -> np.ndarray:
+    """Shrinks each state's variance towards its predicted variance (empirical Bayes).
 
-    Where what is rare is dear, futures that had none of it show a low cost and a low variance at once:
-    weighed by their own variance alone they count for more, and make the rare look cheaper than it is. So
-    they are moderated by what is usual in such states (Smyth, Stat. Appl. Genet. Mol. Biol. 3(1), 2004,
-    section 3). Without that, a small variance is drawn half-way to the typical one.
+    The futures of a state are few, and can agree by chance. Where rare events are expensive, futures without
+    one have a low cost and a low variance at once. Weighted by their own variance alone, they would count for
+    more and make the rare event look cheaper than it is. The formula is the moderated variance of Smyth
+    (Stat. Appl. Genet. Mol. Biol. 3(1), 2004, section 3). Without predictions, a variance below the median is
+    moved half-way to it.
 
     Args:
         variances_SC: Sampling variance of each cost, from its own futures.
-        noise_SC: Logarithm of the variance predicted for it, by networks that haven't seen it, or None.
+        noise_SC: Logarithm of its predicted variance, by networks that haven't seen it, or None.
         futures: Number of futures of each choice.
     """
     if futures == 1:
@@ -176,7 +178,7 @@ def steadied(variances_SC: np.ndarray, noise_SC: np.ndarray | None, futures: int
     return (PRIOR_FUTURES * np.exp(noise_SC) + own * variances_SC) / (PRIOR_FUTURES + own)
 
 
-def combine(
+def weigh_by_precision(
     names: Sequence[str],
     costs_SC: np.ndarray,
     variances_SC: np.ndarray,
@@ -184,31 +186,30 @@ def combine(
     spread: Spread | None,
 ) -> Labels:
     """Weights simulated and fitted costs by their precision; returns costs relative to the best choice."""
-    mended_SC, variance_SC = costs_SC, variances_SC
+    combined_SC, variance_SC = costs_SC, variances_SC
     if spread is not None:
         error_SC = spread[0] + spread[1] * fitted_SC**2
         weight_SC = error_SC / (error_SC + variances_SC)
-        mended_SC = weight_SC * costs_SC + (1 - weight_SC) * fitted_SC
+        combined_SC = weight_SC * costs_SC + (1 - weight_SC) * fitted_SC
         variance_SC = error_SC * variances_SC / (error_SC + variances_SC)
-    best_S = np.nanargmin(mended_SC, axis=1)
+    best_S = np.nanargmin(combined_SC, axis=1)
     errors_SC = difference_errors(variance_SC, best_S)
-    relative_SC = mended_SC - mended_SC[np.arange(len(best_S)), best_S][:, None]
+    relative_SC = combined_SC - combined_SC[np.arange(len(best_S)), best_S][:, None]
     return Labels(tuple(names), relative_SC, errors_SC, costs_SC, np.sqrt(variances_SC))
 
 
-def difference_errors(variances_SC: np.ndarray, best_S: np.ndarray) -> np.ndarray:
-    """Returns the standard error of each choice's cost difference to the best choice (S, C).
+def difference_errors(variance_SC: np.ndarray, best_S: np.ndarray) -> np.ndarray:
+    """Returns the standard error of each cost's difference to that of the best choice (S, C).
 
     Args:
-        variances_SC: Error variance of each choice's cost relative to the mean over choices; NaN where a
-            choice isn't legal.
+        variance_SC: Error variance of each centred cost; NaN where the choice isn't legal.
         best_S: Column of the best choice.
     """
     rows = np.arange(len(best_S))
     # Errors of centred costs sum to 0, so any two of C correlate by -1 / (C - 1), as all are alike.
-    others_S1 = np.maximum(np.isfinite(variances_SC).sum(axis=1, keepdims=True) - 1, 1)
-    best_S1 = variances_SC[rows, best_S][:, None]
-    errors_SC = np.sqrt(variances_SC + best_S1 + 2 * np.sqrt(variances_SC * best_S1) / others_S1)
+    others_S1 = np.maximum(np.isfinite(variance_SC).sum(axis=1, keepdims=True) - 1, 1)
+    best_S1 = variance_SC[rows, best_S][:, None]
+    errors_SC = np.sqrt(variance_SC + best_S1 + 2 * np.sqrt(variance_SC * best_S1) / others_S1)
     errors_SC[rows, best_S] = 0.0
     return errors_SC
 
@@ -226,13 +227,13 @@ def _noise(
 ) -> FittedPolicy:
     """Fits the logarithm of the variances on the numbers of the state."""
     legal_SC = np.isfinite(variances_SC)
-    # Futures that are all alike have no logarithm, and nearly alike a large one.
+    # Equal futures have a variance of 0, which has no logarithm; that of nearly equal ones is very low.
     floor = 0.01 * float(np.mean(variances_SC[legal_SC])) or 1e-12
     raised_SC = np.fmax(variances_SC, floor)
     logs_SC = np.log(raised_SC)
     logs_SC = np.where(legal_SC, logs_SC - logs_SC[legal_SC].mean(), np.nan)
     network = fit(states, labels, logs_SC, legal_SC.astype(float), train_MS, seed)
-    # What logarithms average to is less than the average (Duan: Smearing estimate, JASA 78, 1983).
+    # The exponential of a mean logarithm is below the mean (Duan: Smearing estimate, JASA 78, 1983).
     found_SC = np.exp(network.costs(states))
     level = np.log(raised_SC[legal_SC].sum() / found_SC[legal_SC].sum())
     *hidden, (weights, biases) = network.layers

@@ -8,7 +8,7 @@ from simdistill.envs.episodes import Failure
 from simdistill.executors import Map
 from simdistill.progress import Progress
 from simdistill.simulation import TRAIN, Policy
-from simdistill.teachers.cost_to_go import denoise
+from simdistill.teachers.cost_to_go import combine_with_fit
 from simdistill.teachers.policies import named_policy
 from simdistill.teachers.protocol import Lesson
 from simdistill.teachers.state_search import search
@@ -65,7 +65,7 @@ def demonstrate(
         failures,
         partial(progress, f"demonstrate {title or config.name}"),
     )
-    regression, labels = denoise(
+    regression, labels = combine_with_fit(
         searched, seed, 1, config.folds, config.combine_with_fit, config.shrink_variances
     )
     regression = replace(regression, network=replace(regression.network, fallback=policy))

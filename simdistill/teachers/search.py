@@ -20,7 +20,7 @@ from simdistill.progress import Progress
 from simdistill.simulation import TRAIN
 from simdistill.statistics import Estimate
 from simdistill.teachers.acceptance_test import compare
-from simdistill.teachers.cost_to_go import Searched, denoise
+from simdistill.teachers.cost_to_go import Searched, combine_with_fit
 from simdistill.teachers.policies import named_policy
 from simdistill.teachers.protocol import Generation, Lesson
 from simdistill.teachers.state_search import search
@@ -72,7 +72,7 @@ class SearchTeacher:
                 failures,
                 partial(progress, f"search, generation {number} of {config.generations}"),
             )
-            regression, labels = denoise(
+            regression, labels = combine_with_fit(
                 searched, seed, number, config.folds, config.combine_with_fit, config.shrink_variances
             )
             network = replace(regression.network, fallback=base)

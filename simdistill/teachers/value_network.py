@@ -1,7 +1,7 @@
 """A fast policy fitted to what-if values: a small network on the numbers of the state.
 
-Fitting uses torch; deciding is plain numpy and remembers states, because a policy inside branches must cost a
-few microseconds a decision.
+Fitting uses torch. Deciding is plain NumPy and caches its choices, as a policy inside branches must take only
+a few microseconds for a decision.
 """
 
 import math
@@ -28,7 +28,7 @@ def features(numbers_SN: np.ndarray) -> np.ndarray:
 
 @dataclass
 class FittedPolicy:
-    """Takes the choice of least fitted cost; one that the search never met comes last.
+    """Takes the choice of least fitted cost; a choice that was never searched comes last.
 
     Axes: M networks (their mean counts), F features, H hidden units, C choices.
 
@@ -49,10 +49,10 @@ class FittedPolicy:
     _remembered: dict = field(default_factory=dict, repr=False, compare=False)
 
     def with_streams(self, streams: Streams) -> "FittedPolicy":
-        """Returns the policy for one run, whose random numbers the policy for other states may draw."""
+        """Returns the policy for one run, whose random numbers the fallback policy may draw."""
         if self.fallback is None:
             return self
-        return replace(self, fallback=with_streams(self.fallback, streams))  # what is remembered is shared
+        return replace(self, fallback=with_streams(self.fallback, streams))  # the cache is shared
 
     def __call__(self, state: State, choices: Sequence[str]) -> str:
         remembered = key(state, choices)
@@ -144,13 +144,7 @@ def fit(
     legal_SC = np.isfinite(costs_SC)
     scale = float(np.sqrt(np.mean(costs_SC[legal_SC] ** 2))) or 1.0
 
-    count, units, choices = len(train_MS), values_SF.shape[1], len(labels)
-    torch_generator = torch.Generator().manual_seed(seed)
-    sizes = [units, hidden, hidden, choices]
-    layers = []
-    for before, after in pairwise(sizes):
-        weights = torch.randn(count, before, after, generator=torch_generator) / before**0.5
-        layers.append((weights.requires_grad_(), torch.zeros(count, 1, after, requires_grad=True)))
+    layers = _first_layers((values_SF.shape[1], hidden, hidden, len(labels)), len(train_MS), seed)
     inputs = torch.tensor((values_SF - shift_F) / stretch_F, dtype=torch.float32)
     targets = torch.tensor(np.nan_to_num(costs_SC) / scale, dtype=torch.float32)
     weight_MSC = torch.tensor(weights_SC[None] * train_MS[:, :, None], dtype=torch.float32)
@@ -159,7 +153,7 @@ def fit(
     optimizer = torch.optim.AdamW(parameters, lr=1e-2, weight_decay=decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-2, total_steps=steps)
     for _ in range(steps):
-        output = inputs.expand(count, -1, -1)
+        output = inputs.expand(len(train_MS), -1, -1)
         for depth, (weights, biases) in enumerate(layers):
             output = output @ weights + biases
             if depth + 1 < len(layers):
@@ -171,3 +165,15 @@ def fit(
         schedule.step()
     arrays = [(w.detach().double().numpy(), b.detach().double().numpy()) for w, b in layers]
     return FittedPolicy(tuple(labels), shift_F, stretch_F, arrays, scale)
+
+
+def _first_layers(sizes: Sequence[int], networks: int, seed: int) -> list[tuple]:
+    """Returns weights (M, in, out) and biases (M, 1, out) of each layer, to be trained."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    layers = []
+    for before, after in pairwise(sizes):
+        weights = torch.randn(networks, before, after, generator=generator) / before**0.5
+        layers.append((weights.requires_grad_(), torch.zeros(networks, 1, after, requires_grad=True)))
+    return layers

@@ -4,14 +4,14 @@
 
 The trainings are those of a leaderboard's results, so methods have the same questions, student and budget.
 
-Good is the mean regret on held-out questions: what the choices taken cost above the best ones by the
+Good is the mean regret on validation questions: what the choices taken cost above the best ones by the
 simulator's values. The reference takes the best ones, so half of the heuristic's gap to it is closed where
 the regret is half of the heuristic's. The first point of the learning curve that is so good counts; how many
 trainings are so good at their end is told beside it, as students fall back. Seconds are those of distilling,
 own rollouts among them, without the teacher's, which all methods share.
 
-Each method's need is compared with that of `simdistill`, seed by seed. A training that never got there, of
-either of them, counts with all that it used, and its row says so.
+Each method's need is compared with that of `simdistill`, seed by seed. Runs of either method that never get
+there are censored at their full budget, and the row says so.
 
 Prints a table and writes `benchmarks/results/learning.json`: a list of `measure`, `value`, `ci95` (none with
 one seed), `target`, `bound` and `command`.
@@ -26,9 +26,9 @@ import measures
 import numpy as np
 
 from simdistill.errors import InputError
-from simdistill.evaluation.learning_curve import Curve
 from simdistill.leaderboard import Result, load_protocol, read_results
 from simdistill.leaderboard.protocol import FILE
+from simdistill.results import Learning, LearningPoint
 
 RESULTS = Path(__file__).parent / "results" / "learning.json"
 OURS = "simdistill"
@@ -38,21 +38,21 @@ BOUNDS = {"as good as the heuristic": 1.0, "half of the heuristic's gap closed":
 TARGETS = {("seconds", "grpo"): 10.0, ("seconds", "sft_grpo"): 10.0, ("questions", "sft"): 3.0}
 """At least so many times of what ours needs."""
 
-Need = tuple[dict, bool]
+Need = tuple[LearningPoint, bool]
 """A point of a curve, and whether it was good enough there."""
 
 
-def curves(results: Sequence[Result], task: str) -> dict[str, dict[int, Curve]]:
+def curves(results: Sequence[Result], task: str) -> dict[str, dict[int, Learning]]:
     """Returns a task's curves by method and seed."""
-    found: dict[str, dict[int, Curve]] = {}
+    found: dict[str, dict[int, Learning]] = {}
     for result in results:
         if result.cell.task == task:
-            curve = Curve(**result.metrics["learning"])
+            curve = result.run.learning
             found.setdefault(result.cell.method, {})[result.cell.seed] = curve
     return found
 
 
-def measured(folder: Path, tasks: Sequence[str] | None) -> dict[str, dict[str, dict[int, Curve]]]:
+def measured(folder: Path, tasks: Sequence[str] | None) -> dict[str, dict[str, dict[int, Learning]]]:
     """Returns the curves of tasks that ours was run on, by task; tells which results are refused.
 
     Raises:
@@ -70,12 +70,12 @@ def measured(folder: Path, tasks: Sequence[str] | None) -> dict[str, dict[str, d
     return found
 
 
-def compared(task: str, found: Mapping[str, Mapping[int, Curve]], command: str) -> list[dict]:
+def compared(task: str, found: Mapping[str, Mapping[int, Learning]], command: str) -> list[dict]:
     """Returns the rows of a task: what ours needs, and how many times that each other method needs.
 
     Args:
         task: Its name.
-        found: Curves by method and seed, ours among them.
+        found: Learnings by method and seed, ours among them.
         command: What makes the rows.
     """
     rows = []
@@ -99,20 +99,20 @@ def _needed(title: str, unit: str, needs: Mapping[str, Mapping[int, Need]], comm
     ours = needs[OURS]
     if not any(there for _, there in ours.values()):
         return  # nothing to compare with
-    needed = measures.geometric([point[unit] for point, _ in ours.values()])
+    needed = measures.geometric([getattr(point, unit) for point, _ in ours.values()])
     yield measures.row(f"{title}: {unit}, {OURS}{_missed(OURS, ours)}", needed, command)
     for method, own in needs.items():
         both = [seed for seed in ours if seed in own]
         if method == OURS or not both:
             continue
-        times = [own[seed][0][unit] / ours[seed][0][unit] for seed in both]
+        times = [getattr(own[seed][0], unit) / getattr(ours[seed][0], unit) for seed in both]
         missed = "".join(_missed(name, {seed: needs[name][seed] for seed in both}) for name in (method, OURS))
         measure = f"{title}: {unit}, {method} over {OURS}{missed}"
         yield measures.row(measure, measures.geometric(times), command, TARGETS.get((unit, method)))
 
 
 def _missed(method: str, own: Mapping[int, Need]) -> str:
-    """Says how many trainings count with all that they used."""
+    """Says how many runs are censored at their full budget."""
     missed = sum(not there for _, there in own.values())
     return f" ({missed} of {len(own)} of {method} never got there)" if missed else ""
 

@@ -19,19 +19,21 @@ from rich.console import Console
 from rich.table import Table
 
 from simdistill.files import read_json, write_json
+from simdistill.results import Results
+from simdistill.statistics import Estimate
 
 RESULTS = Path(__file__).parent / "results" / "queueing.json"
 
 TARGETS = [
-    ("student over the optimum, default", "over_reference", "default", 0.015),
-    ("teacher over the optimum, default", "teacher_over_reference", "default", 0.007),
-    ("student over the optimum, in distribution", "over_reference", "in_distribution", 0.02),
-    ("student over the optimum, out of distribution", "over_reference", "out_of_distribution", 0.05),
+    ("student over the optimum, default", "student", "default", 0.015),
+    ("teacher over the optimum, default", "teacher", "default", 0.007),
+    ("student over the optimum, in distribution", "student", "in_distribution", 0.02),
+    ("student over the optimum, out of distribution", "student", "out_of_distribution", 0.05),
 ]
 
 
-def finished(seed: int, folder: Path, overrides: Sequence[str]) -> tuple[Path, dict]:
-    """Returns a run's folder and metrics; the run is made or finished first if need be."""
+def finished(seed: int, folder: Path, overrides: Sequence[str]) -> tuple[Path, Results]:
+    """Returns a run's folder and results; the run is made or finished first if need be."""
     run = folder / f"seed{seed}"
     if not (run / "report.html").exists():
         what = (
@@ -40,35 +42,38 @@ def finished(seed: int, folder: Path, overrides: Sequence[str]) -> tuple[Path, d
             else ["task=queueing", f"seed={seed}", *overrides, f"output={run}"]
         )
         subprocess.run([sys.executable, "-m", "simdistill", "run", *what], check=True)
-    return run, read_json(run / "metrics.json")
+    return run, Results.read(run / "metrics.json")
 
 
-def rows(seed: int, overrides: Sequence[str], run: Path, metrics: dict) -> list[dict]:
+def rows(seed: int, overrides: Sequence[str], run: Path, results: Results) -> list[dict]:
     """Returns the figures of one seed beside their targets, and where and by what they were made."""
     command = " ".join(["simdistill run task=queueing", f"seed={seed}", *overrides])
     own = {"seed": seed} | place(read_json(run / "environment.json"))
 
-    def told(measure: str, value: dict | float | None, target: float | None = None, bound: Bound = "at_most"):
-        found = (value["mean"], value["ci95"]) if isinstance(value, dict) else (value, None)
+    def figure(
+        measure: str, value: Estimate | float | None, target: float | None = None, bound: Bound = "at_most"
+    ) -> dict:
+        found = (value.mean, value.ci95) if isinstance(value, Estimate) else (value, None)
         return row(measure, found, command, target, bound) | own
 
-    heuristic = metrics["policies"][metrics["heuristic"]]["over_reference"]
+    (task,) = results.tasks
+    over = {name: policy.over_reference for name, policy in task.policies.items()}
     return [
-        *(told(measure, metrics[key][setting], target) for measure, key, setting, target in TARGETS),
+        *(figure(measure, over[policy][setting], target) for measure, policy, setting, target in TARGETS),
         *(
-            told(f"heuristic's gap closed, {setting.replace('_', ' ')}", closed, 0.0, "at_least")
-            for setting, closed in metrics["heuristic_gap_closed"].items()
+            figure(f"heuristic's gap closed, {setting.replace('_', ' ')}", closed, 0.0, "at_least")
+            for setting, closed in task.measures["heuristic_gap_closed"].items()
         ),
         *(
-            told(f"heuristic over the optimum, {setting.replace('_', ' ')}", over)
-            for setting, over in heuristic.items()
+            figure(f"heuristic over the optimum, {setting.replace('_', ' ')}", of_setting)
+            for setting, of_setting in over[task.heuristic].items()
         ),
-        told("forecast skill", (metrics["forecasts"] or {}).get("skill"), 0.0, "at_least"),
-        told("valid answers", metrics["valid_answers"], 0.999, "at_least"),
-        told("minutes", sum(metrics["seconds"].values()) / 60, 10),
-        told("peak memory, GB", metrics["peak_memory_mb"] / 1000, 4),
-        told("decisions a second", metrics["decisions_per_second"]),
-        told("questions", metrics["questions"]),
+        figure("forecast skill", task.measure("forecast_skill", "in_distribution"), 0.0, "at_least"),
+        figure("valid answers", task.valid_answers, 0.999, "at_least"),
+        figure("minutes", sum(results.seconds.values()) / 60, 10),
+        figure("peak memory, GB", results.peak_memory_mb / 1000, 4),
+        figure("decisions a second", results.decisions_per_second),
+        figure("questions", results.questions),
     ]
 
 

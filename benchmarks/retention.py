@@ -18,8 +18,9 @@ from pathlib import Path
 
 from measures import row, show
 
-from simdistill.files import read_json
+from simdistill.results import Results
 from simdistill.runs.export import export
+from simdistill.statistics import Estimate
 
 RESULTS = Path(__file__).parent / "results" / "retention.json"
 LAYERS = (30, 20, 15, 10)
@@ -28,12 +29,12 @@ TAUGHT = {"kd": ["teacher=hf"], "opd": ["teacher=hf"]}
 STUDENT = ["student.lora.layers=null", "student.lora.r=256", "student.lora.alpha=512"]
 
 
-def finished(run: Path, overrides: list[str]) -> dict:
-    """Returns a run's metrics; the run is made or finished first if need be."""
+def finished(run: Path, overrides: list[str]) -> Results:
+    """Returns a run's results; the run is made or finished first if need be."""
     if not (run / "report.html").exists():
         what = [f"resume={run}"] if (run / "config.yaml").exists() else [*overrides, f"output={run}"]
         subprocess.run([sys.executable, "-m", "simdistill", "run", *what], check=True)
-    return read_json(run / "metrics.json")
+    return Results.read(run / "metrics.json")
 
 
 def exported(run: Path) -> Path:
@@ -42,34 +43,32 @@ def exported(run: Path) -> Path:
     return model if model.is_dir() else export(run)[0]
 
 
-def rows(name: str, metrics: dict, expert: dict, command: str) -> list[dict]:
+def rows(name: str, results: Results, expert: Results, command: str) -> list[dict]:
     """Returns the figures of one student."""
+    (task,), (expert_task,) = results.tasks, expert.tasks
     found = [
         row(f"{name}: kept of the expert's gain, {setting.replace('_', ' ')}", (kept, None), command)
-        for setting, closed in metrics["heuristic_gap_closed"].items()
-        if (kept := _share(closed, expert["heuristic_gap_closed"][setting])) is not None
+        for setting, closed in task.measures["heuristic_gap_closed"].items()
+        if (kept := _share(closed, expert_task.measure("heuristic_gap_closed", setting))) is not None
     ]
     found += [
-        row(
-            f"{name}: above the reference, {setting.replace('_', ' ')}", (over["mean"], over["ci95"]), command
-        )
-        for setting, over in metrics["over_reference"].items()
-        if over is not None and over["mean"] is not None
+        row(f"{name}: above the reference, {setting.replace('_', ' ')}", (over.mean, over.ci95), command)
+        for setting, over in task.measures["over_reference"].items()
+        if over is not None
     ]
     plain = {
-        "decisions a second": metrics["decisions_per_second"],
-        "decisions a second over the expert's": metrics["decisions_per_second"]
-        / expert["decisions_per_second"],
-        "perplexity of plain English": metrics["perplexity"]["student"],
+        "decisions a second": results.decisions_per_second,
+        "decisions a second over the expert's": results.decisions_per_second / expert.decisions_per_second,
+        "perplexity of plain English": results.perplexity["student"],
     }
     return found + [row(f"{name}: {measure}", (value, None), command) for measure, value in plain.items()]
 
 
-def _share(closed: dict | None, expert: dict | None) -> float | None:
+def _share(closed: Estimate | None, expert: Estimate | None) -> float | None:
     """The student's gain over the expert's; None where either is undefined or the expert has none."""
-    if not closed or not expert or closed["mean"] is None or not expert["mean"] or expert["mean"] <= 0:
+    if closed is None or expert is None or expert.mean <= 0:
         return None
-    return closed["mean"] / expert["mean"]
+    return closed.mean / expert.mean
 
 
 def main() -> None:
@@ -89,8 +88,8 @@ def main() -> None:
     gathered = rows("expert", expert, expert, f"simdistill run {' '.join(common)}")
     for layers in arguments.layers:
         what = [*common, *STUDENT, f"method={arguments.method}", f"student.layers={layers}", *teacher]
-        metrics = finished(folder / f"{arguments.method}-{layers}", what)
-        gathered += rows(f"{layers} layers", metrics, expert, f"simdistill run {' '.join(what)}")
+        results = finished(folder / f"{arguments.method}-{layers}", what)
+        gathered += rows(f"{layers} layers", results, expert, f"simdistill run {' '.join(what)}")
         show(gathered, arguments.results)
 
 

@@ -5,7 +5,8 @@
 A cell is a short training in a folder of its own below `--folder`; a stopped sweep goes on. Further arguments
 are fields of the run, as for `simdistill run`. Prints every method's best rate, which belongs in its class as
 `learning_rate`, and writes `benchmarks/results/sweep.json`: a list of `method`, `learning_rate`,
-`tune_regret` (at the end, mean over seeds; null if a training failed), `seconds` (mean), `seeds`, `failures`.
+`validation_regret` (at the end, mean over seeds; null if a training failed), `seconds` (mean), `seeds`,
+`failures`.
 """
 
 import argparse
@@ -27,8 +28,9 @@ from simdistill.config import RunConfig, compose
 from simdistill.config.names import learns_from
 from simdistill.config.plug_ins import installed, section_class
 from simdistill.errors import InputError
-from simdistill.evaluation import learning_curve as learning
+from simdistill.evaluation.learning_curve import learning
 from simdistill.files import write_json
+from simdistill.results import LearningPoint
 
 RESULTS = Path(__file__).parent / "results" / "sweep.json"
 FOLDER = Path("outputs") / "sweep"
@@ -98,25 +100,25 @@ def _field(method: str) -> str:
 
 def swept(found: Sequence[tuple[RunConfig, RunConfig]]) -> list[dict]:
     """Trains every cell and returns a row for every method and rate."""
-    together: dict[tuple[str, float], list[tuple[int, str | None, dict]]] = {}
+    together: dict[tuple[str, float], list[tuple[int, str | None, LearningPoint | None]]] = {}
     begun: dict[tuple[str, int], RunConfig] = {}
     for config, lesson in track(found, "training", console=Console(stderr=True)):
         why = cells.train(config, lesson, begun.get((config.method.name, config.seed)))
         if config.method.name in FIELDS and not why:
             begun.setdefault((config.method.name, config.seed), config)
-        last = {} if why else learning.curve(config, Path(str(config.output))).examined[-1]
+        last = None if why else learning(config, Path(str(config.output))).points[-1]
         together.setdefault((config.method.name, rate_of(config)), []).append((config.seed, why, last))
     return [_row(method, rate, results) for (method, rate), results in together.items()]
 
 
-def _row(method: str, rate: float, results: Sequence[tuple[int, str | None, dict]]) -> dict:
+def _row(method: str, rate: float, results: Sequence[tuple[int, str | None, LearningPoint | None]]) -> dict:
     failures = [why for _, why, _ in results if why]
-    lasts = [last for _, _, last in results]
+    lasts = [last for _, _, last in results if last is not None]
     return {
         "method": method,
         "learning_rate": rate,
-        "tune_regret": None if failures else float(np.mean([last["tune_regret"] for last in lasts])),
-        "seconds": None if failures else float(np.mean([last["seconds"] for last in lasts])),
+        "validation_regret": None if failures else float(np.mean([last.validation_regret for last in lasts])),
+        "seconds": None if failures else float(np.mean([last.seconds for last in lasts])),
         "seeds": [seed for seed, _, _ in results],
         "failures": failures,
     }
@@ -126,9 +128,9 @@ def best(rows: Sequence[dict]) -> dict[str, dict]:
     """Returns the row of least regret of each method that has one; the smaller rate of equals."""
     found: dict[str, dict] = {}
     for row in sorted(rows, key=lambda row: row["learning_rate"]):
-        if row["tune_regret"] is not None:
+        if row["validation_regret"] is not None:
             before = found.get(row["method"])
-            if before is None or row["tune_regret"] < before["tune_regret"]:
+            if before is None or row["validation_regret"] < before["validation_regret"]:
                 found[row["method"]] = row
     return found
 
@@ -158,10 +160,12 @@ def main() -> None:
         print(f"sweep: {error}", file=sys.stderr)
         sys.exit(2)
     chosen = best(rows)
-    table = Table("method", "best learning rate", "tune regret", "seconds")
+    table = Table("method", "best learning rate", "validation regret", "seconds")
     for method in given.methods:
         row = chosen.get(method)
-        told = [f"{row[name]:.3g}" for name in ("learning_rate", "tune_regret", "seconds")] if row else []
+        told = (
+            [f"{row[name]:.3g}" for name in ("learning_rate", "validation_regret", "seconds")] if row else []
+        )
         table.add_row(method, *(told or ["every rate failed", "", ""]))
     Console().print(table)
     write_json(given.results, rows)

@@ -129,4 +129,4 @@ def test_it_trains_a_student(here, tiny_folder):
     folder = pipeline.run(config, Console(quiet=True))
     metrics = read_json(folder / "metrics.json")
     assert metrics["questions"] == 16
-    assert {"random", "quick_if_waiting", "teacher", "student"} <= metrics["policies"].keys()
+    assert {"random", "quick_if_waiting", "teacher", "student"} <= metrics["tasks"][0]["policies"].keys()

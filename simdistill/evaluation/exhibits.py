@@ -11,7 +11,8 @@ from simdistill import registry
 from simdistill.config import TaskConfig
 from simdistill.envs.scenarios import examination_path
 from simdistill.evaluation import summaries
-from simdistill.evaluation.cases import SETTINGS, Case
+from simdistill.evaluation.cases import Case
+from simdistill.results import SETTINGS
 from simdistill.simulation import PLAN, TEST, Parameters, Policy, Streams
 from simdistill.simulation.policies import with_streams
 from simdistill.simulation.situations import Episode
@@ -23,7 +24,7 @@ SHOWN_EPISODE = 10_000
 MAP_SIZE = (20, 12)
 
 
-def told(params: Parameters) -> dict:
+def plain(params: Parameters) -> dict:
     """Returns parameters as plain values, without those that are empty."""
     return {name: value for name, value in params.model_dump(mode="json").items() if value not in ([], None)}
 
@@ -34,8 +35,8 @@ def sets(cases: Sequence[Case], names: Iterable[str]) -> dict:
     return {
         setting: [
             {
-                "parameters": told(case.params),
-                "cost": {name: summaries.known(case, name) for name in names if name in case.costs},
+                "parameters": plain(case.params),
+                "cost": {name: summaries.known(case, name) for name in names if name in case.policies},
             }
             for case in cases
             if case.setting == setting
@@ -53,19 +54,19 @@ def episode(task: TaskConfig, case: Case, policies: Mapping[str, Policy], seed: 
         policies: By name.
         seed: Of the examination.
     """
-    met = {name: _met(task, case, policy, seed) for name, policy in policies.items()}
+    played = {name: _decisions(task, case, policy, seed) for name, policy in policies.items()}
     labels = list(case.chain.labels) if case.chain else []
-    times = sorted({time for times, _ in met.values() for time in times})
+    times = sorted({time for times, _ in played.values() for time in times})
     series = {}
-    for name, (own_times, states) in met.items():
+    for name, (own_times, states) in played.items():
         held = np.maximum(np.searchsorted(own_times, times, side="right") - 1, 0)
         series[name] = _series([states[place] for place in held], labels)
     if not all(series.values()):
         return {}
-    return {"parameters": told(case.params), "times": times, "policies": series}
+    return {"parameters": plain(case.params), "times": times, "policies": series}
 
 
-def _met(task: TaskConfig, case: Case, policy: Policy, seed: int) -> tuple[list[float], list[dict]]:
+def _decisions(task: TaskConfig, case: Case, policy: Policy, seed: int) -> tuple[list[float], list[dict]]:
     """Returns times and states of an episode's decisions."""
     simulator = registry.load("simulators", task.simulator)
     episode = Episode(simulator(case.params, examination_path(seed, SHOWN_EPISODE)))
@@ -96,17 +97,23 @@ def decision_map(case: Case, names: Iterable[str], visited_by: str) -> dict | No
     shape = tuple(len(np.unique(column)) for column in _places(case)[rows_S].T)
     labels = np.array(case.solved.labels)
     return {
-        "parameters": told(case.params),
+        "parameters": plain(case.params),
         "axes": _axes(case.solved.states, case.solved.labels),
         "labels": labels.tolist(),
         "size": list(shape),
         "policies": {
-            name: labels[case.policies_SC[name][rows_S].argmax(axis=1)].reshape(shape).tolist()
-            for name in names
+            name: labels[_policy(case, name)[rows_S].argmax(axis=1)].reshape(shape).tolist() for name in names
         },
-        "stationary": case.stationary_S[visited_by][rows_S].reshape(shape).tolist(),
+        "stationary": case.stationary(visited_by)[rows_S].reshape(shape).tolist(),
         "stationary_policy": visited_by,
     }
+
+
+def _policy(case: Case, name: str) -> np.ndarray:
+    """Returns a policy written out (S, C)."""
+    policy_SC = case.policies[name].policy_SC
+    assert policy_SC is not None, f"{name} has no table"
+    return policy_SC
 
 
 def map_states(case: Case) -> np.ndarray | None:

@@ -15,14 +15,14 @@ BINS = 10
 
 
 @dataclass(frozen=True)
-class Examined:
-    """A forecast asked in several states.
+class ScoredForecast:
+    """A forecast that was asked for in several states.
 
     Attributes:
-        forecast: What is asked.
+        forecast: The question.
         student_NB: The student's probabilities.
-        buckets_NK: To which bucket each simulated future of each state comes.
-        marginal_B: Shares of the buckets over the training states: the forecast of who looks at no state.
+        buckets_NK: The bucket in which each simulated future of each state ends.
+        marginal_B: Shares of the buckets over the training states: the forecast that ignores the state.
     """
 
     forecast: Forecast
@@ -51,13 +51,13 @@ class Examined:
         return np.stack([marginal_N, student_N, entropy_N], axis=1)
 
 
-def skill(examined: Sequence[Examined], random: np.random.Generator) -> Estimate:
-    """Returns the share of what can be known beyond the marginal forecast that the student knows.
+def skill(forecasts: Sequence[ScoredForecast], random: np.random.Generator) -> Estimate:
+    """Returns the share of the predictable information beyond the marginal forecast that the student has.
 
-    0 is the marginal forecast and 1 the simulator's own; below 0 is worse than not to look at the state.
-    States are resampled for the interval.
+    0 is as good as the marginal forecast, 1 as good as the simulator's own; below 0 is worse than the
+    marginal forecast. The interval resamples states.
     """
-    return bootstrap_estimate(_skill, np.concatenate([one.scores_NF for one in examined]), random)
+    return bootstrap_estimate(_skill, np.concatenate([one.scores_NF for one in forecasts]), random)
 
 
 def _skill(scores_RNF: np.ndarray) -> np.ndarray:
@@ -65,19 +65,19 @@ def _skill(scores_RNF: np.ndarray) -> np.ndarray:
     return (marginal_R - student_R) / (marginal_R - least_R)
 
 
-def log_scores(examined: Sequence[Examined]) -> dict[str, float]:
+def log_scores(forecasts: Sequence[ScoredForecast]) -> dict[str, float]:
     """Returns the mean log score of each, in nats."""
-    scores_F = np.concatenate([one.scores_NF for one in examined]).mean(axis=0).tolist()
+    scores_F = np.concatenate([one.scores_NF for one in forecasts]).mean(axis=0).tolist()
     return dict(zip(("marginal", "student", "simulator"), scores_F, strict=True))
 
 
-def reliability(examined: Sequence[Examined]) -> list[dict[str, float]]:
-    """Returns what happened as often as the student said it would: one entry for each tenth of probability.
+def reliability(forecasts: Sequence[ScoredForecast]) -> list[dict[str, float]]:
+    """Returns how often happened what the student forecast: one entry for each tenth of probability.
 
     Every bucket of every state counts once (DeGroot and Fienberg, The Statistician 32, 1983).
     """
-    said_P = np.concatenate([one.student_NB.ravel() for one in examined])
-    happened_P = np.concatenate([one.simulator_NB.ravel() for one in examined])
+    said_P = np.concatenate([one.student_NB.ravel() for one in forecasts])
+    happened_P = np.concatenate([one.simulator_NB.ravel() for one in forecasts])
     bin_P = np.minimum((said_P * BINS).astype(int), BINS - 1)
     return [
         {

@@ -52,7 +52,7 @@ class StudentPolicy:
         """Mean probability of answering with a choice at all."""
         return float(np.mean([answer.mass for answer in self.answers.values()]))
 
-    def instead(self) -> list[dict]:
+    def said_instead(self) -> list[dict]:
         """Returns the student's texts for the first questions, if none of its answers is a choice alone."""
         if any(answer.greedy is not None for answer in self.answers.values()):
             return []

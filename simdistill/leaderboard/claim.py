@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from simdistill.leaderboard import compare
+from simdistill.leaderboard import aggregates, compare
 from simdistill.leaderboard.protocol import Protocol
 from simdistill.leaderboard.results import Result
+from simdistill.results import TaskResults
 from simdistill.simulation.streams import generator
 
 SUBJECT = "simdistill"
@@ -63,9 +64,7 @@ def claim(runs: Mapping[str, Methods], protocol: Protocol) -> dict[str, Any] | N
 
 def _untrained(tasks: Mapping[str, Methods]) -> list[str]:
     """Returns `sft_grpo` where a run of it has made too few updates of GRPO."""
-    last = [
-        result.metrics["updates"][-1] for m in tasks.values() for result in m.get("sft_grpo", {}).values()
-    ]
+    last = [result.run.updates[-1] for m in tasks.values() for result in m.get("sft_grpo", {}).values()]
     return ["sft_grpo"] if last and min(last) < LEAST_UPDATES else []
 
 
@@ -98,9 +97,9 @@ def _nearer(tasks: Mapping[str, Methods], rival: str) -> list[dict]:
 def _close(tasks: Mapping[str, Methods], setting: str) -> dict:
     """Whether the median over tasks is near enough to the reference."""
     limit = LIMITS[setting]
-    found_TR = [compare.losses_by_seed(methods[SUBJECT], setting) for methods in tasks.values()]
-    losses_TR = [np.array(list(loss_R.values())) for loss_R in found_TR if loss_R]
-    found = compare.median(losses_TR, generator((0,))) if losses_TR else {"mean": None, "ci95": None}
+    found_DR = [compare.losses_by_seed(methods[SUBJECT], setting) for methods in tasks.values()]
+    losses_DR = [np.array(list(loss_R.values())) for loss_R in found_DR if loss_R]
+    found = aggregates.median(losses_DR, generator((0,))) if losses_DR else {"mean": None, "ci95": None}
     return {
         "condition": f"median over tasks at most {limit:.0%} over the reference, {setting.replace('_', ' ')}",
         "met": _at_most(found, limit),
@@ -136,5 +135,5 @@ def _useful(tasks: Mapping[str, Methods], planned: int) -> dict:
     }
 
 
-def _heuristic(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
-    return metrics["policies"][metrics["heuristic"]]["over_reference"]
+def _heuristic(task: TaskResults) -> str:
+    return task.heuristic

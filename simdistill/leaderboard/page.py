@@ -13,10 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 from simdistill.files import write_text
-from simdistill.leaderboard.board import ANCHORS, COMPARED, SETTINGS
+from simdistill.leaderboard.board import ANCHORS, COMPARED, relative
 from simdistill.report import formats
-from simdistill.report.figures import CHOICE_COLOURS, FAINT, VARIABLES, svg
+from simdistill.report.svg import CHOICE_COLOURS, FAINT, VARIABLES, svg
 from simdistill.report.templates import templates
+from simdistill.results import SETTINGS
 from simdistill.statistics import Estimate
 
 FILE = "leaderboard.html"
@@ -26,6 +27,8 @@ SPENT = {
     "simulator_steps": "simulator steps",
 }
 """What quality is set against, with its axis's label."""
+COLUMNS = ("over_reference", "heuristic_gap_closed", "over_teacher", "regret_per_decision")
+"""Measures that have columns of their own; others get a table."""
 MARKERS = "osD^vP"
 """Tell tasks from each other in a figure whose colours tell methods."""
 
@@ -79,6 +82,7 @@ def write_page(board: Mapping[str, Any], folder: Path) -> Path:
         looks=looks,
         profiles=[(setting, _profile(board, setting, looks)) for setting in COMPARED],
         qualities=[(name, _quality(board, looks, name)) for name in SPENT],
+        further=further(board),
         learning={task: _learning(task, entry["methods"], looks) for task, entry in board["tasks"].items()},
         markers=dict(zip(board["tasks"], MARKERS, strict=False)),
     )
@@ -105,6 +109,18 @@ def show(board: Mapping[str, Any], console: Console) -> None:
     for condition in claim["conditions"]:
         met = {True: "met", False: "not met", None: "undecided"}[condition["met"]]
         console.print(f"  {met}: {condition['condition']}", markup=False, highlight=False)
+
+
+def further(board: Mapping[str, Any]) -> dict[str, bool]:
+    """Returns the measures that the page has no column for, and whether they are shares."""
+    methods = [method for task in board["tasks"].values() for method in task["methods"].values() if method]
+    names = {name: None for method in methods for name, found in method.items() if _by_setting(found)}
+    known = [name for name in names if name not in COLUMNS]
+    return {name: relative(name) for name in known}
+
+
+def _by_setting(found: Any) -> bool:
+    return isinstance(found, dict) and set(found) == set(SETTINGS)
 
 
 def over(entry: Mapping[str, Any] | None) -> str:

@@ -1,6 +1,5 @@
 """Results of a board's cells, read from their files; what doesn't belong to the protocol is refused."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +8,9 @@ from typing import Any
 
 from simdistill.config import PLACE, fingerprint, load_config, read_yaml
 from simdistill.errors import InputError
-from simdistill.files import read_json
-from simdistill.leaderboard.metrics import check_metrics
 from simdistill.leaderboard.protocol import Cell, Protocol
-from simdistill.runs.record import LAYOUT, WEIGHTS
+from simdistill.results import Results, TaskResults, read_document
+from simdistill.runs.record import WEIGHTS
 
 
 @dataclass(frozen=True)
@@ -21,11 +19,16 @@ class Result:
 
     Attributes:
         cell: The cell.
-        metrics: Its run's `metrics.json`.
+        run: The results of its run.
     """
 
     cell: Cell
-    metrics: Mapping[str, Any]
+    run: Results
+
+    @property
+    def task(self) -> TaskResults:
+        """What the run found on the cell's task."""
+        return self.run.task(self.cell.task)
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def read_results(folder: Path, protocol: Protocol) -> tuple[list[Result], list[R
             found[path] = _read(path, protocol)
         except InputError as error:
             refused[path] = str(error)
-    refused |= _twice(found, "the same adapter", lambda result: result.metrics["sha256"].get(WEIGHTS))
+    refused |= _twice(found, "the same adapter", lambda result: result.run.sha256.get(WEIGHTS))
     refused |= _twice(found, "the same cell", lambda result: str(result.cell))
     counting = {result.cell: result for path, result in found.items() if path not in refused}
     if not counting:
@@ -86,15 +89,11 @@ def _twice(found: Mapping[Path, Result], what: str, key: Callable[[Result], str 
 
 def _read(path: Path, protocol: Protocol) -> Result:
     """Returns a result, or says why it doesn't count by an `InputError`."""
-    try:
-        metrics = read_json(path)
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"it can't be read: {error}") from None
-    if not isinstance(metrics, dict) or metrics.get("layout") != LAYOUT:
-        layout = metrics.get("layout") if isinstance(metrics, dict) else None
-        raise InputError(f"its layout is {layout}, this version of simdistill reads {LAYOUT}; run it again")
-    check_metrics(metrics)
-    task, method, seed = (metrics[name] for name in ("task", "method", "seed"))
+    run = Results.of(read_document(path))
+    method, seed = run.method, run.seed
+    if len(run.tasks) > 1:
+        raise InputError(f"it has {len(run.tasks)} tasks, a cell has one")
+    task = run.tasks[0].task
     if task not in protocol.tasks:
         raise InputError(f"{protocol.version} has no task {task}")
     names = [name for name, plan in protocol.methods.items() if (plan.method or name) == method]
@@ -104,9 +103,10 @@ def _read(path: Path, protocol: Protocol) -> Result:
     if cell.seed >= protocol.methods[cell.method].seeds:
         seeds = protocol.methods[cell.method].seeds
         raise InputError(f"{protocol.version} has seeds 0 to {seeds - 1} of {cell.method}, not {cell.seed}")
-    _check_config(path.parent / "config.yaml", metrics, protocol, cell)
-    _check_budget(metrics, protocol, cell)
-    return Result(cell, metrics)
+    _check_config(path.parent / "config.yaml", run, protocol, cell)
+    result = Result(cell, run)
+    _check_budget(result, protocol)
+    return result
 
 
 def _closest(path: Path, protocol: Protocol, cells: Sequence[Cell]) -> Cell:
@@ -121,9 +121,9 @@ def _closest(path: Path, protocol: Protocol, cells: Sequence[Cell]) -> Cell:
     return min(cells, key=distance)
 
 
-def _check_config(path: Path, metrics: Mapping, protocol: Protocol, cell: Cell) -> None:
-    """Checks that the metrics are of the configuration beside them, and that it is the protocol's."""
-    if fingerprint(read_yaml(path)) != metrics["config_sha256"]:
+def _check_config(path: Path, results: Results, protocol: Protocol, cell: Cell) -> None:
+    """Checks that the results are of the configuration beside them, and that it is the protocol's."""
+    if fingerprint(read_yaml(path)) != results.config_sha256:
         raise InputError("config.yaml beside it isn't the configuration that it was made with")
     # Read anew, so that fields which simdistill has got since then have their defaults in both.
     config = load_config(path)
@@ -155,15 +155,14 @@ def _differences(run: Mapping, planned: Mapping, prefix: str = "") -> Iterator[t
             yield f"{prefix}{name}", there, here
 
 
-def _check_budget(metrics: Mapping, protocol: Protocol, cell: Cell) -> None:
+def _check_budget(result: Result, protocol: Protocol) -> None:
     """Checks what was really spent; forecasts are asked beside the decisions that the budget counts."""
-    forecasts = protocol.config(cell).distill.forecasts
-    if metrics["questions"] > protocol.questions + forecasts:
+    forecasts = protocol.config(result.cell).distill.forecasts
+    asked, searched = result.run.questions, result.task.states_searched
+    if asked > protocol.questions + forecasts:
         raise InputError(
-            f"it trained on {metrics['questions']} questions, the budget is {protocol.questions} decisions "
+            f"it trained on {asked} questions, the budget is {protocol.questions} decisions "
             f"and {forecasts} forecasts"
         )
-    if metrics["states_searched"] > protocol.states:
-        raise InputError(
-            f"{metrics['states_searched']} states were searched for it, the budget is {protocol.states}"
-        )
+    if searched > protocol.states:
+        raise InputError(f"{searched} states were searched for it, the budget is {protocol.states}")

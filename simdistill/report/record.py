@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,88 +10,96 @@ from typing import Any
 import yaml
 
 from simdistill.errors import InputError
-from simdistill.files import read_json, read_lines
+from simdistill.evaluation.learning_curve import history
+from simdistill.files import read_json
 from simdistill.report.formats import words
+from simdistill.results import SETTINGS, Cost, PolicyResults, Results, TaskResults
 from simdistill.statistics import Estimate
 
-SETTINGS = {
-    "default": "Default parameters",
-    "in_distribution": "In distribution",
-    "out_of_distribution": "Out of distribution",
-}
+TITLES = dict(zip(SETTINGS, ("Default parameters", "In distribution", "Out of distribution"), strict=True))
+"""Of the settings, on the page."""
 ANCHORS = ("random", "untuned")
+"""Policies that nobody would use; they don't stretch the axes."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """One run.
+    """One task of a run.
 
     Attributes:
-        metrics: metrics.json.
-        history: metrics.jsonl, one entry a line; empty where the file is missing.
-        examination: examination.json; empty where the file is missing.
-        environment: environment.json; empty where the file is missing.
-        config: config.yaml.
+        run: The results of the run.
+        task: The results of the task.
+        history: `metrics.jsonl`, one entry a line; empty where the file is missing.
+        examination: The task's part of `examination.json`; empty where the file is missing.
+        environment: `environment.json`; empty where the file is missing.
+        config: `config.yaml`.
         config_text: The same file as it was written.
+        suffix: Ends the ids of the task's elements on a page with several tasks; else empty.
     """
 
-    metrics: dict[str, Any]
-    history: list[dict[str, Any]]
-    examination: dict[str, Any]
-    environment: dict[str, Any]
-    config: dict[str, Any]
+    run: Results
+    task: TaskResults
+    history: Sequence[Mapping[str, Any]]
+    examination: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    config: Mapping[str, Any]
     config_text: str
+    suffix: str = ""
+
+    def id(self, name: str) -> str:
+        """Returns an id that is unique on the page."""
+        return f"{name}{self.suffix}"
 
     @property
-    def policies(self) -> dict[str, dict[str, Any]]:
-        """Policies by name, in the order of metrics.json."""
-        return self.metrics["policies"]
+    def settings(self) -> dict[str, str]:
+        """Settings in which the student was examined, with their titles."""
+        return {setting: title for setting, title in TITLES.items() if self.cost("student", setting)}
+
+    @property
+    def policies(self) -> dict[str, PolicyResults]:
+        """Policies by name, in the order of `metrics.json`."""
+        return self.task.policies
 
     @property
     def reference(self) -> str:
         """Name of the policy that costs are compared with."""
-        return self.metrics.get("reference", "optimum")
+        return self.task.reference
 
     @property
-    def heuristic(self) -> str | None:
+    def heuristic(self) -> str:
         """Name of what a practitioner would use, as the task says."""
-        return self.metrics.get("heuristic") or (self.config.get("task") or {}).get("heuristic")
+        return self.task.heuristic
+
+    @property
+    def task_config(self) -> Mapping[str, Any]:
+        """The task's part of the configuration."""
+        return self.config.get("task") or {}
 
     @property
     def reference_words(self) -> str:
         """The reference inside a sentence."""
         return "the optimum" if self.reference == "optimum" else f"the {self.title(self.reference).lower()}"
 
-    def title(self, name: str | None) -> str:
+    def title(self, name: str) -> str:
         """A policy's title, or its name as words."""
-        name = name or ""
-        return self.policies.get(name, {}).get("title") or words(name).capitalize()
+        return self.policies[name].title if name in self.policies else words(name).capitalize()
 
-    def cost(self, name: str, setting: str) -> dict[str, Any] | None:
-        """A policy's cost entry in one setting; None where it wasn't examined."""
-        return (self.policies.get(name, {}).get("cost") or {}).get(setting)
+    def cost(self, name: str, setting: str) -> Cost | None:
+        """A policy's cost in one setting; None where it wasn't examined."""
+        return self.policies[name].cost[setting] if name in self.policies else None
+
+    def unstable(self, name: str, setting: str) -> bool:
+        """Whether queues grow without end under a policy."""
+        cost = self.cost(name, setting)
+        return cost is not None and cost.unstable
 
     def over_reference(self, name: str, setting: str) -> Estimate | None:
-        """Cost over the reference's, minus one.
-
-        The evaluation's own paired figure where there is one; else the ratio of the two means, without an
-        interval, since intervals of unpaired costs say nothing about their ratio.
-        """
-        kept = {"student": "over_reference", "teacher": "teacher_over_reference"}.get(name, "")
-        for entry in (self.policies.get(name, {}).get("over_reference"), self.metrics.get(kept)):
-            found = Estimate.of((entry or {}).get(setting))
-            if found is not None:
-                return found
-        own, best = Estimate.of(self.cost(name, setting)), Estimate.of(self.cost(self.reference, setting))
-        return Estimate(own.mean / best.mean - 1) if own and best and best.mean else None
-
-    def gap_closed(self, setting: str) -> Estimate | None:
-        """Share of the heuristic's excess cost that the student saves; None where it is undefined."""
-        return Estimate.of((self.metrics.get("heuristic_gap_closed") or {}).get(setting))
+        """Cost over the reference's, minus one; None where either is unknown."""
+        return self.policies[name].over_reference[setting] if name in self.policies else None
 
 
-def read_record(run_folder: Path) -> Record:
-    """Reads a run's folder.
+def read_records(run_folder: Path) -> list[Record]:
+    """Reads a run's folder; returns one record for each task.
 
     Raises:
         InputError: If there is no finished examination in the folder, or a file can't be read.
@@ -102,29 +111,45 @@ def read_record(run_folder: Path) -> Record:
                 f"{run_folder} has no {path.name}, so there is nothing to report yet; "
                 f"finish the run with: simdistill run {shlex.quote(f'resume={run_folder}')}"
             )
-    text = config.read_text(encoding="utf-8")
-    record = Record(
-        metrics=_read(metrics),
-        history=_read(run_folder / "metrics.jsonl", default=[]),
-        examination=_read(run_folder / "examination.json", default={}),
-        environment=_read(run_folder / "environment.json", default={}),
-        config=_read(config) or {},
-        config_text=text,
-    )
-    if not isinstance(record.metrics, dict) or "student" not in record.metrics.get("policies", {}):
-        raise InputError(
-            f'{metrics} has no policy "student" to report on; '
-            f"examine it again with simdistill evaluate {run_folder}"
+    results = Results.read(metrics)
+    examined = _by_task(_read(run_folder / "examination.json", default={}), results)
+    return [
+        Record(
+            run=results,
+            task=task,
+            history=_history(run_folder),
+            examination=examined.get(task.task, {}),
+            environment=_read(run_folder / "environment.json", default={}),
+            config=_read(config) or {},
+            config_text=config.read_text(encoding="utf-8"),
+            suffix=f"-{task.task}" if len(results.tasks) > 1 else "",
         )
-    return record
+        for task in results.tasks
+    ]
+
+
+def _by_task(examination: Mapping[str, Any], results: Results) -> dict[str, Mapping[str, Any]]:
+    """Returns each task's part of `examination.json`; a file without parts is about the only task."""
+    if "tasks" not in examination:
+        return {results.tasks[0].task: examination}
+    return {part["task"]: part for part in examination["tasks"]}
+
+
+def _history(run_folder: Path) -> list[dict]:
+    try:
+        return history(run_folder)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise _unreadable(run_folder / "metrics.jsonl", error) from error
 
 
 def _read(path: Path, default: Any = None) -> Any:
     if default is not None and not path.is_file():
         return default
     try:
-        if path.suffix == ".yaml":
-            return yaml.safe_load(path.read_text(encoding="utf-8"))
-        return read_lines(path) if path.suffix == ".jsonl" else read_json(path)
+        return yaml.safe_load(path.read_text(encoding="utf-8")) if path.suffix == ".yaml" else read_json(path)
     except (json.JSONDecodeError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path} can't be read: {error}; restore it, or remove it and run again") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    return InputError(f"{path} can't be read: {error}; restore it, or remove it and run again")

@@ -8,7 +8,7 @@ from simdistill.report import formats
 
 
 def templates(folder: Path) -> jinja2.Environment:
-    """Returns the environment of the templates in a folder; they may include the report's `palette.css`."""
+    """Returns the environment of the templates in a folder and of the report's own."""
     found = jinja2.Environment(
         loader=jinja2.FileSystemLoader([folder, Path(__file__).parent]),
         autoescape=True,

@@ -16,7 +16,9 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from simdistill.config import RunConfig
 from simdistill.data.answers import listed
+from simdistill.results import SETTINGS, PolicyResults, Results, TaskResults
 
 
 class Stages:
@@ -53,52 +55,54 @@ class Stages:
         self._progress.update(task, completed=done, total=total)
 
 
-SETTINGS = {
-    "default": "default",
-    "in_distribution": "in distribution",
-    "out_of_distribution": "out of distribution",
-}
+TITLES = dict(zip(SETTINGS, ("default", "in distribution", "out of distribution"), strict=True))
 
 
-def results(console: Console, metrics: dict, unit: str) -> None:
-    """Prints what every policy costs and how far it is above the reference."""
-    table = Table(
-        title=f"Average cost ({unit}) and distance from the {metrics['reference']}", title_justify="left"
-    )
-    table.add_column("policy")
-    for title in SETTINGS.values():
-        table.add_column(title, justify="right")
-    for policy in metrics["policies"].values():
-        cells = [_cell(policy, setting) for setting in SETTINGS]
-        table.add_row(policy["title"], *cells)
-    console.print(table)
-    valid = metrics["valid_answers"]
+def results(console: Console, found: Results, config: RunConfig) -> None:
+    """Prints what every policy costs and how far it is above the reference, task by task.
+
+    Args:
+        console: Where to.
+        found: The run's results.
+        config: The run.
+    """
+    units = {task.name: task.cost_unit for task in [config.task]}
+    for task in found.tasks:
+        _costs(console, task, units.get(task.task, "cost"))
+        console.print(f"valid answers {int(task.valid_answers * 10000) / 100:g}%")
+        if task.said_instead_of_choices:
+            console.print(_without_answers(task), style="bold red", markup=False, highlight=False)
     console.print(
-        f"valid answers {int(valid * 10000) / 100:g}%, "
-        f"{metrics['decisions_per_second']:.0f} decisions a second, "
-        f"{sum(metrics['seconds'].values()) / 60:.1f} minutes, {metrics['peak_memory_mb'] / 1000:.1f} GB"
+        f"{found.decisions_per_second:.0f} decisions a second, "
+        f"{sum(found.seconds.values()) / 60:.1f} minutes, {found.peak_memory_mb / 1000:.1f} GB"
     )
-    if metrics.get("said_instead_of_choices"):
-        console.print(_without_answers(metrics), style="bold red", markup=False, highlight=False)
 
 
-def _without_answers(metrics: dict) -> str:
-    """Tells what a student says that says no choice: its costs are those of the likeliest ones."""
-    said = metrics["said_instead_of_choices"]
-    shown = listed((one["said"], one["choices"]) for one in said)
+def _costs(console: Console, task: TaskResults, unit: str) -> None:
+    table = Table(title=f"Average cost ({unit}) and distance from the {task.reference}", title_justify="left")
+    table.add_column("policy")
+    for title in TITLES.values():
+        table.add_column(title, justify="right")
+    for policy in task.policies.values():
+        table.add_row(policy.title, *(_cell(policy, setting) for setting in SETTINGS))
+    console.print(table)
+
+
+def _without_answers(task: TaskResults) -> str:
+    """Returns what a student wrote that never answered with a choice; the likeliest choices were costed."""
+    shown = listed((one.said, one.choices) for one in task.said_instead_of_choices)
     return (
-        f"The student said none of the choices in {metrics['questions_asked']} answers, so it was held to "
+        f"The student said none of the choices in {task.questions_asked} answers, so it was held to "
         f"the likeliest one each time; the first it said:{shown}\nRaise distill.questions or "
         "distill.learning_rate, or say in task.language.description how to answer; a method that imitates "
         "answers teaches them first (sft_grpo before grpo)."
     )
 
 
-def _cell(policy: dict, setting: str) -> str:
-    cost = policy["cost"].get(setting)
+def _cell(policy: PolicyResults, setting: str) -> str:
+    cost, over = policy.cost[setting], policy.over_reference[setting]
     if cost is None:
         return ""
-    if cost.get("unstable"):
+    if cost.mean is None:
         return "unstable"
-    over = policy["over_reference"].get(setting)
-    return f"{cost['mean']:.3f}" + (f"  {over['mean']:+.1%}" if over else "")
+    return f"{cost.mean:.3f}" + (f"  {over.mean:+.1%}" if over else "")

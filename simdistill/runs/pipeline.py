@@ -16,11 +16,13 @@ from simdistill.config.names import learns_from
 from simdistill.data import store as questions
 from simdistill.data.question import Question
 from simdistill.errors import InputError
+from simdistill.evaluation import outputs
 from simdistill.executors import Map, cores, simulating
 from simdistill.files import read_json, write_json
 from simdistill.models.device import chosen_device
 from simdistill.models.student import Student
 from simdistill.progress import Progress
+from simdistill.results import Results
 from simdistill.runs import console as terminal
 from simdistill.runs import stages
 from simdistill.runs.environment import environment
@@ -87,7 +89,7 @@ def _go(record: Record, console: Console, again: bool = False) -> Path:
             _with_spent(record)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(str(record.folder)) from None
-    terminal.results(console, read_json(record.layout.metrics), config.task.cost_unit)
+    terminal.results(console, Results.read(record.layout.metrics), config)
     console.print(f"report: {page}")
     return record.folder
 
@@ -109,7 +111,7 @@ def _set_threads(config: RunConfig) -> None:
 def _with_spent(record: Record) -> None:
     """Brings times, memory and provenance in `metrics.json` up to date."""
     path = record.layout.metrics
-    write_json(path, read_json(path) | record.spent() | record.provenance())
+    Results.read(path).model_copy(update=record.spent() | record.provenance()).write(path)
 
 
 def check(record: Record, config: RunConfig) -> None:
@@ -181,15 +183,18 @@ def _on_policy(
 def examine(record: Record, compute: Map, progress: Progress, again: bool = False) -> None:
     """Examines every policy and writes what the report needs; a finished examination only if `again`."""
     config, layout = record.config, record.layout
-    if layout.metrics.exists() and not again:
+    # Metrics without a layout are those of a run that was stopped before their provenance was added.
+    if layout.metrics.exists() and not again and "layout" in read_json(layout.metrics):
         return
     with record.timed("examine"):
-        lessons = questions.load(layout.questions)
+        asked, found = questions.load(layout.questions), []
         for task in config.tasks:
-            lesson = Lesson.load(layout.of_task(task.name), task.simulator)
-            teacher = _teacher(record, task)
-            examination = stages.examine(config, teacher, lesson, layout.adapter, lessons, compute, progress)
-            examination.write(record.folder, lesson, record.spent())
+            lesson, teacher = Lesson.load(layout.of_task(task.name), task.simulator), _teacher(record, task)
+            examination = stages.examine(
+                task, config, teacher, lesson, layout.adapter, asked, compute, progress
+            )
+            found.append((lesson, examination))
+        outputs.write(record.folder, config, found, record.spent() | record.provenance())
 
 
 def _method(record: Record) -> Method:

@@ -19,9 +19,6 @@ from simdistill.files import read_json, sha256, write_json
 from simdistill.runs.environment import peak_memory_mb
 from simdistill.runs.layout import Layout
 
-LAYOUT = 2
-"""Of `metrics.json`; only results of one layout can be compared."""
-
 WEIGHTS = "adapter/adapter_model.safetensors"
 
 
@@ -117,7 +114,6 @@ class Record:
         """Returns what ties the results to sources, configuration, questions and adapter."""
         environment = read_json(self.layout.environment)
         return {
-            "layout": LAYOUT,
             "versions": environment["versions"],
             "commit": environment["commit"],
             "config_sha256": fingerprint(configuration.read_yaml(self.layout.config)),

@@ -17,7 +17,8 @@ from simdistill.data.asking import Asking
 from simdistill.data.question import Question
 from simdistill.envs.episodes import Failure
 from simdistill.envs.prompts import Prompter
-from simdistill.evaluation.evaluator import Examination
+from simdistill.evaluation.evaluator import evaluate
+from simdistill.evaluation.examination import Examination
 from simdistill.evaluation.student_policy import StudentPolicy
 from simdistill.executors import Map
 from simdistill.models.device import chosen_device, release_memory
@@ -187,6 +188,7 @@ def train(method: Method, validation: Sequence[Question], collect, progress: Pro
 
 
 def examine(
+    task: TaskConfig,
     config: RunConfig,
     teacher: Teacher,
     lesson: Lesson,
@@ -195,9 +197,10 @@ def examine(
     compute: Map,
     progress: Progress,
 ) -> Examination:
-    """Examines every policy of the task on the same parameters and random numbers.
+    """Examines every policy of a task on the same parameters and random numbers.
 
     Args:
+        task: The task.
         config: The run, with the ranges that were withheld from teaching and training.
         teacher: The teacher; one with a policy of its own is examined by it.
         lesson: The teacher's lesson.
@@ -209,10 +212,8 @@ def examine(
     release_memory()
     load = partial(Student.load, student_base(config.student), device=chosen_device(config.device))
     student = load(adapter)
-    examination = Examination(config, Prompter(config.task.language), compute, progress)
     decides: Any = teacher if hasattr(teacher, "policy") else None
-    examination.run(lesson, student, load, lessons, decides)
-    return examination
+    return evaluate(config, task, lesson, student, load, lessons, decides, compute, progress)
 
 
 def _asking(

@@ -10,9 +10,9 @@ import pytest
 from simdistill.config import RunConfig, compose
 from simdistill.data import store as questions
 from simdistill.errors import InputError
-from simdistill.evaluation import learning_curve as learning
-from simdistill.evaluation.learning_curve import Curve
+from simdistill.evaluation.learning_curve import learning
 from simdistill.files import read_json, read_lines
+from simdistill.results import Learning, LearningPoint
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 TINY = [
@@ -72,7 +72,9 @@ def test_a_sweep_has_the_same_rates_for_every_method_and_goes_on(tiny_folder, tm
     assert [(row["method"], row["learning_rate"]) for row in rows] == [
         (method, rate) for method in ("sft", "sft_grpo") for rate in (1e-3, 1e-2)
     ]
-    assert all(row["tune_regret"] >= 0 and row["seconds"] > 0 and row["seeds"] == [1000] for row in rows)
+    assert all(
+        row["validation_regret"] >= 0 and row["seconds"] > 0 and row["seeds"] == [1000] for row in rows
+    )
     assert "best learning rate" in told and "sft_grpo" in told
     begun = [
         written(folder / "sft_grpo" / rate / "seed1000" / "training/adapter-0") for rate in ("0.001", "0.01")
@@ -85,22 +87,24 @@ def test_a_sweep_has_the_same_rates_for_every_method_and_goes_on(tiny_folder, tm
 
 def test_the_best_rate_has_the_least_regret_and_no_failure(sweep):
     rows = [
-        {"method": "sft", "learning_rate": rate, "tune_regret": regret}
+        {"method": "sft", "learning_rate": rate, "validation_regret": regret}
         for rate, regret in ((3e-3, 0.5), (1e-3, 0.5), (1e-4, 0.7), (1e-2, None))
     ]
-    assert sweep.best([*rows, {"method": "grpo", "learning_rate": 1e-4, "tune_regret": None}]) == {
+    assert sweep.best([*rows, {"method": "grpo", "learning_rate": 1e-4, "validation_regret": None}]) == {
         "sft": rows[1]
     }
 
 
-def test_what_is_needed_is_compared_seed_by_seed(needs):
-    def curve(*regrets: float, cost: float) -> object:
-        points = [
-            {"tune_regret": regret, "questions": 8 * n, "tokens": 100 * n, "seconds": cost * n}
-            for n, regret in enumerate(regrets, start=1)
-        ]
-        return Curve([{**points[0], "tune_regret": 9.0}, {"seconds": 0.0}, *points], heuristic=1.0)
+def curve(*regrets: float, cost: float = 1.0) -> Learning:
+    """A learning curve with a point every eight questions, which take so many seconds."""
+    points = [
+        LearningPoint(questions=8 * n, tokens=100 * n, seconds=cost * n, validation_regret=regret)
+        for n, regret in enumerate(regrets, start=1)
+    ]
+    return Learning(points=points, heuristic=1.0)
 
+
+def test_what_is_needed_is_compared_seed_by_seed(needs):
     curves = {
         "sft": {0: curve(2.0, 2.0, 2.0, 0.9, cost=1.0), 1: curve(0.9, 0.8, cost=4.0)},
         "simdistill": {0: curve(2.0, 1.0, 0.4, cost=1.0), 1: curve(0.5, 0.3, 0.7, cost=2.0)},
@@ -120,14 +124,7 @@ def test_what_is_needed_is_compared_seed_by_seed(needs):
     assert (once["value"], once["ci95"], once["target"]) == (pytest.approx(15.0), None, 10.0)
 
 
-def test_who_never_got_there_counts_with_all_that_it_used_ours_too(needs):
-    def curve(*regrets: float) -> object:
-        points = [
-            {"tune_regret": regret, "questions": 8 * n, "tokens": 100 * n, "seconds": float(n)}
-            for n, regret in enumerate(regrets, start=1)
-        ]
-        return Curve(points, heuristic=1.0)
-
+def test_runs_that_never_get_there_are_censored_at_their_full_budget(needs):
     curves = {
         "sft": {0: curve(2.0, 0.9), 1: curve(0.9, 0.9)},
         "simdistill": {0: curve(2.0, 2.0, 2.0, 2.0), 1: curve(0.9, 0.9)},
@@ -194,12 +191,12 @@ def test_a_cell_that_never_answers_is_kept_as_failed(monkeypatch, tiny_folder, t
 
 def test_the_heuristics_regret_is_that_of_its_choices(monkeypatch, tiny_folder, tmp_path):
     _, config = trained(monkeypatch, tmp_path, "sft", [*TINY, f"student.name={tiny_folder}"])
-    curve = learning.curve(config, tmp_path / "sft")
+    found = learning(config, tmp_path / "sft")
     held_out = questions.load(tmp_path / "sft" / "tune.parquet")[:8]
     regrets = []
     for question in held_out:
         state = question.situation.state
         delays = [(jobs + 1) / rate for jobs, rate in zip(state["jobs"], state["service_rates"], strict=True)]
         regrets.append(question.costs_C[delays.index(min(delays))])
-    assert curve.heuristic == pytest.approx(sum(regrets) / len(regrets))
-    assert [point["questions"] for point in curve.points if "tune_regret" in point] == [4, 8, 12, 16]
+    assert found.heuristic == pytest.approx(sum(regrets) / len(regrets))
+    assert [point.questions for point in found.points] == [4, 8, 12, 16]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simdistill.evaluation.forecast_scores import Examined, log_scores, reliability, skill
+from simdistill.evaluation.forecast_scores import ScoredForecast, log_scores, reliability, skill
 from simdistill.simulation import Forecast
 
 HOW_MANY = Forecast("How many in a minute?", "in_system", 1.0, (1, 2))
@@ -11,29 +11,29 @@ TRUE_NB = np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6], [0.2, 0.5, 0.3], [0.05, 0.
 MARGINAL_B = TRUE_NB.mean(axis=0)
 
 
-def asked(student_NB, futures: int = 20_000) -> Examined:
+def asked(student_NB, futures: int = 20_000) -> ScoredForecast:
     random = np.random.default_rng(0)
     buckets_NK = np.stack([random.choice(3, size=futures, p=true_B) for true_B in TRUE_NB])
-    return Examined(HOW_MANY, np.asarray(student_NB), buckets_NK, MARGINAL_B)
+    return ScoredForecast(HOW_MANY, np.asarray(student_NB), buckets_NK, MARGINAL_B)
 
 
 def entropy(p_NB) -> float:
     return float(-(p_NB * np.log(p_NB)).sum(axis=1).mean())
 
 
-def test_who_says_the_truth_has_all_the_skill():
+def test_the_true_probabilities_have_all_the_skill():
     found = skill([asked(TRUE_NB)], np.random.default_rng(1))
     assert found.mean == pytest.approx(1.0, abs=0.005)
     assert log_scores([asked(TRUE_NB)])["student"] == pytest.approx(entropy(TRUE_NB), abs=0.01)
 
 
-def test_who_does_not_look_at_the_state_has_none():
+def test_the_marginal_forecast_has_no_skill():
     scores = log_scores([asked(np.tile(MARGINAL_B, (4, 1)))])
     assert scores["student"] == scores["marginal"]
     assert skill([asked(np.tile(MARGINAL_B, (4, 1)))], np.random.default_rng(1)).mean == 0.0
 
 
-def test_who_exaggerates_has_less_skill_than_who_does_not():
+def test_an_overconfident_forecast_has_less_skill():
     sharp_NB = TRUE_NB**4 / (TRUE_NB**4).sum(axis=1, keepdims=True)
     assert skill([asked(sharp_NB)], np.random.default_rng(1)).mean < 0.8
 

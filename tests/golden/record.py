@@ -257,7 +257,7 @@ def of_run(folder: Path) -> Golden:
         "tune": [question(row) for row in read_questions(validation(folder))],
         "steps": [rounded(row) for row in history if row.get("step", 0) <= STEPS],
         "metrics": rounded(kept_metrics(json.loads((folder / "metrics.json").read_text()))),
-        "examination": rounded(json.loads((folder / "examination.json").read_text())),
+        "examination": rounded(examination(folder)),
         "rollouts": rollouts(folder),
     }
 
@@ -292,9 +292,22 @@ def kept_metrics(metrics: dict) -> dict:
     return {**kept, "learning": {**metrics["learning"], "points": points}}
 
 
+def examination(folder: Path) -> dict:
+    """Reads what a run's report shows of its only task."""
+    document = json.loads((folder / "examination.json").read_text())
+    (task,) = document["tasks"]
+    return without_task(task)
+
+
+def without_task(entry: dict) -> dict:
+    """Leaves out the name of the task that an entry is about, which files of a single task didn't have."""
+    return {name: value for name, value in entry.items() if name != "task"}
+
+
 def rollouts(folder: Path) -> list[dict]:
     """Reads the simulated replications, rounded where a fitted policy or a student decides."""
-    rows = [json.loads(line) for line in (folder / "rollouts.jsonl").read_text().splitlines()]
+    lines = (folder / "rollouts.jsonl").read_text().splitlines()
+    rows = [without_task(json.loads(line)) for line in lines]
     return [rounded(row) if row["policy"] in CHOSEN_BY_FIT else plain(row) for row in rows]
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from simdistill.leaderboard import Cell, Protocol, Result
-from simdistill.runs.record import LAYOUT, WEIGHTS
+from simdistill.results import SETTINGS, Results
+from simdistill.runs.record import WEIGHTS
 
-SETTINGS = ("default", "in_distribution", "out_of_distribution")
 TASKS = ("queueing", "inventory", "scheduling", "admission")
 
 
@@ -17,7 +17,7 @@ def interval(mean: float | None) -> dict | None:
 
 
 def policy(title: str, over: float | None) -> dict:
-    cost = {"mean": None if over is None else 5 * (1 + over), "ci95": None}
+    cost = {"mean": None if over is None else 5 * (1 + over), "ci95": None, "exact": True, "replications": 0}
     return {
         "title": title,
         "cost": dict.fromkeys(SETTINGS, cost),
@@ -25,12 +25,11 @@ def policy(title: str, over: float | None) -> dict:
     }
 
 
-def made_up(cell: Cell, over: float | None, *, heuristic: float = 0.1, updates: int = 60) -> dict:
-    """Metrics of a run whose student costs so much over the reference in every setting."""
+def task(cell: Cell, over: float | None, heuristic: float) -> dict:
+    """What a run found on its task, if its student costs so much over the reference in every setting."""
     student = policy("student", over)
     return {
-        "layout": LAYOUT,
-        **cell._asdict(),
+        "task": cell.task,
         "reference": "optimum",
         "heuristic": "practitioner",
         "policies": {
@@ -40,22 +39,42 @@ def made_up(cell: Cell, over: float | None, *, heuristic: float = 0.1, updates: 
             "student": student,
             "optimum": policy("exact optimum", 0.0),
         },
-        "over_reference": student["over_reference"],
-        "over_teacher": student["over_reference"],
-        "heuristic_gap_closed": dict.fromkeys(SETTINGS),
-        "regret_per_decision": student["over_reference"],
-        "forecasts": None,
+        "measures": {
+            "over_reference": student["over_reference"],
+            "heuristic_gap_closed": dict.fromkeys(SETTINGS),
+            "over_teacher": student["over_reference"],
+            "regret_per_decision": student["over_reference"],
+        },
         "valid_answers": 1.0,
-        "questions": 96,
-        "states_searched": 128,
-        "tokens": {"trained": 1000, "examined": 100},
+        "answer_mass": 1.0,
+        "untuned_valid_answers": 0.0,
+        "teacher_valid_answers": None,
+        "forecasts": None,
+        "questions_asked": 100,
         "simulator_steps": {"teach": 5000, "own_states": 100, "examine": 9},
+        "states_searched": 128,
+        "generations": [],
+        "failed_rollouts": [],
+    }
+
+
+def made_up(cell: Cell, over: float | None, *, heuristic: float = 0.1, updates: int = 60) -> dict:
+    """The `metrics.json` of a run whose student costs so much over the reference in every setting."""
+    return {
+        "layout": 3,
+        "method": cell.method,
+        "seed": cell.seed,
+        "tasks": [task(cell, over, heuristic)],
+        "perplexity": {"untuned": 20.0, "student": 21.0},
+        "questions": 96,
+        "tokens": {"trained": 1000, "examined": 100},
         "seconds": {"teach": 60.0, "distil": 60.0},
+        "peak_memory_mb": 2000.0,
         "decisions_per_second": 30.0,
         "parameters": {"trained": 10, "all": 100},
         "learning": {
             "points": [
-                {"questions": 48 * n, "tokens": 500 * n, "seconds": 30.0 * n, "tune_regret": 0.4 / n}
+                {"questions": 48 * n, "tokens": 500 * n, "seconds": 30.0 * n, "validation_regret": 0.4 / n}
                 for n in (1, 2)
             ],
             "heuristic": 0.2,
@@ -86,15 +105,28 @@ def protocol() -> Protocol:
 
 @pytest.fixture
 def metrics_of() -> Callable[..., dict]:
-    """Gives a run's made-up metrics; see `made_up`."""
+    """Gives a run's made-up `metrics.json`; see `made_up`."""
     return made_up
 
 
 @pytest.fixture
 def results(protocol) -> Callable[..., list[Result]]:
-    """Gives results of all cells from a function of the cell, which returns None for an unstable student."""
+    """Gives results of all cells.
 
-    def of(over: Callable[[Cell], float | None], **fields) -> list[Result]:
-        return [Result(cell, made_up(cell, over(cell), **fields)) for cell in protocol.cells]
+    They follow from a function of the cell, which returns None for an unstable student, and from another one
+    that may change the document of a cell.
+    """
+
+    def of(
+        over: Callable[[Cell], float | None],
+        change: Callable[[Cell, dict], object] = lambda cell, document: None,
+        **fields,
+    ) -> list[Result]:
+        found = []
+        for cell in protocol.cells:
+            document = made_up(cell, over(cell), **fields)
+            change(cell, document)
+            found.append(Result(cell, Results.of(document)))
+        return found
 
     return of

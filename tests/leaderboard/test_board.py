@@ -10,6 +10,7 @@ from simdistill.leaderboard import Protocol, Result, board
 from simdistill.leaderboard.board import COMPARED
 from simdistill.leaderboard.page import show, write_page
 from simdistill.leaderboard.results import Refused
+from simdistill.results import SETTINGS, Results
 
 NOISE = (0.0, 0.003, -0.002, 0.001)
 
@@ -118,13 +119,12 @@ def test_a_single_task_refutes_nothing_about_two(protocol, results):
 
 
 def test_a_reference_without_a_cost_makes_nobody_unstable(protocol, results):
-    found = results(WINNING)
-    for result in found:
-        if result.cell.task == "admission":
-            for policy in result.metrics["policies"].values():
+    def change(cell, document):
+        if cell.task == "admission":
+            for policy in document["tasks"][0]["policies"].values():
                 policy["over_reference"]["in_distribution"] = None
-            result.metrics["over_reference"]["in_distribution"] = None
-    overall = board(protocol, found)["overall"]["simdistill"]
+
+    overall = board(protocol, results(WINNING, change))["overall"]["simdistill"]
     assert overall["in_distribution"]["tasks"] == 3 and overall["out_of_distribution"]["tasks"] == 4
 
 
@@ -175,6 +175,19 @@ def test_other_measures_are_told_over_all_tasks_too(protocol, results):
     assert over_teacher["ci95"][0] < 0.0105 < over_teacher["ci95"][1] and ours["forecast_skill"] is None
 
 
+def test_a_measure_that_a_board_does_not_know_is_shown_task_by_task(protocol, results, tmp_path):
+    def change(cell, document):
+        worst = {setting: {"mean": 1.5, "ci95": None} for setting in SETTINGS}
+        document["tasks"][0]["measures"]["worst_case"] = worst
+
+    found = board(protocol, results(WINNING, change))
+    measured = found["tasks"]["queueing"]["methods"]["sft"]["worst_case"]["in_distribution"]
+    assert (measured["mean"], measured["seeds"]) == (1.5, 4)
+    assert "worst case" in write_page(found, tmp_path).read_text()
+    known = board(protocol, results(WINNING))
+    assert "worst case" not in write_page(known, tmp_path).read_text()
+
+
 def test_anchors_are_on_every_task(protocol, results):
     task = board(protocol, results(WINNING))["tasks"]["queueing"]
     assert task["anchors"]["untuned"] is None
@@ -196,14 +209,16 @@ def test_learning_is_told_relative_to_the_heuristic(protocol, results):
     assert needed["questions"]["mean"] == pytest.approx(96) and needed["minutes"]["mean"] == pytest.approx(1)
 
 
-def test_a_training_that_does_not_get_there_counts_with_its_length(protocol, results):
-    found = results(WINNING)
-    for result in found:
-        if result.cell.seed == 0:
-            result.metrics["learning"]["points"][1]["tune_regret"] = 0.3
-        if result.cell.seed == 1:
-            result.metrics["learning"]["points"][0]["tune_regret"] = 0.1
-    needed = board(protocol, found)["tasks"]["queueing"]["methods"]["sft"]["learning"]["as_good"]
+def test_a_training_that_does_not_get_there_is_censored_at_its_full_budget(protocol, results):
+    def change(cell, document):
+        points = document["learning"]["points"]
+        if cell.seed == 0:
+            points[1]["validation_regret"] = 0.3
+        if cell.seed == 1:
+            points[0]["validation_regret"] = 0.1
+
+    methods = board(protocol, results(WINNING, change))["tasks"]["queueing"]["methods"]
+    needed = methods["sft"]["learning"]["as_good"]
     assert (needed["runs"], needed["of"]) == (3, 4)
     assert needed["questions"]["mean"] == pytest.approx((96**3 * 48) ** 0.25)
 
@@ -217,10 +232,11 @@ def test_a_teacher_that_methods_share_counts_once(protocol, results):
 
 
 def test_a_teacher_is_known_by_its_settings_and_not_by_how_a_processor_rounds(protocol, results):
-    found = results(WINNING)
-    for result in found:
-        if result.cell.method == "sft_grpo":
-            result.metrics["policies"]["teacher"]["over_reference"]["default"]["mean"] += 1e-9
+    def change(cell, document):
+        if cell.method == "sft_grpo":
+            document["tasks"][0]["policies"]["teacher"]["over_reference"]["default"]["mean"] += 1e-9
+
+    found = results(WINNING, change)
     shared = board(protocol, found)["tasks"]["queueing"]["anchors"]["teacher"]["over_reference"]["default"]
     assert shared["seeds"] == 4
     apart = protocol.model_dump()
@@ -231,7 +247,7 @@ def test_a_teacher_is_known_by_its_settings_and_not_by_how_a_processor_rounds(pr
 
 def test_the_page_shows_what_the_board_says(protocol, results, metrics_of, tmp_path):
     some = [r for r in results(WINNING) if r.cell.task != "admission"]
-    unstable = Result(some[0].cell, metrics_of(some[0].cell, None))
+    unstable = Result(some[0].cell, Results.of(metrics_of(some[0].cell, None)))
     found = board(protocol, [unstable, *some[1:]], [Refused("x/metrics.json", "no <method> of that name")])
     json.dumps(found, allow_nan=False)
     page = write_page(found, tmp_path).read_text()
@@ -253,7 +269,8 @@ def test_the_page_shows_what_the_board_says(protocol, results, metrics_of, tmp_p
 def test_every_method_has_a_look_of_its_own(protocol, metrics_of, tmp_path):
     methods = {f"method_{number}": {"seeds": 1} for number in range(12)}
     many = protocol.model_validate(protocol.model_dump() | {"methods": methods})
-    page = write_page(board(many, [Result(c, metrics_of(c, 0.1)) for c in many.cells]), tmp_path).read_text()
+    found = [Result(cell, Results.of(metrics_of(cell, 0.1))) for cell in many.cells]
+    page = write_page(board(many, found), tmp_path).read_text()
     dots = dict(re.findall(r'<th scope="row"><i style="([^"]+)"></i>(method_\d+)</th>', page))
     assert len(dots) == 12 and set(dots.values()) == set(methods)
     # Lines of the profile: a colour a pair of methods, one solid and one dashed.

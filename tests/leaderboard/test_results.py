@@ -32,8 +32,13 @@ def folder(protocol, metrics_of, tmp_path) -> Path:
 
 
 def change(folder: Path, **fields) -> None:
+    """Changes fields of the result, of its only task where it has them."""
     path = folder / str(CELL) / "metrics.json"
-    write_json(path, read_json(path) | fields)
+    document = read_json(path)
+    for name, value in fields.items():
+        place = document["tasks"][0] if name in document["tasks"][0] else document
+        place[name] = value
+    path.write_text(json.dumps(document))  # NaN too, as others' writers do
 
 
 def why(folder: Path, protocol: Protocol) -> str:
@@ -69,9 +74,9 @@ def test_a_result_of_the_protocol_counts_whatever_its_threads(folder, protocol):
         ({"seed": 2}, "its seed is 2, that of config.yaml beside it 1"),
         ({"seed": -1}, "its metrics: seed: Input should be greater than or equal to 0"),
         ({"seed": "1"}, "its metrics: seed: Input should be a valid integer"),
-        ({"task": ["queueing"]}, "its metrics: task: Input should be a valid string"),
+        ({"task": ["queueing"]}, "its metrics: tasks.0.task: Input should be a valid string"),
         ({"questions": None}, "its metrics: questions: "),
-        ({"valid_answers": float("nan")}, "its metrics: valid_answers: "),
+        ({"valid_answers": float("nan")}, "its metrics: tasks.0.valid_answers: "),
         ({"decisions_per_second": float("inf")}, "its metrics: decisions_per_second: "),
         ({"updates": []}, "its metrics: updates: List should have at least 1 item"),
         ({"reference": "oracle"}, "policies lack oracle"),
@@ -82,8 +87,7 @@ def test_a_result_of_the_protocol_counts_whatever_its_threads(folder, protocol):
     ],
 )
 def test_a_refusal_says_why(folder, protocol, fields, reason):
-    path = folder / str(CELL) / "metrics.json"
-    path.write_text(json.dumps(read_json(path) | fields))  # NaN too, as others' writers do
+    change(folder, **fields)
     assert reason in why(folder, protocol)
 
 
@@ -117,11 +121,23 @@ def test_a_file_that_is_cut_off_is_refused_and_others_count(folder, protocol):
     assert len(results) == 1 and "can't be read" in refused[0].reason
 
 
-@pytest.mark.parametrize("name", ["states_searched", "versions", "policies", "learning", "commit"])
+@pytest.mark.parametrize(
+    "name", ["tasks.0.states_searched", "versions", "tasks.0.policies", "learning", "commit"]
+)
 def test_metrics_that_lack_a_field_are_refused(name, folder, protocol):
     path = folder / str(CELL) / "metrics.json"
-    write_json(path, {key: value for key, value in read_json(path).items() if key != name})
+    document = read_json(path)
+    place = document["tasks"][0] if name.startswith("tasks.0.") else document
+    place.pop(name.removeprefix("tasks.0."))
+    write_json(path, document)
     assert why(folder, protocol) == f"its metrics: {name}: Field required"
+
+
+def test_a_run_of_several_tasks_is_no_cell(folder, protocol):
+    document = read_json(folder / str(CELL) / "metrics.json")
+    other = document["tasks"][0] | {"task": "inventory"}
+    change(folder, tasks=[document["tasks"][0], other])
+    assert why(folder, protocol) == "it has 2 tasks, a cell has one"
 
 
 def test_two_results_of_a_cell_are_both_refused(folder, protocol):

@@ -5,16 +5,19 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from html.parser import HTMLParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from markupsafe import Markup
 
+from simdistill import registry
 from simdistill.errors import InputError
 from simdistill.report import write_report
+from simdistill.report.figures import Figure, Shown
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 in_chromium = pytest.mark.skipif(
@@ -91,26 +94,24 @@ def browse(page: Path, profile: Path, *flags: str) -> str:
     return subprocess.run(command, capture_output=True, timeout=120, check=True).stdout.decode()
 
 
-def edit(folder: Path, name: str, change: Callable[[dict], object]) -> None:
-    """Changes one JSON file of a run."""
-    value = json.loads((folder / name).read_text())
-    change(value)
-    (folder / name).write_text(json.dumps(value))
-
-
 def report(folder: Path) -> Page:
     return Page(write_report(folder).read_text(encoding="utf-8"))
 
 
+def section(text: str, name: str) -> str:
+    """The markup of a section, with those of the same part that have no heading behind it."""
+    begin = text.index(f'<section id="{name}"')
+    return text[begin : text.index('<section id="', begin + 1)]
+
+
 @in_chromium
-def test_chromium_shows_every_part(run, tmp_path):
-    page = Page(browse(write_report(run), tmp_path / "profile", "--dump-dom"))
-    assert re.search(r"The student runs queueing at\s+0\.60%\s+above the optimum", page.text)
-    assert "the student is better everywhere it was examined" in page.text
-    # Three dot plots, three learning curves, four maps, three policies' queues, two groups of parameter sets.
-    assert page.tags["svg"] == 3 + 3 + 4 + 3 + 2
-    assert page.classes["question"] == 10
-    sections = {"policies", "learning", "decision-map", "episode", "sets", "questions", "making"}
+def test_chromium_shows_every_part(good_run, tmp_path):
+    page = Page(browse(write_report(good_run), tmp_path / "profile", "--dump-dom"))
+    assert re.search(r"The student runs queueing at\s+\d+\.\d+%\s+above the optimum", page.text)
+    # Dots by setting, learning curves, reliability, maps, an episode's queues, groups of parameter sets.
+    assert page.tags["svg"] == 3 + 3 + 1 + 4 + 3 + 2
+    assert page.classes["question"] == 2
+    sections = {"policies", "learning", "forecasts", "decision-map", "episode", "sets", "questions", "making"}
     assert sections <= set(page.ids)
     assert len(page.ids) == len(set(page.ids))
 
@@ -128,10 +129,11 @@ def test_chromium_draws_the_page(run, tmp_path):
 
 
 @in_chromium
-def test_what_the_model_wrote_neither_runs_nor_calls_out(run_with, tmp_path):
+def test_what_the_model_wrote_neither_runs_nor_calls_out(run, edit_task, tmp_path):
     with listening() as (address, asked):
         attack = f'</p><script>document.title="taken"</script><img src="{address}/leak" onerror="alert(1)">'
-        run = run_with(tmp_path / "run", situation=attack, greedy=attack)
+        said = {"situation": attack, "greedy": attack, "valid": False}
+        edit_task(run, "examination.json", lambda task: task["questions"][0].update(said))
         dumped = browse(write_report(run), tmp_path / "profile", "--dump-dom")
         assert asked == []
         # The same picture in a page of its own is asked for, so silence above means something.
@@ -142,6 +144,60 @@ def test_what_the_model_wrote_neither_runs_nor_calls_out(run_with, tmp_path):
     assert "script" not in page.tags and "img" not in page.tags
     assert page.text.count('document.title="taken"') == 2
     assert "<title>taken" not in dumped
+
+
+def test_every_part_of_a_run_is_shown(run):
+    page = report(run)
+    assert page.tags["svg"] == 3 + 3 + 1 + 4 + 3 + 2
+    sections = {"policies", "learning", "forecasts", "decision-map", "episode", "sets", "questions", "making"}
+    assert sections <= set(page.ids) and len(page.ids) == len(set(page.ids))
+
+
+def test_a_round_on_the_students_own_states_is_marked_in_each_curve(run):
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert len({row["round"] for row in rows if "loss" in row}) == 2
+    learning = section(write_report(run).read_text(encoding="utf-8"), "learning")
+    assert "A dashed line is where a new round began" in learning
+    curves = learning.split("<svg")[1:]
+    assert [curve.count("stroke-dasharray") for curve in curves] == [1, 1, 1]
+
+
+def test_a_run_of_one_round_has_no_mark(run):
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    (run / "metrics.jsonl").write_text(
+        "".join(f"{line}\n" for line in lines if json.loads(line)["round"] == 0)
+    )
+    learning = section(write_report(run).read_text(encoding="utf-8"), "learning")
+    assert "dashed" not in learning and "stroke-dasharray" not in learning
+
+
+def test_a_page_has_a_part_for_each_task(good_run, edit):
+    def twice(document: dict) -> None:
+        document["tasks"].append(document["tasks"][0] | {"task": "another"})
+
+    edit(good_run, "metrics.json", twice)
+    edit(good_run, "examination.json", twice)
+    page = report(good_run)
+    assert len(page.ids) == len(set(page.ids))
+    assert {"policies-queueing", "policies-another", "decision-map-another", "making"} <= set(page.ids)
+    assert page.text.count("What each policy costs") == 2 and page.text.count("How it was made") == 1
+
+
+class Decisions(Figure):
+    """A figure of a third party."""
+
+    order = 70
+
+    def __call__(self, record):
+        return Shown("Decisions", Markup("<p>drawn</p>"), f"{record.run.decisions_per_second:.0f} a second")
+
+
+def test_an_installed_figure_stands_on_the_page_in_its_place(run, monkeypatch):
+    monkeypatch.setattr(registry, "_registered", {})
+    registry.register("decisions", f"{__name__}:Decisions", kind="figures")
+    page = report(run)
+    assert page.ids.index("sets") < page.ids.index("decisions") < page.ids.index("questions")
+    assert "drawn" in page.text
 
 
 def test_page_refers_to_nothing_outside(run):
@@ -163,16 +219,16 @@ def test_same_run_same_bytes(run):
     assert write_report(run).read_bytes() == write_report(run).read_bytes()
 
 
-def test_what_a_student_says_in_place_of_answers_is_text(run):
+def test_what_a_student_says_in_place_of_answers_is_text(run, edit_task):
     said = [{"said": "<script>alert(1)</script>", "choices": ["A", "B"]}]
-    edit(run, "metrics.json", lambda metrics: metrics.update(said_instead_of_choices=said))
+    edit_task(run, "metrics.json", lambda task: task.update(said_instead_of_choices=said))
     page = report(run)
     assert "script" not in page.tags and "alert(1)" in page.text
     assert "said none of the choices in any answer" in page.text
 
 
-def test_names_from_a_task_are_words_never_markup(run):
-    edit(run, "metrics.json", lambda metrics: metrics["policies"]["teacher"].update(title="<b>$x_1$</b>"))
+def test_names_from_a_task_are_words_never_markup(run, edit_task):
+    edit_task(run, "metrics.json", lambda task: task["policies"]["teacher"].update(title="<b>$x_1$</b>"))
     text = write_report(run).read_text(encoding="utf-8")
     assert "<b>$x_1$" not in text
     assert "<b>$x_1$</b>" in Page(text).text
@@ -187,36 +243,42 @@ def test_names_from_a_task_are_words_never_markup(run):
         ("questions", "questions"),
     ],
 )
-def test_missing_parts_are_left_out(run, part, section):
+def test_missing_parts_are_left_out(run, edit_task, part, section):
     assert section in report(run).ids
-    edit(run, "examination.json", lambda examination: examination.pop(part))
+    edit_task(run, "examination.json", lambda task: task.pop(part))
     assert section not in report(run).ids
 
 
-def test_least_run_that_can_be_reported(tmp_path):
-    (tmp_path / "config.yaml").write_text("seed: 0\n")
-    (tmp_path / "metrics.json").write_text(json.dumps({"policies": {"student": {}}}))
-    assert "headline" in report(tmp_path).ids
+def test_a_run_of_which_only_the_results_are_left_is_reported(run):
+    for name in ("metrics.jsonl", "examination.json", "environment.json"):
+        (run / name).unlink()
+    (run / "config.yaml").write_text("seed: 0\n")
+    assert {"headline", "policies", "making"} <= set(report(run).ids)
 
 
-def test_process_that_is_not_two_dimensional_has_no_map(run):
-    edit(
-        run, "examination.json", lambda examination: examination["decision_map"].update(axes=["A", "B", "C"])
-    )
+def test_a_run_of_the_layout_before_is_reported(tmp_path):
+    """Its files are those of a leaderboard's cell."""
+    cell = Path(__file__).parents[2] / "benchmarks" / "results" / "cpu-v1" / "queueing-sft-0"
+    for name in ("config.yaml", "metrics.json", "environment.json"):
+        shutil.copy(cell / name, tmp_path)
+    assert re.search(r"The student runs queueing at\s+\d+\.\d+%", report(tmp_path).text)
+
+
+def test_results_of_an_unknown_layout_are_refused_with_a_reason(run, edit):
+    edit(run, "metrics.json", lambda metrics: metrics.update(layout=99))
+    with pytest.raises(InputError, match=r"metrics.json: its layout is 99, this version .* reads 2 and 3"):
+        write_report(run)
+
+
+def test_process_that_is_not_two_dimensional_has_no_map(run, edit_task):
+    edit_task(run, "examination.json", lambda task: task["decision_map"].update(axes=["A", "B", "C"]))
     assert "decision-map" not in report(run).ids
 
 
 def test_unstable_student_is_said_to_be_unstable(run):
-
-    def grow(metrics: dict) -> None:
-        metrics["policies"]["student"]["cost"]["default"] = {"mean": None, "unstable": True}
-        metrics["policies"]["student"]["over_reference"]["default"] = None
-        metrics["over_reference"]["default"] = metrics["heuristic_gap_closed"]["default"] = None
-
-    edit(run, "metrics.json", grow)
     text = report(run).text
     assert "The student lets queueing grow without end" in text
-    assert "worse at the default parameters" in text
+    assert "the student is worse everywhere it was examined" in text
 
 
 @pytest.mark.parametrize(
@@ -228,12 +290,14 @@ def test_unstable_student_is_said_to_be_unstable(run):
         (None, "undecided out of distribution"),
     ],
 )
-def test_verdict_follows_the_interval(run, gap, said):
-    edit(run, "metrics.json", lambda metrics: metrics["heuristic_gap_closed"].update(out_of_distribution=gap))
-    assert said in report(run).text
+def test_verdict_follows_the_interval(good_run, edit_task, gap, said):
+    better = {"mean": 0.85, "ci95": [0.74, 0.93]}
+    gaps = {"default": better, "in_distribution": better, "out_of_distribution": gap}
+    edit_task(good_run, "metrics.json", lambda task: task["measures"].update(heuristic_gap_closed=gaps))
+    assert said in report(good_run).text
 
 
-def test_agreement_weighs_states_by_time(run):
+def test_agreement_weighs_states_by_time(run, edit_task):
     small = {
         "axes": ["A", "B"],
         "labels": ["A", "B"],
@@ -241,13 +305,13 @@ def test_agreement_weighs_states_by_time(run):
         "policies": {"optimum": [["A", "A"], ["B", None]], "student": [["A", "B"], ["B", None]]},
         "stationary": [[0.7, 0.05], [0.25, 0.0]],
     }
-    edit(run, "examination.json", lambda examination: examination.update(decision_map=small))
+    edit_task(run, "examination.json", lambda task: task.update(decision_map=small))
     text = report(run).text
     assert "states that hold 95.00% of the time" in text
     assert "differs in 1 of 3 states" in text
 
 
-def test_large_map_is_cut_and_says_so(run):
+def test_large_map_is_cut_and_says_so(run, edit_task):
     side = range(40)
     large = {
         "axes": ["A", "B"],
@@ -256,25 +320,28 @@ def test_large_map_is_cut_and_says_so(run):
         "policies": {name: [["A" for _ in side] for _ in side] for name in ("optimum", "student")},
         "stationary": [[1 / 1600 for _ in side] for _ in side],
     }
-    edit(run, "examination.json", lambda examination: examination.update(decision_map=large))
+    edit_task(run, "examination.json", lambda task: task.update(decision_map=large))
     assert "maps end at 29" in report(run).text
 
 
-def test_simulation_that_misses_is_counted(run):
+def test_simulation_that_misses_is_counted(run, edit_task):
+    def inside() -> tuple[int, int]:
+        found = re.search(r"(\d+) of (\d+) exact costs lie inside", report(run).text)
+        assert found is not None
+        return int(found[1]), int(found[2])
 
-    def miss(metrics: dict) -> None:
-        metrics["policies"]["student"]["cost"]["default"]["simulated"]["ci95"] = [9.0, 9.5]
+    def place(ci95: list[float]):
+        return lambda task: task["policies"]["optimum"]["cost"]["default"]["simulated"].update(ci95=ci95)
 
-    edit(run, "metrics.json", miss)
-    assert "14 of 15 exact costs lie inside" in report(run).text
+    edit_task(run, "metrics.json", place([0.0, 99.0]))
+    hits, of = inside()
+    edit_task(run, "metrics.json", place([98.0, 99.0]))
+    assert inside() == (hits - 1, of)
 
 
-def test_failed_rollouts_are_listed(run):
-    edit(
-        run,
-        "metrics.json",
-        lambda metrics: metrics.update(failed_rollouts=["Queueing: NaN cost (episode 3)"]),
-    )
+def test_failed_rollouts_are_listed(run, edit_task):
+    failed = ["Queueing: NaN cost (episode 3)"]
+    edit_task(run, "metrics.json", lambda task: task.update(failed_rollouts=failed))
     assert "1 failed rollout," in report(run).text and "NaN cost (episode 3)" in report(run).text
 
 
@@ -289,5 +356,5 @@ def test_unfinished_run(run, name):
 @pytest.mark.parametrize("name", ["metrics.json", "examination.json", "metrics.jsonl"])
 def test_damaged_file_is_named(run, name):
     (run / name).write_text('{"policies": \n')
-    with pytest.raises(InputError, match=rf"{name} can't be read"):
+    with pytest.raises(InputError, match=rf"{name}:? (it )?can't be read"):
         write_report(run)

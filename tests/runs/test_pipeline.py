@@ -17,6 +17,7 @@ from filelock import FileLock
 from rich.console import Console
 from safetensors import safe_open
 
+from simdistill import registry
 from simdistill.config import compose, fingerprint
 from simdistill.data import store as questions
 from simdistill.envs.prompts import Prompter
@@ -25,6 +26,7 @@ from simdistill.evaluation.student_policy import StudentPolicy
 from simdistill.files import read_json, read_lines
 from simdistill.models.pretrained import base_model, load_model
 from simdistill.models.student import Student
+from simdistill.results import SETTINGS, Results
 from simdistill.runs import console as terminal
 from simdistill.runs import pipeline
 from simdistill.simulators.queueing import Queueing
@@ -85,19 +87,19 @@ def test_a_batch_that_processes_cannot_share_is_refused(tiny_folder, tmp_path, m
 
 def test_a_student_that_never_answers_is_shown_and_keeps_its_results(finished, tiny_folder):
     """The tiny one has learned too little for an answer."""
-    metrics = read_json(finished / "metrics.json")
-    said = metrics["said_instead_of_choices"]
-    assert metrics["valid_answers"] == 0 and len(said) == 10
+    results = Results.read(finished / "metrics.json")
+    (task,) = results.tasks
+    assert task.valid_answers == 0 and len(task.said_instead_of_choices) == 10
     config, student = pipeline.Record.of(finished).config, Student.load(tiny_folder, finished / "adapter")
     state = {"arrival_rate": 2.0, "service_rates": [2.0, 0.5], "jobs": [3, 1]}
     policy = StudentPolicy(student, Prompter(config.task.language))
     policy(state, ["A", "B"])
-    (one,) = policy.instead()
+    (one,) = policy.said_instead()
     assert one["choices"] == ["A", "B"] and one["said"] not in ("A", "B")
     console = Console(record=True, width=200)
     with console.capture() as printed:
-        terminal.results(console, metrics, "cost")
-    assert f"none of the choices in {metrics['questions_asked']} answers" in printed.get()
+        terminal.results(console, results, config)
+    assert f"none of the choices in {task.questions_asked} answers" in printed.get()
     assert printed.get().count(", of A, B") == 10
     assert "said none of the choices" in (finished / "report.html").read_text()
 
@@ -110,31 +112,31 @@ def test_a_student_that_answers_once_is_not_diagnosed(tiny_folder, monkeypatch):
     (key, answer), *_ = policy.answers.items()
     policy.answers["another", *key[1:]] = replace(answer, greedy=0)
     monkeypatch.setattr(Student, "texts", lambda self, asked: pytest.fail("asked"))
-    assert policy.instead() == []
+    assert policy.said_instead() == []
 
 
 def test_metrics_hold_what_is_promised(finished):
-    metrics = read_json(finished / "metrics.json")
-    settings = {"default", "in_distribution", "out_of_distribution"}
-    assert {"task", "method", "seed"} <= metrics.keys()
-    assert {"valid_answers", "decisions_per_second", "peak_memory_mb"} <= metrics.keys()
-    assert set(metrics["over_reference"]) == set(metrics["heuristic_gap_closed"]) == settings
-    assert {"random", "untuned", "teacher", "student", "optimum"} <= metrics["policies"].keys()
-    for policy in metrics["policies"].values():
-        assert set(policy["cost"]) == settings
-    assert metrics["policies"]["untuned"]["cost"]["in_distribution"] is None
-    assert {"teach", "distil", "own states", "examine", "report"} <= metrics["seconds"].keys()
-    assert metrics["questions"] == 72 and metrics["tokens"]["trained"] > 72
-    forecasts = metrics["forecasts"]
-    assert forecasts["states"] == 4 and forecasts["skill"]["ci95"][0] <= forecasts["skill"]["mean"]
-    assert forecasts["log_score"]["simulator"] < forecasts["log_score"]["student"]
-    assert metrics["simulator_steps"]["teach"] > 0 and metrics["simulator_steps"]["own_states"] > 0
-    assert metrics["states_searched"] == 8 * 4 * 2 + 16
-    assert set(metrics["over_teacher"]) == set(metrics["regret_per_decision"]) == settings
-    assert sum(metrics["updates"]) == 9
-    learning = metrics["learning"]
-    assert learning["points"][-1]["questions"] == 72 and learning["heuristic"] >= 0
-    assert all(point["tune_regret"] >= 0 and point["seconds"] > 0 for point in learning["points"])
+    results = Results.read(finished / "metrics.json")
+    (task,) = results.tasks
+    assert (task.task, results.method, results.seed) == ("queueing", "simdistill", 0)
+    assert {"random", "untuned", "teacher", "student", "optimum"} <= task.policies.keys()
+    for policy in task.policies.values():
+        assert set(policy.cost) == set(SETTINGS)
+    assert task.policies["untuned"].cost["in_distribution"] is None
+    assert {"teach", "distil", "own states", "examine", "report"} <= results.seconds.keys()
+    assert results.questions == 72 and results.tokens.trained > 72
+    skill = task.measure("forecast_skill", "in_distribution")
+    assert skill is not None and skill.low <= skill.mean
+    assert task.forecasts is not None and task.forecasts.states == 4
+    assert task.forecasts.log_score["simulator"] < task.forecasts.log_score["student"]
+    assert task.simulator_steps.teach > 0 and task.simulator_steps.own_states > 0
+    assert task.states_searched == 8 * 4 * 2 + 16
+    assert set(task.measures) == set(registry.names("metrics"))
+    assert all(set(measure) == set(SETTINGS) for measure in task.measures.values())
+    assert sum(results.updates) == 9
+    points = results.learning.points
+    assert points[-1].questions == 72 and results.learning.heuristic >= 0
+    assert all(point.validation_regret >= 0 and point.seconds > 0 for point in points)
 
 
 def test_metrics_say_what_they_are_of(finished):
@@ -230,9 +232,9 @@ def test_a_pruned_student_is_run_resumed_examined_exported_and_served(
         with pytest.raises(Stop):
             pipeline.run(config, quiet())
     run = pipeline.evaluate(pipeline.resume(tmp_path / "run", quiet()), quiet())
-    metrics = read_json(run / "metrics.json")
-    assert metrics["perplexity"]["untuned"] > 1 and metrics["perplexity"]["student"] > 1
-    assert metrics["perplexity"]["untuned"] != metrics["perplexity"]["student"]
+    perplexity = Results.read(run / "metrics.json").perplexity
+    assert perplexity["untuned"] > 1 and perplexity["student"] > 1
+    assert perplexity["untuned"] != perplexity["student"]
     assert "perplexity of plain English" in (run / "report.html").read_text()
     assert read_json(run / "adapter" / "base.json")["name"] == "deep, 3 layers"
     assert f"layers 0, 2, 5 of {deep_folder}" in (run / "adapter" / "README.md").read_text()
@@ -297,13 +299,15 @@ def simulated(request, tiny_folder, tmp_path_factory, small) -> Path:
 
 
 def test_a_process_without_a_solution_is_examined_by_simulation(simulated):
-    metrics = read_json(simulated / "metrics.json")
-    assert metrics["reference"] == "teacher"
+    (task,) = Results.read(simulated / "metrics.json").tasks
+    assert task.reference == "teacher"
     for name in ("random", "untuned", "shortest_expected_delay", "teacher", "student"):
-        cost = metrics["policies"][name]["cost"]["default"]
-        assert not cost["exact"] and cost["replications"] == (2 if name == "untuned" else 4)
-    assert metrics["teacher_over_reference"]["default"]["mean"] == 0.0
-    assert metrics["over_reference"]["in_distribution"] is not None
+        cost = task.policies[name].cost["default"]
+        assert cost is not None and not cost.exact
+        assert cost.replications == (2 if name == "untuned" else 4)
+    teacher_over = task.policies["teacher"].over_reference["default"]
+    assert teacher_over is not None and teacher_over.mean == 0.0
+    assert task.measure("over_reference", "in_distribution") is not None
     rows = read_lines(simulated / "rollouts.jsonl")
     student = [row for row in rows if row["policy"] == "student"]
     teacher = [row for row in rows if row["policy"] == "teacher"]
@@ -381,7 +385,7 @@ def test_another_seed_gives_another_run(finished, tiny_folder, tmp_path, small):
     name = "adapter/adapter_model.safetensors"
     assert (other / name).read_bytes() != (finished / name).read_bytes()
     # The examination's parameters and random numbers don't depend on the training seed.
-    sets = [read_json(run / "examination.json")["sets"] for run in (finished, other)]
+    sets = [read_json(run / "examination.json")["tasks"][0]["sets"] for run in (finished, other)]
     optimum = [[entry["cost"]["optimum"] for entry in found["in_distribution"]] for found in sets]
     assert optimum[0] == optimum[1]
 

@@ -14,6 +14,7 @@ from simdistill.data import store as questions
 from simdistill.envs.episodes import Failure
 from simdistill.errors import InputError
 from simdistill.files import read_json, write_json
+from simdistill.results import Results
 from simdistill.runs import pipeline
 from simdistill.runs.layout import Layout
 from simdistill.simulation import EPISODE, TRAIN, Streams
@@ -139,7 +140,8 @@ def test_a_teacher_of_another_package_teaches_a_whole_run(tiny_folder, tmp_path)
     assert {question.answer for question in asked} == {"A", "B"}
     lesson = Lesson.load(Layout.of(folder).of_task("queueing"), "queueing")
     assert lesson.policy == lesson.demonstrated == Threshold(3)
-    assert read_json(folder / "metrics.json")["policies"]["teacher"]["cost"]["default"]["mean"] > 0
+    cost = Results.read(folder / "metrics.json").tasks[0].policies["teacher"].cost["default"]
+    assert cost is not None and (cost.mean or 0.0) > 0
 
 
 def test_a_teacher_may_answer_by_itself(tiny_folder, tmp_path):

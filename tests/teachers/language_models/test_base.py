@@ -19,6 +19,7 @@ from simdistill.models.choice_model import Posed
 from simdistill.models.lora import Lora
 from simdistill.models.pretrained import base_model, load_model, load_tokenizer
 from simdistill.models.student import Student
+from simdistill.results import Results
 from simdistill.runs import pipeline
 from simdistill.runs.layout import Layout
 from simdistill.teachers.language_models import base as module
@@ -221,12 +222,12 @@ def test_its_answers_are_the_questions_answers(finished, letters_folder, adapter
 
 
 def test_it_is_examined_as_a_policy(finished, letters_folder, adapter):
-    metrics = read_json(finished / "metrics.json")
-    cost = metrics["policies"]["teacher"]["cost"]
+    (task,) = Results.read(finished / "metrics.json").tasks
+    cost = task.policies["teacher"].cost
     assert all(cost[setting] is not None for setting in ("default", "in_distribution", "out_of_distribution"))
-    assert 0 < metrics["teacher_valid_answers"] <= 1
+    assert task.teacher_valid_answers is not None and 0 < task.teacher_valid_answers <= 1
     assert (finished / "report.html").is_file()
-    shown = read_json(finished / "examination.json")["decision_map"]
+    shown = read_json(finished / "examination.json")["tasks"][0]["decision_map"]
     language = Prompter(pipeline.Record.of(finished).config.task.language)
     places = list(np.ndindex(*shown["size"]))[:40]
     states = [{**shown["parameters"], "jobs": list(place)} for place in places]
@@ -319,6 +320,7 @@ def test_a_choice_within_marks_is_a_choice(letters_folder, monkeypatch):
 def test_a_process_without_a_solution_is_compared_with_the_heuristic(tiny_folder, letters_folder, tmp_path):
     what = ["task=call_center", "task.horizon=20", "task.warm_up=0", "teacher.base=random"]
     config = small(tiny_folder, letters_folder, tmp_path / "run", *what, "evaluation.questions_shown=1")
-    metrics = read_json(pipeline.run(config, Console(quiet=True)) / "metrics.json")
-    assert metrics["reference"] == config.task.heuristic
-    assert metrics["policies"]["teacher"]["cost"]["out_of_distribution"]["replications"] == 2
+    (task,) = Results.read(pipeline.run(config, Console(quiet=True)) / "metrics.json").tasks
+    assert task.reference == config.task.heuristic
+    cost = task.policies["teacher"].cost["out_of_distribution"]
+    assert cost is not None and cost.replications == 2

@@ -21,9 +21,9 @@ from rich.console import Console
 from simdistill.config import compose
 from simdistill.data import store as questions
 from simdistill.errors import InputError
-from simdistill.files import read_json
 from simdistill.models.choice_model import Posed
 from simdistill.progress import silent
+from simdistill.results import Results
 from simdistill.runs import pipeline
 from simdistill.teachers.language_models import client as module
 from simdistill.teachers.language_models.base import cached_answers
@@ -554,10 +554,10 @@ def test_a_server_can_be_the_teacher_of_a_run(server, tiny_folder, tmp_path, cap
     for question in questions.load(run / "questions.parquet"):
         jobs = question.situation.state["jobs"]
         assert question.answer == ("A" if jobs[0] <= jobs[1] else "B")
-    metrics = read_json(run / "metrics.json")
-    cost = metrics["policies"]["teacher"]["cost"]
-    assert cost["default"]["mean"] > 0 and cost["in_distribution"] is None
-    assert metrics["teacher_valid_answers"] == 1.0
+    (task,) = Results.read(run / "metrics.json").tasks
+    cost = task.policies["teacher"].cost
+    assert cost["default"] is not None and (cost["default"].mean or 0.0) > 0
+    assert cost["in_distribution"] is None and task.teacher_valid_answers == 1.0
     before = len(server.bodies)
     pipeline.evaluate(run, Console(quiet=True))
     assert len(server.bodies) == before  # all was remembered

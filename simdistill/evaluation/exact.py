@@ -1,0 +1,152 @@
+"""Exact examination of a policy with one parameter set, where the state is Markov.
+
+A policy that decides quickly is asked in every state. A model is asked in the states that matter: those that
+hold all but a thousandth or so of the probability under its own policy.
+Axes: S states, C choices, N numbers of a state.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from scipy.spatial import KDTree
+
+from simdistill import mdp
+from simdistill.evaluation.examined import Examined, Table
+from simdistill.simulation import Policy
+from simdistill.simulation.policies import decide_many
+from simdistill.simulation.states import key, matrix
+
+SIZES = (40, 80, 120, 160)
+"""Of truncations of the chain, the smallest that fits being taken."""
+NEGLIGIBLE = 1e-6
+"""Probability of a truncation's boundary below which it doesn't matter."""
+GROWING = 1e-3
+"""Probability of the boundary from which on the queues are taken to grow without bound."""
+MOST_ASKED = 1500
+"""States in which a model is asked per parameter set at most; under an unstable policy all of them matter."""
+UNSEEN = 1e-10
+"""Probability below which no simulation of ours meets a state."""
+
+
+def chain(build: Callable[[int], mdp.Solvable], heuristic: Policy) -> mdp.Solvable:
+    """Returns the Markov process, truncated where the heuristic hardly ever leads.
+
+    Args:
+        build: Returns the process at a size.
+        heuristic: Decides which size is large enough.
+    """
+    fitting = mdp.fitting_size(build, lambda process: mdp.tabulate(process, heuristic), NEGLIGIBLE, SIZES)
+    return fitting[0] if fitting else build(SIZES[-1])
+
+
+def examine(process: mdp.Solvable, policy_SC: np.ndarray, fallback: Policy | None) -> Examined:
+    """Evaluates a policy that is known in every state.
+
+    Args:
+        process: The chain.
+        policy_SC: Probability of each choice in each state.
+        fallback: Stands in for it beyond the chain, in simulation; None for a policy that decides at random.
+    """
+    evaluation = mdp.evaluate(process, policy_SC)
+    stable = evaluation.boundary < GROWING
+    return Examined(
+        evaluation.cost if stable else None,
+        None if fallback is None else _table(process, policy_SC, evaluation.stationary_S, fallback),
+        policy_SC,
+        evaluation.stationary_S,
+    )
+
+
+def examine_where_it_matters(
+    process: mdp.Solvable,
+    optimum_S: np.ndarray,
+    policy: Policy,
+    fallback: Policy,
+    mass: float,
+    extra_S: np.ndarray | None = None,
+    most: int | None = None,
+) -> Examined:
+    """Examines a policy that is costly to ask, in the states that its own decisions lead to.
+
+    In the remaining, rare states it is taken to do what it does in the nearest state in which it was asked.
+    It isn't asked where there is only one choice.
+
+    Args:
+        process: The chain.
+        optimum_S: Probability of each state under the optimum, where asking begins.
+        policy: Decides.
+        fallback: Stands in for it beyond the chain, in simulation.
+        mass: Share of the stationary probability in which it is asked itself.
+        extra_S: Further states in which it is asked, for the decision map.
+        most: States that are added at once, the most probable ones, if answers have a price.
+    """
+    legal_SC = mdp.legal(process)
+    place_SN = matrix(process.states)
+    column_S = np.full(len(process.states), -1)
+    forced_S = legal_SC.sum(axis=1) == 1
+    wanted_S = _core(optimum_S, mass) | _scattered(place_SN)
+    if extra_S is not None:
+        wanted_S |= extra_S
+    while True:
+        rows = np.flatnonzero(wanted_S & ~forced_S & (column_S < 0))
+        column_S[rows] = _columns(process, legal_SC, rows, policy)
+        policy_SC = _nearest(process, legal_SC, place_SN, column_S)
+        evaluation = mdp.evaluate(process, policy_SC)
+        covered = float(evaluation.stationary_S[forced_S | (column_S >= 0)].sum())
+        if covered >= mass or (column_S >= 0).sum() >= MOST_ASKED:
+            break
+        wanted_S = _core(evaluation.stationary_S, mass + 0.3 * (1 - mass), most)
+    return replace(examine(process, policy_SC, fallback), tabulated=covered)
+
+
+def _columns(process: mdp.Solvable, legal_SC: np.ndarray, rows: np.ndarray, policy: Policy) -> list[int]:
+    """Returns the choices that a policy takes in some states, as columns."""
+    choices = [[label for label, c in zip(process.labels, legal_SC[r], strict=True) if c] for r in rows]
+    labels = decide_many(policy, [process.states[int(r)] for r in rows], choices)
+    return [process.labels.index(label) for label in labels]
+
+
+def _nearest(
+    process: mdp.Solvable, legal_SC: np.ndarray, place_SN: np.ndarray, column_S: np.ndarray
+) -> np.ndarray:
+    """Returns the policy (S, C) that does in each state what was chosen in the nearest known one.
+
+    Args:
+        process: The chain.
+        legal_SC: Which choices are legal; where the nearest state's isn't, all that are get the same share.
+        place_SN: Each state as numbers.
+        column_S: The choice in each state; -1 where it isn't known.
+    """
+    known = np.flatnonzero(column_S >= 0)
+    _, nearest_S = KDTree(place_SN[known]).query(place_SN)
+    policy_SC = np.eye(len(process.labels))[column_S[known[nearest_S]]]
+    uniform_SC = mdp.uniform_policy(process)
+    return np.where((policy_SC * legal_SC).any(axis=1, keepdims=True), policy_SC, uniform_SC)
+
+
+def _scattered(place_SN: np.ndarray) -> np.ndarray:
+    """Returns a few states from everywhere, so that no choice is carried far beyond where it was made."""
+    rounded_SN = np.round(2 * np.log1p(np.abs(place_SN)))
+    _, rows = np.unique(rounded_SN, axis=0, return_index=True)
+    scattered_S = np.zeros(len(place_SN), dtype=bool)
+    scattered_S[rows] = True
+    return scattered_S
+
+
+def _core(stationary_S: np.ndarray, mass: float, most: int | None = None) -> np.ndarray:
+    """Returns the fewest states that hold a share of the probability, or the `most` most probable ones."""
+    order_S = np.argsort(-stationary_S, kind="stable")
+    count = int(np.searchsorted(np.cumsum(stationary_S[order_S]), mass)) + 1
+    core_S = np.zeros(len(stationary_S), dtype=bool)
+    core_S[order_S[: min(count, most or count)]] = True
+    return core_S
+
+
+def _table(process: mdp.Solvable, policy_SC: np.ndarray, stationary_S: np.ndarray, fallback: Policy) -> Table:
+    """Writes out the states that a simulation can come across."""
+    rows = np.flatnonzero(stationary_S > UNSEEN).tolist()
+    labels = [process.labels[int(column)] for column in policy_SC[rows].argmax(axis=1)]
+    keys = [key(state) for state in process.states]
+    choices = {keys[row]: label for row, label in zip(rows, labels, strict=True)}
+    return Table(choices, tuple(map(max, zip(*keys, strict=True))), fallback)

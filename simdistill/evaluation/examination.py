@@ -1,0 +1,41 @@
+"""What an examination of one task found."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from simdistill.config import EvaluationConfig, TaskConfig
+from simdistill.evaluation.cases import Case
+from simdistill.evaluation.forecast_scores import ScoredForecast
+from simdistill.evaluation.student_policy import StudentPolicy
+from simdistill.simulation import Policy
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What an examination of one task found.
+
+    Attributes:
+        task: The task.
+        settings: How much was examined.
+        cases: Parameter sets of all settings, with what was found of each policy.
+        reference: The policy that all others are compared with.
+        teacher: The teacher as a policy.
+        student: The student as a policy, with its answers.
+        perplexity: Of plain English, by the `untuned` and the trained `student`.
+        untuned_valid: Share of the untuned student's answers that were a choice and nothing else.
+        teacher_valid: The same of a language model that teaches.
+        forecasts: Scored forecasts; none if training asked for none.
+        shown: Some new situations with the student's answers and the simulator's costs.
+    """
+
+    task: TaskConfig
+    settings: EvaluationConfig
+    cases: Sequence[Case]
+    reference: str
+    teacher: Policy
+    student: StudentPolicy
+    perplexity: dict[str, float]
+    untuned_valid: float
+    teacher_valid: float | None
+    forecasts: Sequence[ScoredForecast]
+    shown: Sequence[dict]

@@ -1,0 +1,165 @@
+"""Examination by simulation: every policy plays the same replications with the same random numbers."""
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+
+from simdistill import registry
+from simdistill.config import EvaluationConfig, TaskConfig
+from simdistill.envs.scenarios import examination_path
+from simdistill.errors import ProcessError
+from simdistill.evaluation.cases import Case
+from simdistill.evaluation.examined import Examined
+from simdistill.executors import Map
+from simdistill.simulation import PLAN, Parameters, Policy, Streams
+from simdistill.simulation.policies import RandomPolicy, decide_many, with_streams
+from simdistill.simulation.replication import Replication
+from simdistill.simulation.rollout import replicate, replication_steps
+from simdistill.simulation.streams import SeedPath
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One replication to simulate.
+
+    Attributes:
+        task: The task.
+        params: Parameters.
+        policy: Decides; None for random decisions.
+        seed: Of the test tree.
+        replication: Which one.
+    """
+
+    task: TaskConfig
+    params: Parameters
+    policy: Policy | None
+    seed: int
+    replication: int
+
+    @property
+    def path(self) -> SeedPath:
+        """Seed path: the same for every policy."""
+        return examination_path(self.seed, self.replication)
+
+    def steps(self) -> Generator[tuple[dict, list[str]], str, Replication]:
+        """Plays it with decisions from outside."""
+        task = self.task
+        model = registry.load("simulators", task.simulator)(self.params, self.path)
+        return replication_steps(model, task.warm_up, task.horizon, task.kind == "terminating")
+
+
+def simulate(plan: Plan) -> Replication | str:
+    """Returns the replication, or why it failed; this runs in a worker."""
+    own = Streams((*plan.path, PLAN))
+    policy = with_streams(plan.policy, own) if plan.policy else RandomPolicy(own)
+    try:
+        return replicate(
+            registry.load("simulators", plan.task.simulator),
+            plan.params,
+            policy,
+            plan.path,
+            plan.task.warm_up,
+            plan.task.horizon,
+            plan.task.kind == "terminating",
+        )
+    except ProcessError as error:
+        return str(error)
+
+
+def confirm(
+    task: TaskConfig,
+    evaluation: EvaluationConfig,
+    cases: Sequence[Case],
+    compute: Map,
+    progress: Callable[[int, int], None],
+) -> None:
+    """Simulates every policy that isn't simulated yet.
+
+    The default parameters get all replications, each drawn set a quarter of them. Random decisions, whose
+    costs are known to be large, are simulated with the default parameters alone where costs are exact.
+
+    Args:
+        task: The task.
+        evaluation: Says how many replications there are.
+        cases: Parameter sets; their policies get the replications.
+        compute: Runs simulations.
+        progress: Called with the replications that are done, and how many there are.
+    """
+    plans, owners = [], []
+    for case in cases:
+        for name, examined in case.policies.items():
+            if examined.replications or (name == "random" and case.setting != "default" and case.chain):
+                continue
+            for replication in range(_count(evaluation, case)):
+                plans.append(Plan(task, case.params, examined.policy, evaluation.seed, replication))
+                owners.append((case, examined))
+    for done, ((case, examined), result) in enumerate(zip(owners, compute(simulate, plans), strict=True)):
+        if isinstance(result, str):
+            case.failures.append(result)
+        examined.replications.append(None if isinstance(result, str) else result)
+        progress(done + 1, len(plans))
+
+
+def play_in_step(
+    task: TaskConfig,
+    evaluation: EvaluationConfig,
+    cases: Sequence[Case],
+    name: str,
+    policy: Policy,
+    progress: Callable[[int, int], None],
+    most: int | None = None,
+) -> None:
+    """Simulates a policy that is costly to ask: all its replications advance together, asked at once.
+
+    Args:
+        task: The task.
+        evaluation: Says how many replications there are.
+        cases: Parameter sets; they get the policy.
+        name: Name of the policy.
+        policy: Decides.
+        progress: Called with the replications that have ended, and how many there are.
+        most: Replications of each case, if fewer than of the other policies.
+    """
+    games: list[_Game] = []
+    for case in cases:
+        examined = case.policies[name] = Examined(None)
+        for replication in range(min(most or _count(evaluation, case), _count(evaluation, case))):
+            examined.replications.append(None)
+            plan = Plan(task, case.params, None, evaluation.seed, replication)
+            games.append(_Game(case, examined, replication, plan))
+    total = len(games)
+    games = [game for game in games if game.go()]
+    while games:
+        labels = decide_many(policy, [game.state for game in games], [game.choices for game in games])
+        games = [game for game, label in zip(games, labels, strict=True) if game.go(label)]
+        progress(total - len(games), total)
+
+
+class _Game:
+    """A replication in play."""
+
+    def __init__(self, case: Case, examined: Examined, number: int, plan: Plan):
+        self.case, self.examined, self.number, self.plan = case, examined, number, plan
+        self.state: dict = {}
+        self.choices: list[str] = []
+        self._steps: Generator[tuple[dict, list[str]], str, Replication] | None = None
+
+    def go(self, label: str | None = None) -> bool:
+        """Starts, or answers the last question; False when the replication has ended or failed."""
+        try:
+            if self._steps is None:
+                self._steps = self.plan.steps()
+                self.state, choices = next(self._steps)
+            else:
+                self.state, choices = self._steps.send(label or "")
+        except StopIteration as end:
+            self.examined.replications[self.number] = end.value
+            return False
+        except ProcessError as error:
+            self.case.failures.append(str(error))
+            return False
+        self.choices = list(choices)
+        return True
+
+
+def _count(evaluation: EvaluationConfig, case: Case) -> int:
+    return evaluation.replications if case.setting == "default" else max(2, evaluation.replications // 4)

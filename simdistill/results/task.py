@@ -1,0 +1,168 @@
+"""What the policies of one task cost.
+
+Costs are averages per unit of time, or per episode of a terminating task, in the task's cost unit. "Over"
+means relative to: 0.05 is five per cent more.
+"""
+
+from pydantic import Field, FiniteFloat, NonNegativeInt, model_validator
+
+from simdistill.results.parts import SETTINGS, BySetting, MaybeEstimate, Part, Share
+from simdistill.statistics import Estimate
+
+
+class Simulated(Part):
+    """A cost by simulation alone, beside the exact one."""
+
+    mean: FiniteFloat
+    ci95: list[FiniteFloat] | None
+    replications: NonNegativeInt
+
+
+class Cost(Part):
+    """What a policy costs in one setting.
+
+    Attributes:
+        mean: Mean over the parameter sets; None where queues grow without end.
+        ci95: Its 95% interval.
+        exact: Whether it comes from solving the process rather than from simulation.
+        replications: Simulated replications of each parameter set.
+        simulated: The simulated cost that confirms an exact one.
+        tabulated: Share of the time in which the policy was asked itself; None without an exact solution.
+        unstable: Whether queues grow without end.
+        growth: By how much the cost grows per unit of time, if it does.
+    """
+
+    mean: FiniteFloat | None
+    ci95: list[FiniteFloat] | None
+    exact: bool
+    replications: NonNegativeInt
+    simulated: Simulated | None = None
+    tabulated: FiniteFloat | None = None
+    unstable: bool = False
+    growth: MaybeEstimate = None
+
+    @property
+    def estimate(self) -> Estimate | None:
+        """Mean and interval; None where queues grow."""
+        return Estimate.of({"mean": self.mean, "ci95": self.ci95})
+
+
+class PolicyResults(Part):
+    """One policy's costs.
+
+    Attributes:
+        title: What people call it.
+        cost: By setting; None where the policy wasn't examined.
+        over_reference: Cost over the reference's minus one, paired; None where either is unknown.
+    """
+
+    title: str
+    cost: dict[str, Cost | None]
+    over_reference: BySetting
+
+    @model_validator(mode="after")
+    def _has_every_setting(self) -> "PolicyResults":
+        for name, entry in (("cost", self.cost), ("over_reference", self.over_reference)):
+            if lacking := [setting for setting in SETTINGS if setting not in entry]:
+                raise ValueError(f"{name} lacks {', '.join(lacking)}")
+        return self
+
+
+class Spoken(Part):
+    """What a student wrote where it should have answered with one of the choices."""
+
+    said: str
+    choices: list[str]
+
+
+class Forecasts(Part):
+    """Log scores of forecasts, in nats.
+
+    Attributes:
+        log_score: `marginal`, `student`, `simulator`: the mean score of each.
+        states: States in which a forecast was asked for.
+        futures: Simulated futures of each state.
+    """
+
+    log_score: dict[str, FiniteFloat]
+    states: NonNegativeInt
+    futures: NonNegativeInt
+
+
+class SimulatorSteps(Part):
+    """Decisions that were simulated, by what they were for."""
+
+    teach: NonNegativeInt
+    own_states: NonNegativeInt
+    examine: NonNegativeInt
+
+
+class Generation(Part):
+    """One generation of the searching teacher.
+
+    Attributes:
+        generation: Its number.
+        accepted: Whether it replaced the policy before it.
+        improvement: Relative cost that it saves.
+        states: Searched states.
+        simulator_steps: Simulated decisions.
+        futures_coupled: Share of the pairs of futures that became equal.
+    """
+
+    generation: int
+    accepted: bool
+    improvement: MaybeEstimate
+    states: NonNegativeInt
+    simulator_steps: NonNegativeInt
+    futures_coupled: FiniteFloat
+
+
+class TaskResults(Part):
+    """What the policies of one task cost.
+
+    Attributes:
+        task: The task's name.
+        reference: The policy that all are compared with.
+        heuristic: What a practitioner would use.
+        policies: All examined policies, `student` and `teacher` among them.
+        measures: Measure -> setting -> estimate; None where it is undefined.
+        valid_answers: Share of the asked states in which unconstrained decoding gives one of the choices.
+        said_instead_of_choices: What the student wrote first, if it never answered with a choice.
+        answer_mass: Mean probability of answering with a choice at all.
+        untuned_valid_answers: The untuned student's share of valid answers.
+        teacher_valid_answers: The same of a language model that teaches.
+        forecasts: Scores of forecasts, if training asked for any.
+        questions_asked: States in which the student was asked.
+        simulator_steps: Simulated decisions.
+        states_searched: States that were searched to teach.
+        generations: The searching teacher's.
+        failed_rollouts: What simulations failed of; they count nowhere.
+    """
+
+    task: str
+    reference: str
+    heuristic: str
+    policies: dict[str, PolicyResults]
+    measures: dict[str, BySetting]
+    valid_answers: Share
+    said_instead_of_choices: list[Spoken] = Field(default_factory=list)
+    answer_mass: FiniteFloat
+    untuned_valid_answers: Share
+    teacher_valid_answers: Share | None
+    forecasts: Forecasts | None
+    questions_asked: NonNegativeInt
+    simulator_steps: SimulatorSteps
+    states_searched: NonNegativeInt
+    generations: list[Generation]
+    failed_rollouts: list[str]
+
+    @model_validator(mode="after")
+    def _names_its_policies(self) -> "TaskResults":
+        lacking = {self.reference, self.heuristic, "student", "teacher"} - self.policies.keys()
+        if lacking:
+            raise ValueError(f"policies lack {', '.join(sorted(lacking))}")
+        return self
+
+    def measure(self, name: str, setting: str) -> Estimate | None:
+        """Returns a measure in one setting; None where it is undefined or wasn't taken."""
+        return self.measures.get(name, {}).get(setting)

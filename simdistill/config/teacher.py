@@ -9,7 +9,7 @@ LANGUAGE_MODELS = ("hf", "endpoint")
 
 
 class TeacherConfig(Section):
-    """What-if search in generations over a base policy, or a policy as it is."""
+    """Which states are taught, and how their values are simulated and fitted."""
 
     name: Name = Field(default="search", description="a registered teacher, or a policy of the simulator")
     base: Name = Field(
@@ -27,8 +27,7 @@ class TeacherConfig(Section):
     base_url: str | None = Field(
         default=None, description="address of an OpenAI-compatible server, as in http://localhost:8000/v1"
     )
-    generations: int = Field(default=3, ge=1, le=10, description="steps of policy improvement")
-    scenarios: Count = Field(default=300, description="parameter sets that are drawn for each generation")
+    scenarios: Count = Field(default=300, description="parameter sets that are drawn for each search of states")
     episodes_per_scenario: Count = Field(
         default=4, description="teaching episodes with the same parameters, each with its own start"
     )
@@ -66,12 +65,6 @@ class TeacherConfig(Section):
         default=True,
         description="whether the variance of a state's few futures is shrunk towards the variance predicted "
         "for such states (empirical Bayes)",
-    )
-    compared_sets: int = Field(
-        default=40,
-        ge=2,
-        description="parameter sets on which a generation must beat the one before, exactly where the state "
-        "is Markov, else simulated on common random numbers",
     )
 
     @model_validator(mode="after")

@@ -136,7 +136,7 @@ def spent(config: RunConfig) -> tuple[int, int]:
         )
     per_round = distill.round_states_per_episode * teacher.episodes_per_scenario
     own = sum(-(-stage.on_policy // per_round) * per_round for stage in stages)
-    return asked, teacher.generations * teacher.states + own
+    return asked, getattr(teacher, "generations", 1) * teacher.states + own
 
 
 def load_protocol(path: Path) -> Protocol:

@@ -1,4 +1,4 @@
-"""A call centre with two skills: staff for each half hour, and who helps whom.
+"""A call centre with two skills: staff for each half hour, and which team helps which.
 
 An example: 360 calls of 240 s in half an hour keep 48 agents busy; with 55, one caller in four waits, and all
 callers wait 8 s on average (Erlang C). Another: a call of skill B waits and an agent of team A is free, but
@@ -179,7 +179,7 @@ class CallCenter(ProcessModel):
         self.changed()
 
     def present(self, skill: int) -> set[int]:
-        """The agents who turn up; the team's leader always does."""
+        """Returns the agents who turn up; the team's leader always does."""
         share, source = self.params.absence, f"absence in team {self.skills[skill]}"
         return {
             agent
@@ -212,10 +212,10 @@ class CallCenter(ProcessModel):
             self.log("hang up", call=f"{self.skills[skill]}{call}")
             self.charge("abandonment", self.params.abandonment_cost)
             self.tally("time_in_system", self.env.now - came)
-            self.told(came, answered=False)
+            self.tally_wait(came, answered=False)
             self.changed()
 
-    def told(self, came: float, answered: bool):
+    def tally_wait(self, came: float, answered: bool):
         wait = (self.env.now - came) * 60
         self.tally("wait", wait > 0)
         self.tally("wait_in_queue_s", wait)
@@ -226,7 +226,7 @@ class CallCenter(ProcessModel):
             self.tally(f"service_level_{within:g}s", answered and wait <= within)
 
     def changed(self):
-        """Free agents take their own team's calls, unless there are others to choose between."""
+        """Gives free agents their own team's calls, unless other calls wait as well; updates the costs."""
         self.staying.clear()
         for skill, waiting in enumerate(self.waiting):
             while waiting and self.free(skill) and not self.others(skill):
@@ -267,7 +267,7 @@ class CallCenter(ProcessModel):
                 self.changed()
 
     def takeable(self, helper: int) -> dict[str, int | None]:
-        """What a free agent may do, the team's own skill first; only without own calls it may stay free."""
+        """Returns the choices of a free agent: its own skill first; without calls of it, it may stay free."""
         order = sorted(self.teams, key=lambda skill: skill != helper)
         calls: dict[str, int | None] = {
             self.skills[s]: s for s in order if self.waiting[s] and self.free(helper)
@@ -276,7 +276,7 @@ class CallCenter(ProcessModel):
 
     def start(self, team: int, skill: int):
         call, came = self.waiting[skill].popitem(last=False)
-        self.told(came, answered=True)
+        self.tally_wait(came, answered=True)
         agent = min(self.free(team))
         self.busy[team][agent] = skill
         self.log("answer", call=f"{self.skills[skill]}{call}", agent=f"{self.skills[team]}{agent}")

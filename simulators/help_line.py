@@ -58,7 +58,7 @@ def hourly(staff: Callable[[float, float, dict], int], backlog: bool = False) ->
 
     Args:
         staff: Calls a minute, mean minutes of a call and the state -> staff.
-        backlog: Whether those who wait already count as calls of this hour.
+        backlog: Whether callers who wait already count as calls of this hour.
     """
     return partial(_hourly, staff, backlog)
 
@@ -76,9 +76,9 @@ class Desk:
     """Staff who serve one queue, first come first served.
 
     Attributes:
-        name: Of those who serve.
+        name: Name of the desk.
         time: Distribution of the minutes with a caller.
-        staff: How many are on duty; who is with a caller when duty ends finishes the call.
+        staff: Number on duty; staff with a caller at the end of duty finish the call.
         waiting: Caller -> event of the caller's turn, in order of arrival.
         serving: Caller -> time at which it was the caller's turn.
     """

@@ -113,7 +113,7 @@ TERMS = (
 """What a decider knows of the system, as it stands in the state and in the parameters."""
 
 BY_MEAN = ("poisson", "geometric", "deterministic", "exponential")
-"""Distributions of demand whose mean says all."""
+"""Distributions of demand that their mean determines."""
 
 
 def _terms(state: dict) -> tuple:
@@ -154,7 +154,7 @@ class Inventory(ProcessModel):
         ] = Field("poisson", description="distribution of a period's demand, independent between periods")
         mean_demand: PositiveFloat = Field(5.0, description="units per period")
         demand_sd: NonNegativeFloat | None = Field(
-            None, description="standard deviation of a period's demand; None where the mean says it"
+            None, description="standard deviation of a period's demand; None where the mean determines it"
         )
         lead_time: int = Field(2, ge=0, le=50, description="periods from placing an order to its arrival")
         lost_sales: bool = Field(True, description="whether customers leave when stock is out, or wait")
@@ -223,7 +223,7 @@ class Inventory(ProcessModel):
         self.on_hand = self.params.initial_stock
         self.on_order = [0] * self.params.lead_time  # the next to arrive first
         self.placed = deque()  # when each order under way was placed
-        self.terms = told(self.params)
+        self.terms = observed_terms(self.params)
         self.count()
         self.env.process(self.periods())
 
@@ -291,7 +291,7 @@ class Inventory(ProcessModel):
         return chain(cls.parse(params), size)
 
 
-def told(params: Any) -> dict:
+def observed_terms(params: Any) -> dict:
     """Returns what a decider knows of the system."""
     return {
         **{name: getattr(params, name) for name in TERMS},

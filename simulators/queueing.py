@@ -181,7 +181,7 @@ class Queueing(ProcessModel):
         self.open = {
             self.names[server]: server for server in range(count) if self.params.service_rates[server]
         }
-        self.told = self.known(self.params)
+        self.known_parameters = self.known(self.params)
         self.jobs = list(self.params.initial_jobs) or [0] * count
         self.since = [deque([("first", 0.0)] * jobs) for jobs in self.jobs]
         self.woken = [self.env.event() for _ in range(count)]
@@ -227,11 +227,11 @@ class Queueing(ProcessModel):
         self.cost_rate("in_system", sum(self.jobs))
 
     def observe(self, decision: Decision) -> dict:
-        return {**self.told, "jobs": list(self.jobs)}
+        return {**self.known_parameters, "jobs": list(self.jobs)}
 
     @staticmethod
     def known(params: Any) -> dict:
-        """Returns what the router is told of the parameters."""
+        """Returns the parameters that the router knows."""
         rates = {"arrival_rate": params.arrival_rate, "service_rates": list(params.service_rates)}
         limits = {"capacity": params.capacity, "refusal_cost": params.refusal_cost}
         return rates if params.capacity is None else {**rates, **limits}

@@ -26,7 +26,7 @@ IDLE = "idle"
 
 
 def rate(state: dict, job_class: int) -> float:
-    """Returns the rate at which the server that is asked serves a class; 0 if it can't."""
+    """Returns the rate at which the deciding server serves a class; 0 if it can't."""
     pair = [state["server"], job_class]
     return state["service_rates"][state["skills"].index(pair)] if pair in state["skills"] else 0.0
 

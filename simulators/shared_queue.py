@@ -202,7 +202,7 @@ class SharedQueue(ProcessModel):
 
     @staticmethod
     def known(params: Any) -> dict:
-        """Returns what the decider is told of the parameters."""
+        """Returns the parameters that the decider knows."""
         rates = {"arrival_rate": params.arrival_rate, "service_rates": list(params.service_rates)}
         limits = {"capacity": params.capacity, "refusal_cost": params.refusal_cost}
         return rates if params.capacity is None else {**rates, **limits}

@@ -47,7 +47,7 @@ def order_up_to(state: dict, choices: Sequence[str]) -> str:
 def anchor_and_adjust(
     state: dict, choices: Sequence[str], alpha: float = 0.26, beta: float = 0.34, desired: float = 17.0
 ) -> str:
-    """Orders what is expected, plus a part of what stock lacks, as Sterman's players did.
+    """Orders the expected demand plus a share of the missing stock, as Sterman's players did.
 
     Sterman, Modeling Managerial Behavior, Management Science 35 (1989); the numbers are means over
     players. Much of what is on its way goes unnoticed (beta is below 1).

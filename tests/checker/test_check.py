@@ -255,7 +255,7 @@ class OwnGenerator(Desk):
         return self.env.timeout(self.random.exponential(self.mean))
 
 
-def test_a_generator_of_its_own_is_told():
+def test_a_generator_of_its_own_is_reported():
     assert "with the same numbers and another path" in found(OwnGenerator)["same seed, same run"]
 
 
@@ -384,7 +384,7 @@ class HidesMoodRightly(HidesMood):
         return self.angry, self.busy and self.serving, tuple(self.queue)
 
 
-def test_a_state_that_hides_what_matters_is_told():
+def test_a_state_that_hides_what_matters_is_reported():
     told = only(HidesMood, "equal states, equal values")
     assert "differs more between them than chance allows" in told
     assert found(HidesMoodRightly) == {}
@@ -527,7 +527,7 @@ def test_a_failing_process_is_told_with_its_line():
     assert "test_check.py, line" in told and 'raise KeyError("clerk")' in told
 
 
-def test_missing_methods_are_told():
+def test_missing_methods_are_reported():
     class Empty(ProcessModel):
         pass
 
@@ -592,7 +592,7 @@ def test_a_policy_that_workers_cannot_have_is_noted():
     assert sum("policy 'all' can't be sent to worker processes" in note for note in notes) == 1
 
 
-def test_a_forecast_of_what_is_never_measured_is_told():
+def test_a_forecast_of_what_is_never_measured_is_reported():
     class Foresighted(Desk):
         forecasts = (
             Forecast("How many are inside in 5 minutes?", "in_system", 5.0, (1, 2)),

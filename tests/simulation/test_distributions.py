@@ -153,7 +153,7 @@ def test_distributions_by_name():
         ({"name": "exponential", "mean": "long"}, "not negative"),
     ],
 )
-def test_what_is_no_distribution_is_told(spec, message):
+def test_what_is_no_distribution_is_reported(spec, message):
     with pytest.raises(ValueError, match=message):
         named(spec)
 
@@ -194,6 +194,6 @@ def test_a_normal_amount_is_finite_at_the_ends():
         ({"name": "discrete_uniform", "low": 4, "high": 2}, "low <= high"),
     ],
 )
-def test_counts_that_do_not_exist_are_told(spec, message):
+def test_counts_that_do_not_exist_are_reported(spec, message):
     with pytest.raises(ValueError, match=message):
         named(spec)

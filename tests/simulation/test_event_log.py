@@ -100,7 +100,7 @@ def test_recording_changes_nothing_and_costs_others_nothing():
     assert recorded(Clinic).__name__ == "Clinic"
 
 
-def test_an_illegal_answer_is_told():
+def test_an_illegal_answer_is_reported():
     log = follow_and_record(Clinic, {}, lambda state, choices: "attic", (0, 1))
     (decision, _) = [entry for entry in log.entries if entry.event == "decision"]
     assert decision.values["illegal_answer"] == "attic" and decision.values["choice"] == "left & first"

@@ -29,7 +29,7 @@ def test_buckets_and_their_labels():
 
 
 @pytest.mark.parametrize(("edges", "after"), [((), 1.0), ((2, 1), 1.0), ((1, 1), 1.0), ((1,), 0.0)])
-def test_what_makes_no_forecast_is_told(edges, after):
+def test_what_makes_no_forecast_is_reported(edges, after):
     with pytest.raises(InputError, match="forecast 'How many"):
         Forecast("How many?", "in_system", after, edges)
 
@@ -59,7 +59,7 @@ def test_one_future_serves_forecasts_of_several_times():
         assert first.tolist() == second.tolist()
 
 
-def test_an_unknown_measure_is_told():
+def test_an_unknown_measure_is_reported():
     where = situation(Queueing({}, (3, 1)), 2)
     for reading in ("last", "sum"):
         with pytest.raises(InputError, match=r"Queueing has no .*'patients'"):

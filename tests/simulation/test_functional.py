@@ -167,7 +167,7 @@ def test_what_is_said_about_a_wrong_function():
         process_model(lambda: None)
 
 
-def test_an_environment_without_a_simulator_is_told():
+def test_an_environment_without_a_simulator_is_reported():
     with pytest.raises(InputError, match=r"make one with simdistill\.adapt\.process_model"):
         duration(simpy.Environment(), "service", 0, exponential(1.0))
 

@@ -132,12 +132,12 @@ def test_what_if_agrees_with_the_chain():
         ({"servers": 2}, "Admission.servers = 2"),
     ],
 )
-def test_bad_parameters_are_told(parameters, message):
+def test_bad_parameters_are_reported(parameters, message):
     with pytest.raises(InputError, match=message):
         Admission(parameters)
 
 
-def test_an_unknown_policy_of_a_case_is_told():
+def test_an_unknown_policy_of_a_case_is_reported():
     case = KnownCase("x", "admission", {}, {"name": "oracle"}, {}, {"kind": "steady_state"}, ())
     with pytest.raises(InputError, match="case x: admission has no policy"):
         Admission.experiment(case)

@@ -287,7 +287,7 @@ def test_lots_and_illegal_answers():
         ({"backlog": 3}, "backlog"),
     ],
 )
-def test_wrong_parameters_are_told(values, message):
+def test_wrong_parameters_are_reported(values, message):
     with pytest.raises(InputError, match=message):
         Inventory.parse(values)
 
@@ -305,7 +305,7 @@ def test_wrong_parameters_are_told(values, message):
         (known("lost_sales", {**LOST, "demand": {"name": "erlang", "shape": 2}}, {}), "needs shape, mean"),
     ],
 )
-def test_cases_that_cannot_be_reproduced_are_told(case, message):
+def test_cases_that_cannot_be_reproduced_are_reported(case, message):
     with pytest.raises(InputError, match=message):
         Inventory.experiment(case)
 

@@ -341,7 +341,7 @@ def test_three_equal_servers_lose_no_jobs_at_the_edge_of_the_chain():
         ({"capacity": 0}, "Queueing.capacity = 0"),
     ],
 )
-def test_bad_parameters_are_told(parameters, message):
+def test_bad_parameters_are_reported(parameters, message):
     with pytest.raises(InputError, match=message):
         Queueing(parameters)
 

@@ -158,12 +158,12 @@ def test_what_if_agrees_with_the_chain():
         ({"next_classes": (3, 0)}, "next_classes names class 3 of 2"),
     ],
 )
-def test_bad_parameters_are_told(parameters, message):
+def test_bad_parameters_are_reported(parameters, message):
     with pytest.raises(InputError, match=message):
         Scheduling(parameters)
 
 
-def test_an_unknown_policy_of_a_case_is_told():
+def test_an_unknown_policy_of_a_case_is_reported():
     case = KnownCase(
         "x",
         "two_class",

@@ -162,7 +162,7 @@ def test_the_default_threshold_weighs_the_wait_for_the_fast_server():
         ({"name": "erlang", "shape": 2, "mean": 1}, {"name": "erlang", "shape": 2, "mean": 1}),
     ],
 )
-def test_service_times_are_read_as_they_are_told(told, meant):
+def test_service_times_are_read_as_they_are_reported(told, meant):
     assert work(told) == meant
 
 
@@ -182,7 +182,7 @@ def test_balanced_means_have_the_spread_they_should():
         ({"capacity": 3, "initial_waiting": 4}, "initial_waiting 4 exceeds capacity 3"),
     ],
 )
-def test_bad_parameters_are_told(parameters, message):
+def test_bad_parameters_are_reported(parameters, message):
     with pytest.raises(InputError, match=message):
         SharedQueue(parameters)
 

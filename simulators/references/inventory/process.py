@@ -11,7 +11,7 @@ from scipy import sparse
 
 from simdistill.errors import InputError
 from simdistill.mdp import DecisionProcess
-from simdistill.simulators.inventory import told
+from simdistill.simulators.inventory import observed_terms
 from simdistill.simulators.references.inventory.demand import demand, period_cost
 from simdistill.simulators.references.inventory.optimum import MOST_STATES
 
@@ -47,7 +47,7 @@ def chain(params: Any, size: int) -> DecisionProcess:
         stock_S = on_hand_S + (units if params.lead_time == 0 else 0)
         moves.append(_moves(params, demand_D, stock_S, place_SN, choice, shape, lowest))
         costs.append(period_cost(params, demand_D, stock_S) + params.order_cost * (choice > 0))
-    terms = told(params)
+    terms = observed_terms(params)
     truncated_S = (on_hand_S == most) | (on_hand_S == -most)
     return DecisionProcess(
         states=[

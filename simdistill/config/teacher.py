@@ -27,7 +27,9 @@ class TeacherConfig(Section):
     base_url: str | None = Field(
         default=None, description="address of an OpenAI-compatible server, as in http://localhost:8000/v1"
     )
-    scenarios: Count = Field(default=300, description="parameter sets that are drawn for each search of states")
+    scenarios: Count = Field(
+        default=300, description="parameter sets that are drawn for each search of states"
+    )
     episodes_per_scenario: Count = Field(
         default=4, description="teaching episodes with the same parameters, each with its own start"
     )

@@ -19,7 +19,7 @@ import numpy as np
 from simdistill import mdp, registry
 from simdistill.config import Range, TaskConfig
 from simdistill.errors import InputError
-from simdistill.evaluation.cases import NEGLIGIBLE
+from simdistill.evaluation.exact import NEGLIGIBLE
 from simdistill.simulation import EPISODE, TEST, Parameters, Policy
 from simdistill.simulation.branching import Values, what_if
 from simdistill.simulation.forecasts import distribution

@@ -31,6 +31,7 @@ from simdistill.errors import InputError
 from simdistill.evaluation.learning_curve import learning
 from simdistill.files import write_json
 from simdistill.results import LearningPoint
+from simdistill.runs.layout import Layout
 
 RESULTS = Path(__file__).parent / "results" / "sweep.json"
 FOLDER = Path("outputs") / "sweep"
@@ -106,7 +107,7 @@ def swept(found: Sequence[tuple[RunConfig, RunConfig]]) -> list[dict]:
         why = cells.train(config, lesson, begun.get((config.method.name, config.seed)))
         if config.method.name in FIELDS and not why:
             begun.setdefault((config.method.name, config.seed), config)
-        last = None if why else learning(config, Path(str(config.output))).points[-1]
+        last = None if why else learning(config, Layout.of(Path(str(config.output)))).points[-1]
         together.setdefault((config.method.name, rate_of(config)), []).append((config.seed, why, last))
     return [_row(method, rate, results) for (method, rate), results in together.items()]
 

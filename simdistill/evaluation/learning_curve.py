@@ -11,6 +11,7 @@ import numpy as np
 from simdistill import registry
 from simdistill.config import RunConfig
 from simdistill.data import store as questions
+from simdistill.evaluation.run_files import RunFiles
 from simdistill.files import read_lines
 from simdistill.results import Learning, LearningPoint, renamed_row
 from simdistill.simulation import PLAN, VALIDATION, Streams
@@ -23,14 +24,14 @@ def history(folder: Path) -> list[dict]:
     return [renamed_row(row) for row in read_lines(path)] if path.exists() else []
 
 
-def learning(config: RunConfig, folder: Path) -> Learning:
+def learning(config: RunConfig, files: RunFiles) -> Learning:
     """Returns the learning curve of a run's training up to now.
 
     Args:
         config: The run.
-        folder: The run's folder.
+        files: Where its files are.
     """
-    timed = folder / "training" / "clock.jsonl"
+    timed = files.training / "clock.jsonl"
     seconds = {row["step"]: row["seconds"] for row in read_lines(timed)} if timed.exists() else {}
     points = [
         LearningPoint(
@@ -40,16 +41,16 @@ def learning(config: RunConfig, folder: Path) -> Learning:
             validation_regret=row["validation_regret"],
             validation_agreement=row["validation_agreement"],
         )
-        for row in history(folder)
+        for row in history(files.folder)
         if "validation_regret" in row
     ]
-    return Learning(points=points, heuristic=heuristic_regret(config, folder))
+    return Learning(points=points, heuristic=heuristic_regret(config, files))
 
 
-def heuristic_regret(config: RunConfig, folder: Path) -> float:
+def heuristic_regret(config: RunConfig, files: RunFiles) -> float:
     """Returns the regret of the task's heuristic on a run's validation questions."""
     policy = registry.policies(config.task.simulator)[config.task.heuristic]
     policy = with_streams(policy, Streams((config.seed, VALIDATION, PLAN)))
-    held_out = questions.load(folder / "tune.parquet")[: config.distill.validation_questions]
+    held_out = questions.load(files.validation)[: config.distill.validation_questions]
     chosen_Q = [q.choices.index(policy(q.situation.state, q.choices)) for q in held_out]
     return float(np.mean([q.costs_C[choice] for q, choice in zip(held_out, chosen_Q, strict=True)]))

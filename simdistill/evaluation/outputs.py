@@ -14,6 +14,7 @@ from simdistill.evaluation.cases import OPTIMUM, title
 from simdistill.evaluation.examination import Examination
 from simdistill.evaluation.learning_curve import learning
 from simdistill.evaluation.metrics import measures
+from simdistill.evaluation.run_files import RunFiles
 from simdistill.evaluation.training_record import TrainingRecord
 from simdistill.files import write_json, write_lines
 from simdistill.models.student import Student
@@ -34,7 +35,7 @@ from simdistill.teachers.protocol import Lesson
 
 
 def write(
-    folder: Path,
+    files: RunFiles,
     config: RunConfig,
     found: Sequence[tuple[Lesson, Examination]],
     spent: Mapping[str, Any],
@@ -42,26 +43,27 @@ def write(
     """Writes all three files; the metrics last, as they say that the examination is finished.
 
     Args:
-        folder: The run's folder.
+        files: Where the run's files are.
         config: The run.
         found: For each task its teacher's lesson and its examination.
         spent: Time, memory and provenance, as `Results` has them.
     """
+    folder = files.folder
     write_lines(folder / "rollouts.jsonl", [row for _, examination in found for row in rollouts(examination)])
     write_json(folder / "examination.json", {"tasks": [exhibited(examination) for _, examination in found]})
-    results = run_results(folder, config, found, spent)
-    results.write(folder / "metrics.json")
+    results = run_results(files, config, found, spent)
+    results.write(files.metrics)
     return results
 
 
 def run_results(
-    folder: Path,
+    files: RunFiles,
     config: RunConfig,
     found: Sequence[tuple[Lesson, Examination]],
     spent: Mapping[str, Any],
 ) -> Results:
     """Returns the results of a run; see `write`."""
-    training = TrainingRecord.read(folder)
+    training = TrainingRecord.read(config, files)
     first = found[0][1]
     student = first.student.student
     return Results(
@@ -72,10 +74,10 @@ def run_results(
         decisions_per_second=student.work.decisions_per_second,
         questions=training.questions,
         tokens=Tokens(trained=training.tokens, examined=student.work.tokens),
-        learning=learning(config, folder),
+        learning=learning(config, files),
         updates=training.updates,
         updates_by_reward=training.updates_by_reward,
-        parameters=_parameters(student, folder / "adapter"),
+        parameters=_parameters(student, files.adapter),
         **spent,
     )
 

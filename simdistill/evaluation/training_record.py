@@ -1,9 +1,10 @@
 """What training left in a run's folder about itself: how much it took, and what failed meanwhile."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
+from simdistill.config import RunConfig
 from simdistill.evaluation.learning_curve import history
+from simdistill.evaluation.run_files import RunFiles
 from simdistill.files import read_json
 from simdistill.results import RewardUpdates
 
@@ -31,27 +32,27 @@ class TrainingRecord:
     updates_by_reward: RewardUpdates | None
 
     @classmethod
-    def read(cls, folder: Path) -> "TrainingRecord":
+    def read(cls, config: RunConfig, files: RunFiles) -> "TrainingRecord":
         """Reads the record of a run whose training is finished.
 
         Args:
-            folder: The run's folder.
+            config: The run.
+            files: Where its files are.
         """
-        training = folder / "training"
-        trained = read_json(folder / "distilled.json")
-        own_states = [read_json(path) for path in sorted(training.glob("own-states-*.json"))]
+        folders = [files.of_task(task.name) for task in config.tasks]
+        trained = read_json(files.trained)
+        on_policy = [
+            read_json(path) for folder in folders for path in sorted(folder.glob("own-states-*.json"))
+        ]
+        failures = [read_json(path) for folder in folders for path in sorted(folder.glob("failures-*.json"))]
         return cls(
             trained["questions"],
             trained["tokens"],
-            sum(found["states"] for found in own_states),
-            sum(found["simulator_steps"] for found in own_states),
-            [
-                failure["message"]
-                for path in sorted(training.glob("failures-*.json"))
-                for failure in read_json(path)
-            ],
-            [read_json(path)["steps"] for path in sorted(training.glob("round-*.json"))],
-            _updates_by_reward(history(folder)),
+            sum(found["states"] for found in on_policy),
+            sum(found["simulator_steps"] for found in on_policy),
+            [failure["message"] for found in failures for failure in found],
+            [read_json(path)["steps"] for path in sorted(files.training.glob("round-*.json"))],
+            _updates_by_reward(history(files.folder)),
         )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from simdistill.errors import InputError
 from simdistill.files import read_json, write_json
 
-LAYOUT = 1
+LAYOUT = 2
 """Of the folders that are made now."""
 READ = (1, 2)
 

@@ -194,7 +194,7 @@ def examine(record: Record, compute: Map, progress: Progress, again: bool = Fals
                 task, config, teacher, lesson, layout.adapter, asked, compute, progress
             )
             found.append((lesson, examination))
-        outputs.write(record.folder, config, found, record.spent() | record.provenance())
+        outputs.write(layout, config, found, record.spent() | record.provenance())
 
 
 def _method(record: Record) -> Method:

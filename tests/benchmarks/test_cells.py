@@ -13,6 +13,7 @@ from simdistill.errors import InputError
 from simdistill.evaluation.learning_curve import learning
 from simdistill.files import read_json, read_lines
 from simdistill.results import Learning, LearningPoint
+from simdistill.runs.layout import Layout
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 TINY = [
@@ -185,14 +186,14 @@ def test_a_cell_that_never_answers_is_kept_as_failed(monkeypatch, tiny_folder, t
         (failed,) = tmp_path.rglob("failed.json")
         assert why is not None and "no sampled answer of 20 steps in a row" in why
         assert why == read_json(failed)
-        last, there = learning.curve(config, tmp_path / "grpo").until(0.0)
-        assert last["questions"] == 38 and not there
+        last, there = learning(config, Layout.of(tmp_path / "grpo")).until(0.0)
+        assert last.questions == 38 and not there
 
 
 def test_the_heuristics_regret_is_that_of_its_choices(monkeypatch, tiny_folder, tmp_path):
     _, config = trained(monkeypatch, tmp_path, "sft", [*TINY, f"student.name={tiny_folder}"])
-    found = learning(config, tmp_path / "sft")
-    held_out = questions.load(tmp_path / "sft" / "tune.parquet")[:8]
+    found = learning(config, Layout.of(tmp_path / "sft"))
+    held_out = questions.load(Layout.of(tmp_path / "sft").validation)[:8]
     regrets = []
     for question in held_out:
         state = question.situation.state

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simdistill.serving.fitted import fitted_costs
-from simdistill.teachers.cost_to_go import Regression, combine
+from simdistill.teachers.cost_to_go import Regression, weigh_by_precision
 from simdistill.teachers.value_network import FittedPolicy
 
 STATE = {"jobs": 4}
@@ -23,7 +23,7 @@ def test_errors_of_three_choices_are_those_of_trainings_labels():
     fit_1C = np.array([[-1.0, 0.0, 1.0]])
     found = fitted_costs(regression(*fit_1C[0]), STATE, ["A", "B", "C"])
     # Simulated values of hardly any precision leave the fit and its error.
-    labels = combine(("A", "B", "C"), fit_1C, np.full((1, 3), 1e12), fit_1C, (0.25, 0.5))
+    labels = weigh_by_precision(("A", "B", "C"), fit_1C, np.full((1, 3), 1e12), fit_1C, (0.25, 0.5))
     assert list(found["costs"].values()) == pytest.approx(labels.costs_SC[0])
     assert list(found["standard_errors"].values()) == pytest.approx(labels.errors_SC[0], rel=1e-6)
     # Variances are 0.75, 0.25 and 0.75; any two of three centred errors correlate by -1/2.

@@ -41,8 +41,8 @@ def _total(params: Any) -> Any:
 def delayed_cost(params: Any, position: float) -> float:
     """Returns the expected cost of the period in which an order placed now arrives, by the position."""
     if counted(params) and position == int(position):
-        total_D = demand(params, params.lead_time + 1)
-        return float(period_cost(params, total_D, np.array([int(position)]))[0])
+        total_Y = demand(params, params.lead_time + 1)
+        return float(period_cost(params, total_Y, np.array([int(position)]))[0])
     total = _total(params)
     lowest = min(float(total.quantile(0.0)), position)
     left = integrate.quad(total.cdf, lowest, position, epsabs=1e-9, limit=500)[0]
@@ -66,15 +66,15 @@ def reorder_cost(params: Any, reorder: int, level: int) -> float:
     density of demand and G the `delayed_cost` (Zheng and Federgruen 1991).
     """
     reach = level - reorder
-    one_D = np.zeros(reach)
-    given_D = demand(params)[:reach]
-    one_D[: len(given_D)] = given_D
-    visits_D = np.zeros(reach)
-    visits_D[0] = 1.0 / (1.0 - one_D[0])
+    one_Y = np.zeros(reach)
+    given_Y = demand(params)[:reach]
+    one_Y[: len(given_Y)] = given_Y
+    visits_Y = np.zeros(reach)
+    visits_Y[0] = 1.0 / (1.0 - one_Y[0])
     for j in range(1, reach):
-        visits_D[j] = one_D[1 : j + 1] @ visits_D[:j][::-1] / (1.0 - one_D[0])
-    costs_D = period_cost(params, demand(params, params.lead_time + 1), level - np.arange(reach))
-    return float((params.order_cost + visits_D @ costs_D) / visits_D.sum())
+        visits_Y[j] = one_Y[1 : j + 1] @ visits_Y[:j][::-1] / (1.0 - one_Y[0])
+    costs_Y = period_cost(params, demand(params, params.lead_time + 1), level - np.arange(reach))
+    return float((params.order_cost + visits_Y @ costs_Y) / visits_Y.sum())
 
 
 def best_reorder_point(params: Any) -> ReorderPoint:

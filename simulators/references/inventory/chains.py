@@ -1,6 +1,6 @@
 """Average costs of policies, by the chain of the states that each reaches.
 
-Axes: S states, D demands, N stock on hand and orders on the way.
+Axes: S states, Y amounts of demand, N stock on hand and orders on the way.
 """
 
 import math
@@ -25,21 +25,21 @@ def waiting_run(params: Any, policy: Policy) -> float:
     Raises:
         InputError: If the backlog grows without bound.
     """
-    one_D, total_D = demand(params), demand(params, params.lead_time + 1)
+    one_Y, total_Y = demand(params), demand(params, params.lead_time + 1)
     rule, most = rule_of(params, policy)
-    reach = len(total_D) + decay(params, getattr(policy, "cap", math.inf) - params.mean_demand)
+    reach = len(total_Y) + decay(params, getattr(policy, "cap", math.inf) - params.mean_demand)
     position_S = np.arange(-reach, most + 1)
     order_S = rule(position_S, np.zeros((len(position_S), 0)))
     after_S = position_S + order_S
-    column_SD = np.clip(after_S[:, None] - np.arange(len(one_D)), -reach, most) + reach
-    row_SD = np.repeat(np.arange(len(position_S)), len(one_D))
+    column_SY = np.clip(after_S[:, None] - np.arange(len(one_Y)), -reach, most) + reach
+    row_SY = np.repeat(np.arange(len(position_S)), len(one_Y))
     moves = sparse.csr_matrix(
-        (np.tile(one_D, len(position_S)), (row_SD, column_SD.ravel())), shape=(len(position_S),) * 2
+        (np.tile(one_Y, len(position_S)), (row_SY, column_SY.ravel())), shape=(len(position_S),) * 2
     )
     stationary_S = stationary(moves, reach)
     if stationary_S[0] > 1e-8:
         raise InputError(f"the backlog grows without bound under {policy}")
-    return float(stationary_S @ (period_cost(params, total_D, after_S) + params.order_cost * (order_S > 0)))
+    return float(stationary_S @ (period_cost(params, total_Y, after_S) + params.order_cost * (order_S > 0)))
 
 
 def lost_run(params: Any, policy: Any) -> float:
@@ -76,17 +76,17 @@ def lost_run(params: Any, policy: Any) -> float:
 
 def _period(params: Any, state_SN: np.ndarray, order_S: np.ndarray):
     """Returns the moves of a period (row of the state, next state, probability) and its cost (S)."""
-    demand_D = demand(params)
+    demand_Y = demand(params)
     if params.lead_time == 0:
         stock_S, coming_SN = state_SN[:, 0] + order_S, np.zeros_like(state_SN)
     else:
         stock_S, coming_SN = state_SN[:, 0], np.column_stack([state_SN[:, 1:], order_S])
-    cost_S = period_cost(params, demand_D, stock_S) + params.order_cost * (order_S > 0)
-    sold_S = np.minimum(stock_S, len(demand_D) - 1)
+    cost_S = period_cost(params, demand_Y, stock_S) + params.order_cost * (order_S > 0)
+    sold_S = np.minimum(stock_S, len(demand_Y) - 1)
     row = np.repeat(np.arange(len(stock_S)), sold_S + 1)
     sold = np.arange(len(row)) - np.repeat(np.cumsum(sold_S + 1) - sold_S - 1, sold_S + 1)
-    at_least_D = np.cumsum(demand_D[::-1])[::-1]
-    chance = np.where(sold == stock_S[row], at_least_D[sold], demand_D[sold])
+    at_least_Y = np.cumsum(demand_Y[::-1])[::-1]
+    chance = np.where(sold == stock_S[row], at_least_Y[sold], demand_Y[sold])
     following = coming_SN[row]
     following[:, 0] += stock_S[row] - sold
     possible = chance > 0

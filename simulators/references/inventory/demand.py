@@ -1,6 +1,6 @@
 """Demand of a single stock in whole units, and the expected cost of one period.
 
-Axes: S states, N amounts of demand, or of stock, from 0 on.
+Axes: S states, Y amounts of demand or of stock, from 0 on.
 """
 
 from functools import lru_cache
@@ -21,7 +21,7 @@ def counted(params: Any) -> bool:
 
 
 def demand(params: Any, periods: int = 1) -> np.ndarray:
-    """Returns the probabilities of a total demand of 0, 1, 2, … in some periods (D).
+    """Returns the probabilities of a total demand of 0, 1, 2, … in some periods (Y).
 
     Raises:
         InputError: If demand doesn't come in whole units.
@@ -43,12 +43,12 @@ def _demand(distribution: Any, periods: int) -> np.ndarray:
     return np.convolve(_demand(distribution, periods - 1), distribution.probabilities)
 
 
-def period_cost(params: Any, demand_D: np.ndarray, stock_S: np.ndarray) -> np.ndarray:
+def period_cost(params: Any, demand_Y: np.ndarray, stock_S: np.ndarray) -> np.ndarray:
     """Returns the expected cost when a demand meets a stock: h E(y - D)+ + p E(D - y)+."""
-    left_Y = np.concatenate([[0.0], np.cumsum(np.cumsum(demand_D))])
+    left_Y = np.concatenate([[0.0], np.cumsum(np.cumsum(demand_Y))])
     last = len(left_Y) - 1
     left_S = left_Y[np.clip(stock_S, 0, last)] + np.maximum(stock_S - last, 0)
-    mean = demand_D @ np.arange(len(demand_D))
+    mean = demand_Y @ np.arange(len(demand_Y))
     return params.holding_cost * left_S + params.shortage_cost * (left_S - stock_S + mean)
 
 
@@ -59,6 +59,6 @@ def critical_ratio(params: Any) -> float:
     return params.shortage_cost / (params.shortage_cost + params.holding_cost)
 
 
-def fractile(demand_D: np.ndarray, ratio: float) -> int:
+def fractile(demand_Y: np.ndarray, ratio: float) -> int:
     """Returns the least number that demand stays at or below with this probability."""
-    return int(np.searchsorted(np.cumsum(demand_D), min(ratio, 1.0 - 1e-12)))
+    return int(np.searchsorted(np.cumsum(demand_Y), min(ratio, 1.0 - 1e-12)))

@@ -1,4 +1,7 @@
-"""The myopic policy: what costs least in the period in which the order arrives."""
+"""The myopic policy: the order that costs least in the period in which it arrives.
+
+Axes: Y amounts of stock or demand, Z lots ordered.
+"""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -36,13 +39,13 @@ def myopic_order(params: Any, on_hand: int, on_order: tuple[int, ...]) -> float:
     """
     if not (params.lost_sales and counted(params)):
         return max(0, newsvendor(params) - on_hand - sum(on_order))
-    demand_D = demand(params)
+    demand_Y = demand(params)
     left_Y = np.eye(on_hand + 1)[on_hand]
     for arriving in (*on_order, 0)[: params.lead_time]:
-        sold_D = demand_D[: len(left_Y)]
-        kept = np.convolve(left_Y, sold_D[::-1])[len(sold_D) - 1 :][: len(left_Y)]
+        sold_Y = demand_Y[: len(left_Y)]
+        kept = np.convolve(left_Y, sold_Y[::-1])[len(sold_Y) - 1 :][: len(left_Y)]
         kept[0] += 1.0 - kept.sum()
         left_Y = np.concatenate([np.zeros(arriving), kept])
-    most = fractile(demand_D, critical_ratio(params)) + params.lot_size
+    most = fractile(demand_Y, critical_ratio(params)) + params.lot_size
     stock_ZY = np.arange(0, most + 1, params.lot_size)[:, None] + np.arange(len(left_Y))
-    return params.lot_size * int(np.argmin(period_cost(params, demand_D, stock_ZY) @ left_Y))
+    return params.lot_size * int(np.argmin(period_cost(params, demand_Y, stock_ZY) @ left_Y))

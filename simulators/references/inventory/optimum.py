@@ -1,6 +1,6 @@
 """The optimal policy where sales are lost, by value iteration.
 
-Axes: S states of the stock on hand, Z lots ordered.
+Axes: S states of the stock on hand, Y amounts of stock or demand, Z lots ordered.
 """
 
 import math
@@ -46,9 +46,9 @@ def optimal(params: Any) -> Optimal:
     lead time + 1 periods (Zipkin 2008, On the structure of lost-sales inventory models): the truncation is
     exact. With order costs it is widened until the optimum doesn't touch it.
     """
-    demand_D, ratio, lot = demand(params), critical_ratio(params), params.lot_size
+    demand_Y, ratio, lot = demand(params), critical_ratio(params), params.lot_size
     most = fractile(demand(params, params.lead_time + 1), ratio) + lot
-    largest = math.ceil(fractile(demand_D, ratio) / lot)
+    largest = math.ceil(fractile(demand_Y, ratio) / lot)
     if not params.order_cost:
         return _iterate(params, most, largest)
     start = best_reorder_point(params)
@@ -74,12 +74,12 @@ def _iterate(params: Any, most: int, largest: int, tolerance: float = 2e-6) -> O
         raise InputError(
             f"the optimum for a lead time of {params.lead_time} needs {math.prod(shape):,} states"
         )
-    demand_D = np.zeros(most + 1)
-    given_D = demand(params)[: most + 1]
-    demand_D[: len(given_D)] = given_D
+    demand_Y = np.zeros(most + 1)
+    given_Y = demand(params)[: most + 1]
+    demand_Y[: len(given_Y)] = given_Y
     stock_S = np.arange(most + 1)
     gap_SS = stock_S[:, None] - stock_S
-    leave_SS = np.where(gap_SS >= 0, demand_D[np.maximum(gap_SS, 0)], 0.0)
+    leave_SS = np.where(gap_SS >= 0, demand_Y[np.maximum(gap_SS, 0)], 0.0)
     leave_SS[:, 0] += 1.0 - leave_SS.sum(axis=1)
     cost_S = period_cost(params, demand(params), stock_S)
     order_Z = params.order_cost * (np.arange(largest + 1) > 0)

@@ -1,6 +1,6 @@
 """A single stock as a decision process, as its decider sees it.
 
-Axes: S states, D demands, N stock on hand and orders on the way.
+Axes: S states, Y amounts of demand, N stock on hand and orders on the way.
 """
 
 import math
@@ -28,7 +28,7 @@ def chain(params: Any, size: int) -> DecisionProcess:
     Raises:
         InputError: If demand doesn't come in whole units, or there are too many states.
     """
-    demand_D = demand(params)
+    demand_Y = demand(params)
     choices, onward = params.max_order + 1, max(params.lead_time - 1, 0)
     ample = min(0.4 * params.mean_demand * size, FAST_STATES / choices**onward)
     most = 0 if params.perishable else math.ceil(max(size, ample))
@@ -45,8 +45,8 @@ def chain(params: Any, size: int) -> DecisionProcess:
     for choice in range(choices):
         units = choice * params.lot_size
         stock_S = on_hand_S + (units if params.lead_time == 0 else 0)
-        moves.append(_moves(params, demand_D, stock_S, place_SN, choice, shape, lowest))
-        costs.append(period_cost(params, demand_D, stock_S) + params.order_cost * (choice > 0))
+        moves.append(_moves(params, demand_Y, stock_S, place_SN, choice, shape, lowest))
+        costs.append(period_cost(params, demand_Y, stock_S) + params.order_cost * (choice > 0))
     terms = observed_terms(params)
     truncated_S = (on_hand_S == most) | (on_hand_S == -most)
     return DecisionProcess(
@@ -65,7 +65,7 @@ def chain(params: Any, size: int) -> DecisionProcess:
 
 def _moves(
     params: Any,
-    demand_D: np.ndarray,
+    demand_Y: np.ndarray,
     stock_S: np.ndarray,
     place_SN: np.ndarray,
     choice: int,
@@ -73,21 +73,21 @@ def _moves(
     lowest: int,
 ) -> sparse.csr_matrix:
     """Returns the probabilities of the next period's state under one choice (S, S)."""
-    left_SD = stock_S[:, None] - np.arange(len(demand_D))
+    left_SY = stock_S[:, None] - np.arange(len(demand_Y))
     if params.lost_sales:
-        left_SD = np.maximum(left_SD, 0)
+        left_SY = np.maximum(left_SY, 0)
     if params.perishable:
-        left_SD = np.zeros_like(left_SD)
+        left_SY = np.zeros_like(left_SY)
     later_SN = place_SN[:, 1:]
     if params.lead_time == 1:
-        left_SD = left_SD + choice * params.lot_size
+        left_SY = left_SY + choice * params.lot_size
     elif params.lead_time > 1:
-        left_SD = left_SD + later_SN[:, :1] * params.lot_size
+        left_SY = left_SY + later_SN[:, :1] * params.lot_size
         later_SN = np.column_stack([later_SN[:, 1:], np.full(len(later_SN), choice)])
     stride = math.prod(shape[1:])
     offset_S = later_SN @ np.array([math.prod(shape[n + 2 :]) for n in range(later_SN.shape[1])], dtype=int)
-    column_SD = np.clip(left_SD - lowest, 0, shape[0] - 1) * stride + offset_S[:, None]
-    row_SD = np.repeat(np.arange(len(stock_S)), len(demand_D))
+    column_SY = np.clip(left_SY - lowest, 0, shape[0] - 1) * stride + offset_S[:, None]
+    row_SY = np.repeat(np.arange(len(stock_S)), len(demand_Y))
     return sparse.csr_matrix(
-        (np.tile(demand_D, len(stock_S)), (row_SD, column_SD.ravel())), shape=(len(stock_S),) * 2
+        (np.tile(demand_Y, len(stock_S)), (row_SY, column_SY.ravel())), shape=(len(stock_S),) * 2
     )

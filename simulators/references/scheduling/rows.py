@@ -1,4 +1,4 @@
-"""States of a scheduling network as rows of integers. Axes: S states, C classes, M servers."""
+"""States of a scheduling network as rows of integers. Axes: S states, C classes, I servers."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Rows:
-    """States of a network as rows of an integer array: jobs (C), serving (M), asked (1), all counted from 1.
+    """States of a network as rows of an integer array: jobs (C), serving (I), asked (1), all counted from 1.
 
     Args:
         params: The network.
@@ -19,11 +19,11 @@ class Rows:
         self.params, self.most_C, self.most, self.alike = params, most_C, most, alike
         self.classes = len(params.arrival_rates)
         self.servers = max(server for server, _ in params.skills)
-        self.can_MC = np.zeros((self.servers, self.classes), dtype=bool)
-        self.rate_MC = np.zeros((self.servers, self.classes))
+        self.can_IC = np.zeros((self.servers, self.classes), dtype=bool)
+        self.rate_IC = np.zeros((self.servers, self.classes))
         for (server, job_class), speed in zip(params.skills, params.service_rates, strict=True):
-            self.can_MC[server - 1, job_class - 1] = True
-            self.rate_MC[server - 1, job_class - 1] = speed
+            self.can_IC[server - 1, job_class - 1] = True
+            self.rate_IC[server - 1, job_class - 1] = speed
         self.radix = np.array([*(most_C + 1), *[self.classes + 1] * self.servers, self.servers + 1])
         self.weights = np.concatenate([np.cumprod(self.radix[:0:-1])[::-1], [1]]).astype(np.int64)
         self.choices = self.classes + params.idling
@@ -44,7 +44,7 @@ class Rows:
         for other in range(self.servers):
             busy_S = np.flatnonzero(self.serving(rows_SN)[:, other])
             waiting_SC[busy_S, self.serving(rows_SN)[busy_S, other] - 1] -= 1
-        legal_SC = (waiting_SC > 0) & self.can_MC[server]
+        legal_SC = (waiting_SC > 0) & self.can_IC[server]
         if not self.params.idling:
             return legal_SC
         return np.column_stack([legal_SC, legal_SC.any(axis=1)])
@@ -83,13 +83,13 @@ class Rows:
         for job_class, speed in enumerate(self.params.arrival_rates):
             if speed:
                 yield every_S, speed, self.moved(rows_SN, -1, job_class)
-        for server, job_class in zip(*np.nonzero(self.can_MC), strict=True):
+        for server, job_class in zip(*np.nonzero(self.can_IC), strict=True):
             where_S = np.flatnonzero(rows_SN[:, self.classes + server] == job_class + 1)
             after_SN = rows_SN[where_S]
             after_SN[:, self.classes + server] = 0
             yield (
                 where_S,
-                self.rate_MC[server, job_class],
+                self.rate_IC[server, job_class],
                 self.moved(after_SN, job_class, route[job_class] - 1),
             )
 
@@ -114,7 +114,7 @@ class Rows:
         if not self.params.preemptive:
             for server in range(self.servers):
                 started = [rows_SN]
-                for job_class in np.flatnonzero(self.can_MC[server]):
+                for job_class in np.flatnonzero(self.can_IC[server]):
                     held_S = (self.serving(rows_SN) == job_class + 1).sum(axis=1)
                     busy_SN = rows_SN[rows_SN[:, job_class] > held_S]
                     busy_SN[:, self.classes + server] = job_class + 1

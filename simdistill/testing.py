@@ -291,8 +291,9 @@ def answer_at_random(
     """
     run, illegal_answers, time = Run(), 0, 0.0
     watch(model, run)
+    episode = Episode(model)
     for _ in range(decisions):
-        decision = model.advance()
+        decision = episode.proceed()
         if decision is None:
             assert model.ended and math.isfinite(model.final_cost())
             break
@@ -305,7 +306,7 @@ def answer_at_random(
         assert all(math.isfinite(total) for total, _ in model.totals().values()), f"{model.totals()}"
         time, is_illegal = model.env.now, chance.random() < illegal
         illegal_answers += is_illegal
-        model.answer(chance.choice(wrong if is_illegal else labels))
+        episode.answer(chance.choice(wrong if is_illegal else labels))
     begun: dict[str, float] = {}
     for time, balances in run.balances:
         for kind, balance in balances.items():

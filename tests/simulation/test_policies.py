@@ -2,6 +2,7 @@
 
 import pickle
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 
@@ -24,11 +25,15 @@ class Together:
         return [choices[-1] for choices in choices_S]
 
 
+def last_if_busy(state: dict, choices: Sequence[str]) -> str:
+    return choices[-state["jobs"][0]]
+
+
 def test_many_states_are_decided_together_where_the_policy_can():
     policy, states, choices_S = Together(), [{"jobs": [1]}, {"jobs": [0]}], [("A", "B"), ("A",)]
     assert decide_many(policy, states, choices_S) == ["B", "A"]
     assert policy.calls == 1
-    assert decide_many(lambda state, choices: choices[-state["jobs"][0]], states, choices_S) == ["B", "A"]
+    assert decide_many(last_if_busy, states, choices_S) == ["B", "A"]
 
 
 def test_the_random_policy_takes_every_choice_equally_often():

@@ -71,7 +71,10 @@ def configs(
 ) -> Iterator[tuple[RunConfig, RunConfig]]:
     """Yields every cell with its lesson, which cells of the same seed share."""
     for seed, method, rate in product(seeds, methods, rates):
-        common = [*SHORT, *(given for given in overrides if not given.startswith("method.")), f"seed={seed}"]
+        short = [
+            given for given in SHORT if not given.startswith("teacher.generations") or _searches(overrides)
+        ]
+        common = [*short, *(given for given in overrides if not given.startswith("method.")), f"seed={seed}"]
         own = [
             f"method={method}",
             *(SAMPLED if "samples" in section_class("method", method).model_fields else ()),
@@ -81,6 +84,12 @@ def configs(
         ]
         lesson = [f"output={folder}/lessons/seed{seed}"]
         yield compose([*common, *own])[0], compose([*common, *lesson])[0]
+
+
+def _searches(overrides: Sequence[str]) -> bool:
+    """Whether the teacher is the search, which alone has generations."""
+    pairs = [given.partition("=") for given in overrides]
+    return all(value == "search" for field, _, value in pairs if field in ("teacher", "teacher.name"))
 
 
 def _concerns(override: str, method: str) -> bool:

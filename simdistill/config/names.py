@@ -22,16 +22,18 @@ def check_names(config: RunConfig) -> None:
     _check_name("policy", "task.heuristic", config.task.heuristic, policies)
     for name in config.task.policies:
         _check_name("policy", "task.policies", name, policies)
+    _check_name("policy", "teacher.base", config.teacher.base, policies)
+    _check_name("teacher", "teacher.name", config.teacher.name, registry.names("teachers") + policies)
+    teacher = None if config.teacher.name in policies else registry.load("teachers", config.teacher.name)
     if config.task.reference is not None:
-        if config.task.reference == "teacher" and config.teacher.name == "endpoint":
+        if config.task.reference == "teacher" and not getattr(teacher, "everywhere", True):
             raise InputError(
-                "task.reference: an endpoint is examined with the default parameters only, so nothing can be "
-                "compared with it elsewhere; leave task.reference out, or name a policy"
+                f"task.reference: teacher={config.teacher.name} is examined with the default parameters "
+                "only, so nothing can be compared with it elsewhere; leave task.reference out, or name a "
+                "policy"
             )
         references = ["optimum", "teacher", *config.task.policies]
         _check_name("policy", "task.reference", config.task.reference, references)
-    _check_name("policy", "teacher.base", config.teacher.base, policies)
-    _check_name("teacher", "teacher.name", config.teacher.name, registry.names("teachers") + policies)
     _check_name("method", "method", config.method.name, registry.names("methods"))
     if learns_from(config.method.name):
         check_teacher_model(config)
@@ -41,7 +43,7 @@ def check_names(config: RunConfig) -> None:
     for metric in config.evaluation.metrics or []:
         _check_name("metric", "evaluation.metrics", metric, registry.names("metrics"))
     _check_model("student.name", config.student.name)
-    if config.teacher.name == "hf":
+    if getattr(teacher, "loads_model", False):
         _check_model("teacher.model", config.teacher.model or "")
     try:
         simulator.Params.model_validate(config.task.parameters.default)

@@ -1,11 +1,8 @@
 """The fields that all teachers share; a teacher adds its own beside its code."""
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from simdistill.config.section import Count, Folder, Model, Name, Section
-
-LANGUAGE_MODELS = ("hf", "endpoint")
-"""Teachers that are language models."""
 
 
 class TeacherConfig(Section):
@@ -19,13 +16,10 @@ class TeacherConfig(Section):
     )
     model: Model | None = Field(
         default=None,
-        description="the language model that teaches: as in student.name, or its name at base_url",
+        description="the language model that teaches: as in student.name, or its name on a server",
     )
     adapter: Folder | None = Field(
         default=None, description="folder of an adapter of that model, such as a run's adapter/"
-    )
-    base_url: str | None = Field(
-        default=None, description="address of an OpenAI-compatible server, as in http://localhost:8000/v1"
     )
     scenarios: Count = Field(
         default=300, description="parameter sets that are drawn for each search of states"
@@ -69,32 +63,7 @@ class TeacherConfig(Section):
         "for such states (empirical Bayes)",
     )
 
-    @model_validator(mode="after")
-    def _complete(self) -> "TeacherConfig":
-        if self.is_language_model and not self.model:
-            raise ValueError(f"name={self.name} is a language model; say which one with teacher.model")
-        if self.name == "endpoint" and not self.base_url:
-            raise ValueError(
-                "name=endpoint needs the server's address, as in teacher.base_url=http://localhost:8000/v1"
-            )
-        if self.name == "endpoint" and self.adapter:
-            raise ValueError(
-                f"adapter={self.adapter} can't be sent to a server; let it serve the adapter under a name of "
-                "its own, and give that as teacher.model"
-            )
-        return self
-
     @property
     def states(self) -> int:
         """States searched in a generation; each becomes a question."""
         return self.scenarios * self.episodes_per_scenario * self.states_per_episode
-
-    @property
-    def is_language_model(self) -> bool:
-        """Whether a language model is asked for the answers."""
-        return self.name in LANGUAGE_MODELS
-
-    @property
-    def played(self) -> str:
-        """The simulator's policy whose states and values are taught where nothing is searched."""
-        return self.base if self.is_language_model else self.name

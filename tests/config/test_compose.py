@@ -78,7 +78,7 @@ def test_teacher_and_student_may_be_given_by_name():
 
 def test_nothing_is_compared_with_an_endpoint_everywhere():
     endpoint = "teacher={name: endpoint, model: m, base_url: 'http://h'}"
-    assert "task.reference: an endpoint is examined" in message(
+    assert "task.reference: teacher=endpoint is examined with the default parameters only" in message(
         "task=queueing", endpoint, "task.reference=teacher"
     )
 

@@ -407,8 +407,13 @@ def test_a_method_without_a_model_is_told_at_once(method, what, tiny_folder):
     said = f"method={method} learns from a language model's {what}; set teacher.model, or use method=kd"
     with pytest.raises(InputError, match=said):
         configured(tiny_folder, method)
+    endpoint = ["teacher=endpoint", "teacher.model=gpt", "teacher.base_url=http://localhost:1/v1"]
     with pytest.raises(InputError, match=r"teacher\.base_url=http://localhost:1/v1 gives answers alone"):
-        configured(tiny_folder, method, "teacher.model=gpt", "teacher.base_url=http://localhost:1/v1")
+        configured(tiny_folder, method, *endpoint)
+    with pytest.raises(
+        InputError, match=r"teacher\.base_url is a field of teacher=endpoint, and teacher=search"
+    ):
+        configured(tiny_folder, method, *endpoint, "teacher=search")
 
 
 def test_a_student_is_not_its_own_teacher(tiny_folder, tmp_path):

@@ -68,6 +68,7 @@ class LanguageTeacher:
         name: What messages call it.
         made_by: All that decides its answers, as JSON values. Cached answers belong to it.
         everywhere: Whether it is examined like the student; else with the default parameters only.
+        loads_model: Whether `teacher.model` is a model on this machine, whose name can be checked at once.
         legal: Whether any of its answers was a choice and nothing else.
         lenient: Answers that are a choice only if their form is overlooked.
         asked: Decisions that it was asked for as a policy.
@@ -76,7 +77,7 @@ class LanguageTeacher:
 
     name: str
     made_by: dict[str, str | None]
-    everywhere = True
+    everywhere, loads_model = True, False
 
     def __init__(self, config: TeacherConfig, seed: int):
         self.config, self.seed = config, seed

@@ -33,7 +33,7 @@ class EndpointTeacher(LanguageTeacher):
         """A language model behind an OpenAI-compatible server."""
 
         base_url: str | None = Field(
-            default=None, description="of an OpenAI-compatible server, as in http://localhost:8000/v1"
+            default=None, description="address of an OpenAI-compatible server, as in http://localhost:8000/v1"
         )
         max_tokens: int | None = Field(
             default=None,

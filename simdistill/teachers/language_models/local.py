@@ -49,6 +49,8 @@ class LocalTeacher(LanguageTeacher):
                 raise ValueError(f"name={self.name} is a language model; say which one with teacher.model")
             return self
 
+    loads_model = True
+
     def __init__(self, config: TeacherConfig, seed: int):
         from simdistill.models.student import Student
 

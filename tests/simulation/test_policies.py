@@ -26,7 +26,7 @@ class Together:
 
 
 def last_if_busy(state: dict, choices: Sequence[str]) -> str:
-    return choices[-state["jobs"][0]]
+    return choices[-int(state["jobs"][0])]
 
 
 def test_many_states_are_decided_together_where_the_policy_can():

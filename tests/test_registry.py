@@ -22,6 +22,15 @@ def test_built_in_names_come_from_entry_points():
     assert "smollm2-135m" in registry.names("students")
 
 
+def test_every_kind_has_what_the_package_comes_with():
+    assert set(registry.KINDS) == {
+        "simulators", "teachers", "methods", "questions", "metrics", "students", "figures", "executors"
+    }  # fmt: skip
+    assert all(registry.names(kind) for kind in registry.KINDS)
+    assert {"decision", "forecast"} <= set(registry.names("questions"))
+    assert registry.names("executors") == ["processes", "serial"]
+
+
 def test_a_simulator_is_loaded_with_its_description_and_policies():
     assert registry.load("simulators", "queueing").__name__ == "Queueing"
     assert registry.describe("simulators", "queueing").startswith("Jobs arrive one by one;")

@@ -4,8 +4,9 @@ from collections.abc import Set
 
 from pydantic import ValidationError
 
+from simdistill import registry
 from simdistill.config.explained import explained
-from simdistill.config.plug_ins import OldNames, chosen, settle
+from simdistill.config.plug_ins import SECTIONS, OldNames, chosen, settle
 from simdistill.config.run import RunConfig
 from simdistill.errors import InputError
 
@@ -28,4 +29,20 @@ def validated(
     try:
         return RunConfig.model_validate(values), refused
     except ValidationError as error:
+        _check_installed(values, error, source)
         raise InputError(f"{source}:{explained(error, RunConfig, chosen=chosen(values))}") from None
+
+
+def _check_installed(values: dict, error: ValidationError, source: str) -> None:
+    """Checks that a section with unknown fields doesn't name a plug-in that isn't installed.
+
+    A teacher may also be a policy of the simulator, which has no fields of its own.
+    """
+    unknown = {item["loc"][0] for item in error.errors() if item["type"] == "extra_forbidden"}
+    for section in unknown & (SECTIONS.keys() - {"teacher"}):
+        kind, name = SECTIONS[str(section)][0], values[section].get("name")
+        if isinstance(name, str) and ":" not in name and name not in registry.names(kind):
+            known = registry.names(kind)
+            raise InputError(
+                f"{source}: {section}.name: {registry.unknown(registry.KINDS[kind], name, known)}"
+            )

@@ -364,10 +364,18 @@ def test_fields_of_a_method_are_checked_and_explained(theirs):
     assert "method.alpha: 2 should be less than or equal to 1" in told("method=theirs", "method.alpha=2")
     assert "did you mean 'method.alpha'?" in told("method=theirs", "method.alhpa=1")
     assert told("method=thiers", "method.alpha=1").endswith("did you mean 'theirs'?")
+    assert told("method=thiers", "method.beta=1").endswith("did you mean 'theirs'?")
     assert told("method=sft", "method.alpha=1") == (
         "method.alpha is a field of method=theirs, and method=sft hasn't got it; "
         "leave it out, or choose method=theirs"
     )
+
+
+def test_a_run_whose_method_is_not_installed_is_explained(theirs, tmp_path, monkeypatch):
+    config.save(one("method=theirs"), tmp_path / "config.yaml")
+    monkeypatch.setattr(registry, "_registered", {})
+    with pytest.raises(InputError, match=r"config.yaml: method.name: no method 'theirs'; available: chord, "):
+        config.load_config(tmp_path / "config.yaml")
 
 
 def test_a_tasks_file_may_set_fields_of_several_methods(theirs, user_folder):

@@ -127,7 +127,7 @@ def test_it_never_writes_over_anything(tmp_path, existing):
     assert files(tmp_path) == {existing}
 
 
-def test_a_second_time_is_told(tmp_path, monkeypatch):
+def test_a_second_time_names_the_files_that_exist(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     assert CliRunner().invoke(app, ["new", "clinic"]).exit_code == 0
@@ -139,7 +139,7 @@ def test_a_second_time_is_told(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("FieldHospital", "is 'field_hospital' meant?"),
         ("my clinic", "is 'my_clinic' meant?"),
@@ -153,8 +153,8 @@ def test_a_second_time_is_told(tmp_path, monkeypatch):
         ("test_clinic", "is the name of a folder or a test"),
     ],
 )
-def test_names_that_cannot_be_used(tmp_path, name, told):
+def test_names_that_cannot_be_used(tmp_path, name, message):
     with pytest.raises(InputError) as caught:
         new(name, tmp_path)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert files(tmp_path) == set()

@@ -37,13 +37,13 @@ def test_the_choice_follows_the_state(browser, server):
 
 def test_student_teacher_and_simulator_are_side_by_side(browser, server):
     state = server.ask("/schema")[1]["examples"][0] | {"jobs": [9, 0]}
-    _, told, _ = server.ask("/decide", {"state": state, "what_if": 64})
+    _, reply, _ = server.ask("/decide", {"state": state, "what_if": 64})
     browser.size(1280, 900)
     browser.open(server.address)
     browser.wait_for(ANSWER)
     for place, jobs in enumerate(state["jobs"]):
         browser.value(MOVE.format(number=3 + place, value=jobs))
-    browser.wait_for(f"document.querySelector('#situation').textContent === {told['situation']!r}")
+    browser.wait_for(f"document.querySelector('#situation').textContent === {reply['situation']!r}")
     browser.wait_for("document.querySelector('#simulator').textContent.includes('decides afterwards')")
     rows = browser.value(
         "[...document.querySelectorAll('#choices tr')].map(row => ({"
@@ -51,10 +51,10 @@ def test_student_teacher_and_simulator_are_side_by_side(browser, server):
         "label: row.querySelector('th').firstChild.textContent,"
         "cells: [...row.querySelectorAll('td')].map(cell => cell.textContent)}))"
     )
-    costs = told["simulator"]["costs"]
+    costs = reply["simulator"]["costs"]
     best = {
-        "student": told["choice"],
-        "teacher": told["teacher"]["choice"],
+        "student": reply["choice"],
+        "teacher": reply["teacher"]["choice"],
         "simulator": min(costs, key=costs.get),
     }
     assert [row["label"] for row in rows] == ["A", "B"]
@@ -63,7 +63,7 @@ def test_student_teacher_and_simulator_are_side_by_side(browser, server):
         expected = {who for who, choice in best.items() if choice == row["label"]}
         assert expected == set(row["marks"]) & set(best)
         assert student.endswith("%")
-        for cell, found in ((teacher, told["teacher"]["costs"]), (simulator, costs)):
+        for cell, found in ((teacher, reply["teacher"]["costs"]), (simulator, costs)):
             assert float(cell.split("±")[0]) == pytest.approx(found[row["label"]], rel=0.01, abs=0.006)
     assert browser.console == []
 

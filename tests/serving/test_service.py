@@ -1,4 +1,4 @@
-"""What is answered over HTTP, to right requests and to wrong ones."""
+"""Answers over HTTP, to right requests and to wrong ones."""
 
 import socket
 import subprocess
@@ -29,17 +29,17 @@ def test_the_answers_are_the_students(server, run):
     student = Student.load(pipeline.Record.of(run).config.student.name, run / "adapter")
     status, answers, _ = server.ask("/decide", [{"state": q.situation.state} for q in asked])
     assert status == 200
-    for question, own, told in zip(asked, student.score(asked), answers, strict=True):
-        assert told["choice"] == question.choices[own.choice]
-        assert np.allclose(list(told["probabilities"].values()), own.probabilities_C, atol=1e-5)
-        assert told["valid"] == (own.greedy is not None)
-        assert told["situation"] == question.prompt[-1]["content"] and not told["outside_training"]
+    for question, own, reply in zip(asked, student.score(asked), answers, strict=True):
+        assert reply["choice"] == question.choices[own.choice]
+        assert np.allclose(list(reply["probabilities"].values()), own.probabilities_C, atol=1e-5)
+        assert reply["valid"] == (own.greedy is not None)
+        assert reply["situation"] == question.prompt[-1]["content"] and not reply["outside_training"]
 
 
 def test_teacher_and_heuristic_are_always_there(server):
     _, answer, _ = server.ask("/decide", {"state": STATE})
     assert answer["heuristic"] == {"name": "shortest_expected_delay", "choice": "A"}
-    assert answer["teacher"]["choice"] in "AB" and min(answer["teacher"]["costs"].values()) == 0
+    assert answer["teacher"]["choice"] in ("A", "B") and min(answer["teacher"]["costs"].values()) == 0
     assert "simulator" not in answer
 
 
@@ -50,7 +50,7 @@ def test_whole_numbers_are_read_as_training_wrote_them(server):
 
 def test_what_training_never_showed_is_answered_and_flagged(server):
     status, answer, _ = server.ask("/decide", {"state": STATE | {"jobs": [250, 1]}})
-    assert status == 200 and answer["choice"] in "AB"
+    assert status == 200 and answer["choice"] in ("A", "B")
     assert [
         line for line in answer["outside_training"] if line.startswith("jobs[0] = 250, training had 0 to ")
     ]
@@ -94,7 +94,7 @@ def test_the_schema_is_one_and_takes_every_training_state(server, run):
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "line"),
     [
         ({}, 'a request is an object with a "state"'),
         ({"state": STATE, "furtures": 3}, "furtures: unknown; known: state, choices, what_if"),
@@ -109,9 +109,9 @@ def test_the_schema_is_one_and_takes_every_training_state(server, run):
         ([], "0 states; one request takes 1 to 64"),
     ],
 )
-def test_a_wrong_request_is_told_what_is_wrong(server, body, told):
+def test_a_wrong_request_gets_a_line_for_each_mistake(server, body, line):
     status, answer, _ = server.ask("/decide", body)
-    assert status == 422 and told in "\n".join(np.atleast_1d(answer["detail"]))
+    assert status == 422 and line in "\n".join(np.atleast_1d(answer["detail"]))
 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"\xff", b"[" * 100_000, b"1" * 10_000])
@@ -180,7 +180,7 @@ def test_requests_that_come_together_are_answered_in_one_pass(serve):
         assert gate.sizes == [1, 8]
 
 
-def test_more_than_may_wait_are_told_to_come_back(serve):
+def test_requests_beyond_the_queue_are_refused_for_now(serve):
     with serve(waiting=2) as client, ThreadPoolExecutor(3) as pool:
         gate = Gate(client.service.batches)
         first = pool.submit(client.ask, "/decide", {"state": STATE})
@@ -197,7 +197,7 @@ def test_more_than_may_wait_are_told_to_come_back(serve):
         assert {future.result()[0] for future in [first, *waiting]} == {200}
 
 
-def test_a_student_that_takes_too_long_is_told(serve):
+def test_a_student_that_takes_too_long_is_a_timeout(serve):
     with serve(seconds=0.2) as client:
         gate = Gate(client.service.batches)
         assert client.ask("/decide", {"state": STATE})[0] == 504
@@ -225,7 +225,7 @@ def test_an_unfinished_run_is_not_served(tmp_path):
         Service(folder)
 
 
-def test_a_port_in_use_is_told(run):
+def test_a_port_in_use_is_an_error_with_the_way_out(run):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         command = [sys.executable, "-m", "simdistill", "serve", str(run), "--port", port]
@@ -233,7 +233,7 @@ def test_a_port_in_use_is_told(run):
     assert found.returncode == 2 and f"port {port}" in found.stderr and "--port" in found.stderr
 
 
-def test_missing_packages_are_told_with_the_command(run):
+def test_the_error_for_missing_packages_has_the_command(run):
     code = "import sys; sys.modules['fastapi'] = None\nfrom simdistill.cli import main\nmain()"
     found = subprocess.run([sys.executable, "-c", code, "serve", str(run)], capture_output=True, text=True)
     assert found.returncode == 2 and "-m pip install fastapi genson jsonschema uvicorn" in found.stderr

@@ -1,4 +1,4 @@
-"""What the simulator says about observed states, and where it has to pass."""
+"""The simulator's answers for observed states, and where it has none."""
 
 from functools import partial
 
@@ -40,14 +40,14 @@ def test_choices_are_compared_alone():
     assert list(ask.costs(STATE, ["B"], 8)["costs"].items()) == [("B", 0.0)]
 
 
-def test_growing_queues_are_simulated_and_told():
+def test_growing_queues_are_simulated_with_the_reason():
     state = STATE | {"arrival_rate": 3.0}
     found = simulator("queueing").costs(state, ["A", "B"], 8)
     assert found["source"] == "simulated" and "queues grow" in found["why_not_exact"]
 
 
 @pytest.mark.parametrize("task", ["emergency_department", "job_shop"])
-def test_a_state_that_nothing_can_begin_in_is_told(task):
+def test_a_state_that_no_episode_can_begin_in_has_no_answer(task):
     ask = simulator(task)
     model = ask.process(ask.process.parse(ask.task.parameters.default), (0,))
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""Files of known answers: the packaged ones are well formed, and others are told what is wrong with them."""
+"""Files of known answers: the packaged ones are well formed, and errors in others have their place."""
 
 import json
 from importlib.resources import files
@@ -54,7 +54,7 @@ def test_a_minimal_case(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("cases", "told"),
+    ("cases", "message"),
     [
         ([good(id=7)], "mine.json: 7: id = 7: Input should be a valid string"),
         ([{"id": "a"}], "mine.json: a: family"),
@@ -68,10 +68,10 @@ def test_a_minimal_case(tmp_path):
         ([3], "mine.json: case 1: case = 3"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_told(tmp_path, cases, told):
+def test_an_error_has_its_file_case_and_field(tmp_path, cases, message):
     with pytest.raises(InputError) as caught:
         read(written(tmp_path, cases))
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_a_folder_without_files_and_a_file_that_is_not_json(tmp_path):

@@ -57,7 +57,7 @@ def test_measures_by_name_by_function_and_by_component(item):
     assert row.simulated is None and "measured are arrived, customers, in_system" in row.notes[0]
 
 
-def test_growth_is_told_by_its_interval(item):
+def test_growth_is_judged_by_its_interval(item):
     named = {"parameters": {"arrival_rate": 1.5}, "run": {"kind": "unstable"}, "measure": "growth_rate"}
     found = verdicts(item(0.5, tolerance=0.05, **named))
     assert found == {"growth_rate": Verdict.AGREES, CONSERVATION: Verdict.AGREES}
@@ -105,7 +105,7 @@ def test_little_finds_times_that_do_not_fit(item, counter, monkeypatch):
     assert verdicts(item(1 / 3))[LITTLE] is Verdict.DISAGREES
 
 
-def test_a_simulator_without_entities_is_told_what_is_missing(item, counter, monkeypatch):
+def test_a_simulator_without_entities_learns_what_is_missing(item, counter, monkeypatch):
     monkeypatch.setattr(counter, "tally", lambda self, name, value: None)
     rows = run_case(item(1 / 3))
     assert [row.quantity for row in rows] == ["mean_in_system", LITTLE, CONSERVATION]
@@ -120,7 +120,7 @@ def test_a_case_that_fails_fails_alone(item):
     assert rows[1].verdict is Verdict.AGREES and len(heard) == 2
 
 
-def test_an_error_in_a_simulator_is_told_with_its_place(item, counter, monkeypatch):
+def test_an_error_in_a_simulator_has_its_place(item, counter, monkeypatch):
     monkeypatch.setattr(counter, "experiment", lambda case: 1 / 0)
     (row,) = run_case(item(1 / 3))
     assert row.verdict is Verdict.FAILED and "ZeroDivisionError" in row.notes[0] and __file__ in row.notes[0]

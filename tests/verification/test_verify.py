@@ -1,14 +1,13 @@
 """`simdistill verify`: which cases are run, what is printed, and with which exit code it ends."""
 
 import json
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from simdistill import registry
+from simdistill import executors, registry
 from simdistill.cli import app
 from simdistill.errors import InputError
 from simdistill.verification import verify
@@ -18,13 +17,8 @@ from simdistill.verification.verdict import Estimate, Row, Verdict, judge
 
 @pytest.fixture
 def here(monkeypatch):
-    """Runs cases in this process."""
-
-    @contextmanager
-    def simulating(workers):
-        yield map
-
-    monkeypatch.setattr(verify, "simulating", simulating)
+    """A machine with one core, on which cases run in this process."""
+    monkeypatch.setattr(executors, "cores", lambda: 1)
 
 
 @pytest.fixture
@@ -95,7 +89,7 @@ def test_cases_of_a_folder_stand_alone(written):
     assert len(verify.select(None, folder, quick=True).items) == 1
 
 
-def test_what_nobody_can_run_is_skipped_with_a_line(written, monkeypatch):
+def test_a_case_that_no_simulator_takes_is_skipped_with_a_line(written, monkeypatch):
     monkeypatch.setattr(registry, "_registered", {("simulators", "ghost"): "no.such:Ghost"})
     selection = verify.select(None, written(family="teleport"), quick=False)
     assert selection.items == []
@@ -129,15 +123,15 @@ def test_a_case_that_cannot_be_run_ends_with_1(here, written):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--cases", "nowhere"], "nowhere: no files of known answers"),
         (["quueing"], "did you mean 'queueing'"),
     ],
 )
-def test_bad_input_ends_with_2(arguments, told):
+def test_bad_input_ends_with_2(arguments, message):
     result = call(*arguments)
-    assert result.exit_code == 2 and told in result.stderr and "Traceback" not in result.output
+    assert result.exit_code == 2 and message in result.stderr and "Traceback" not in result.output
 
 
 def test_the_table():

@@ -41,17 +41,17 @@ def states(count: int, episodes: int = 8) -> list[list[dict]]:
     for number, params in enumerate(
         examination_sets(simulator, task.parameters, 0, episodes)["in_distribution"]
     ):
-        episode, met = Episode(simulator(params, (0, TEST, EPISODE, number))), []
-        while len(met) < count and (situation := episode.advance()) is not None:
-            met.append(situation.state)
+        episode, observed = Episode(simulator(params, (0, TEST, EPISODE, number))), []
+        while len(observed) < count and (situation := episode.advance()) is not None:
+            observed.append(situation.state)
             episode.answer(decide(situation.state, situation.choices))
-        found.append(met)
+        found.append(observed)
     return found
 
 
-def spread(met: Sequence[dict], count: int) -> list[dict]:
+def spread(observed: Sequence[dict], count: int) -> list[dict]:
     """Returns so many of the states, evenly spaced, so that they are of all episodes."""
-    return [met[place] for place in np.linspace(0, len(met) - 1, count).round().astype(int)]
+    return [observed[place] for place in np.linspace(0, len(observed) - 1, count).round().astype(int)]
 
 
 class Deciders:
@@ -66,31 +66,31 @@ class Deciders:
         self.student, self.language = student, language
         self.student.tokenizer.padding_side = "left"
 
-    def ours(self, met: Sequence[dict]) -> None:
+    def ours(self, observed: Sequence[dict]) -> None:
         """Scores all states at once; what was answered before is forgotten."""
         self.student.forget()
-        self.scored(met)
+        self.scored(observed)
 
-    def playing(self, met: Sequence[dict], episodes: int = 8) -> None:
+    def playing(self, observed: Sequence[dict], episodes: int = 8) -> None:
         """Scores states of episodes in play, one of each at a time; identical prompts are answered once."""
         self.student.forget()
-        for begin in range(0, len(met), episodes):
-            self.scored(met[begin : begin + episodes])
+        for begin in range(0, len(observed), episodes):
+            self.scored(observed[begin : begin + episodes])
 
-    def scored(self, met: Sequence[dict]) -> None:
-        self.student.score([Posed(self.language.decision(state), list(CHOICES)) for state in met])
+    def scored(self, observed: Sequence[dict]) -> None:
+        self.student.score([Posed(self.language.decision(state), list(CHOICES)) for state in observed])
 
-    def generating(self, met: Sequence[dict], batch_size: int) -> None:
+    def generating(self, observed: Sequence[dict], batch_size: int) -> None:
         """Generates answers greedily, as many tokens as an answer and its end have."""
         tokenizer, model = self.student.tokenizer, self.student.model
-        for begin in range(0, len(met), batch_size):
+        for begin in range(0, len(observed), batch_size):
             prompts = [
                 str(
                     tokenizer.apply_chat_template(
                         self.language.decision(state), tokenize=False, add_generation_prompt=True
                     )
                 )
-                for state in met[begin : begin + batch_size]
+                for state in observed[begin : begin + batch_size]
             ]
             inputs = tokenizer(prompts, return_tensors="pt", padding=True, add_special_tokens=False)
             with torch.inference_mode():
@@ -98,10 +98,10 @@ class Deciders:
             tokenizer.batch_decode(tokens[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
 
 
-def per_second(decide: Callable[[Sequence[dict]], None], met: Sequence[dict]) -> float:
+def per_second(decide: Callable[[Sequence[dict]], None], observed: Sequence[dict]) -> float:
     begin = time.perf_counter()
-    decide(met)
-    return len(met) / (time.perf_counter() - begin)
+    decide(observed)
+    return len(observed) / (time.perf_counter() - begin)
 
 
 def row(measure: str, values: Sequence[float] | np.ndarray, target: float | None = None) -> dict:
@@ -113,7 +113,7 @@ def measured(rounds: int, scale: float) -> list[dict]:
     student = Student.load("smollm2-135m")
     deciders = Deciders(student, Prompter(compose(["task=queueing"])[0].task.language))
     many = states(int(60 * scale))
-    distinct = [state for met in many for state in {str(s): s for s in met}.values()]
+    distinct = [state for observed in many for state in {str(s): s for s in observed}.values()]
     played = [state for step in zip(*states(int(200 * scale)), strict=True) for state in step]
     few, some = (spread(distinct, max(least, int(count * scale))) for least, count in ((6, 24), (32, 96)))
     rates: dict[str, list[float]] = {}
@@ -121,8 +121,11 @@ def measured(rounds: int, scale: float) -> list[dict]:
         for name, rate in (
             ("ours", per_second(deciders.ours, distinct)),
             ("playing", per_second(deciders.playing, played)),
-            ("generate", per_second(lambda met: deciders.generating(met, 1), few)),
-            ("generate, batches of 32", per_second(lambda met: deciders.generating(met, 32), some)),
+            ("generate", per_second(lambda observed: deciders.generating(observed, 1), few)),
+            (
+                "generate, batches of 32",
+                per_second(lambda observed: deciders.generating(observed, 32), some),
+            ),
         ):
             rates.setdefault(name, []).append(rate)
     ours, playing, single, batches = (np.array(found) for found in rates.values())

@@ -7,7 +7,7 @@ The trainings are those of a leaderboard's results, so methods have the same que
 Good is the mean regret on validation questions: what the choices taken cost above the best ones by the
 simulator's values. The reference takes the best ones, so half of the heuristic's gap to it is closed where
 the regret is half of the heuristic's. The first point of the learning curve that is so good counts; how many
-trainings are so good at their end is told beside it, as students fall back. Seconds are those of distilling,
+trainings are that good at their end stands beside it, as students fall back. Seconds are those of distilling,
 own rollouts among them, without the teacher's, which all methods share.
 
 Each method's need is compared with that of `simdistill`, seed by seed. Runs of either method that never get

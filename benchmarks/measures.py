@@ -54,9 +54,9 @@ def show(rows: Sequence[dict], path: Path | None, measured: bool = True) -> None
     table = Table("measure", "value", "95% interval", "target")
     for entry in rows:
         interval = entry["ci95"]
-        told = "" if interval is None else f"{interval[0]:.3g} to {interval[1]:.3g}"
+        shown = "" if interval is None else f"{interval[0]:.3g} to {interval[1]:.3g}"
         target = "" if entry["target"] is None else f"{entry['bound'].replace('_', ' ')} {entry['target']:g}"
-        table.add_row(entry["measure"], f"{entry['value']:.3g}", told, target)
+        table.add_row(entry["measure"], f"{entry['value']:.3g}", shown, target)
     Console().print(table)
     if path is not None:
         where = place(environment()) if measured else {}

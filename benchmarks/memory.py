@@ -31,7 +31,7 @@ BATCHES, LENGTHS, STEPS = (8, 16, 32, 64), (1, 2, 4), 3
 
 
 def longer(question: Question, times: int) -> Question:
-    """Returns the question with its situation told several times over."""
+    """Returns the question with its situation repeated several times."""
     system, user = question.prompt
     return replace(question, prompt=[system, {**user, "content": "\n".join([user["content"]] * times)}])
 

@@ -61,7 +61,7 @@ def bodies(run: Path) -> Iterator[bytes]:
     task = Record.of(run).config.task
     simulator = registry.load("simulators", task.simulator)
     decide = registry.policies(task.simulator)[task.heuristic]
-    met = {json.dumps(question.situation.state) for question in load(run / "questions.parquet")}
+    seen = {json.dumps(question.situation.state) for question in load(run / "questions.parquet")}
     number = 0
     while True:
         sample = (0, TEST, SAMPLE, PATH, number)
@@ -72,8 +72,8 @@ def bodies(run: Path) -> Iterator[bytes]:
             if (situation := episode.advance()) is None:
                 break
             state, choices = situation.state, list(situation.choices)
-            if (text := json.dumps(state)) not in met:
-                met.add(text)
+            if (text := json.dumps(state)) not in seen:
+                seen.add(text)
                 yield json.dumps({"state": state, "choices": choices}).encode()
             episode.answer(decide(state, choices))
         number += 1
@@ -117,12 +117,12 @@ def measured(run: Path, rounds: int, requests: int) -> list[dict]:
                     seconds.setdefault((kind, concurrency), []).append(taken)
     rows = []
     for (kind, concurrency), found in rates.items():
-        told = f"{kind} states, {concurrency} client{'s' if concurrency > 1 else ''}"
-        rows.append(row(f"requests a second, {told}", geometric(found), COMMAND))
+        title = f"{kind} states, {concurrency} client{'s' if concurrency > 1 else ''}"
+        rows.append(row(f"requests a second, {title}", geometric(found), COMMAND))
         for percentile in PERCENTILES:
             of_rounds = [1000 * np.percentile(taken, percentile) for taken in seconds[kind, concurrency]]
             rows.append(
-                row(f"latency in ms, {percentile}th percentile, {told}", geometric(of_rounds), COMMAND)
+                row(f"latency in ms, {percentile}th percentile, {title}", geometric(of_rounds), COMMAND)
             )
     return rows
 

@@ -69,7 +69,7 @@ def first(state: dict, choices: Sequence[str]) -> str:
 
 
 class BareQueueing:
-    """`simulators/queueing.py` as one writes it who has SimPy alone.
+    """`simulators/queueing.py` as it is written with SimPy alone.
 
     Streams, statistics, the observed state and the policy are the same; the policy is called where the job
     arrives.

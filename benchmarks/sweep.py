@@ -1,4 +1,4 @@
-"""Learning rates: for every method the same rates on the same tuning seeds, judged by held-out questions.
+"""Learning rates: for every method the same rates on the same tuning seeds, judged by validation questions.
 
     python benchmarks/sweep.py task=queueing
 
@@ -173,10 +173,10 @@ def main() -> None:
     table = Table("method", "best learning rate", "validation regret", "seconds")
     for method in given.methods:
         row = chosen.get(method)
-        told = (
+        shown = (
             [f"{row[name]:.3g}" for name in ("learning_rate", "validation_regret", "seconds")] if row else []
         )
-        table.add_row(method, *(told or ["every rate failed", "", ""]))
+        table.add_row(method, *(shown or ["every rate failed", "", ""]))
     Console().print(table)
     write_json(given.results, rows)
 

@@ -1,8 +1,8 @@
 """The claim that a board is about, condition by condition.
 
 Simulator-consistent distillation brings a student nearer to the reference than imitation, and than imitation
-followed by reinforcement learning, at the same budget; and near enough to be of use. A condition is met, not
-met, or undecided where the intervals leave it open.
+followed by reinforcement learning, at the same budget; and near enough to be useful. A condition holds, or it
+doesn't, or the intervals leave it undecided.
 """
 
 import math
@@ -78,8 +78,8 @@ def _nearer(tasks: Mapping[str, Methods], rival: str) -> list[dict]:
     conditions = []
     for setting in LIMITS:
         found = {row["task"]: row for row in rows if row["setting"] == setting}
-        told = [{"task": task, **found.get(task, NOTHING)} for task in tasks]
-        verdicts = [row["verdict"] for row in told]
+        compared = [{"task": task, **found.get(task, NOTHING)} for task in tasks]
+        verdicts = [row["verdict"] for row in compared]
         better, worse = verdicts.count("better"), verdicts.count("worse")
         conditions.append(
             {
@@ -88,7 +88,7 @@ def _nearer(tasks: Mapping[str, Methods], rival: str) -> list[dict]:
                 "met": False if worse else True if better >= needed else None,
                 "better": better,
                 "worse": worse,
-                "tasks": told,
+                "tasks": compared,
             }
         )
     return conditions

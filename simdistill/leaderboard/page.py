@@ -30,7 +30,7 @@ SPENT = {
 COLUMNS = ("over_reference", "heuristic_gap_closed", "over_teacher", "regret_per_decision")
 """Measures that have columns of their own; others get a table."""
 MARKERS = "osD^vP"
-"""Tell tasks from each other in a figure whose colours tell methods."""
+"""Shapes of the tasks in a figure whose colours are the methods'."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +107,8 @@ def show(board: Mapping[str, Any], console: Console) -> None:
         f"claim: {claim['verdict']}, {claim['cells']['run']} of its {claim['cells']['planned']} cells run"
     )
     for condition in claim["conditions"]:
-        met = {True: "met", False: "not met", None: "undecided"}[condition["met"]]
-        console.print(f"  {met}: {condition['condition']}", markup=False, highlight=False)
+        outcome = {True: "met", False: "not met", None: "undecided"}[condition["met"]]
+        console.print(f"  {outcome}: {condition['condition']}", markup=False, highlight=False)
 
 
 def further(board: Mapping[str, Any]) -> dict[str, bool]:
@@ -140,7 +140,7 @@ def stable(entry: Mapping[str, Any] | None, as_share: bool) -> str:
 
 def share(entry: Mapping[str, Any] | None) -> str:
     """A fraction as percent, with its interval."""
-    return _told(entry, formats.percent, as_percent=True)
+    return _written(entry, formats.percent, as_percent=True)
 
 
 def within(interval: Sequence[float] | None) -> str:
@@ -150,10 +150,10 @@ def within(interval: Sequence[float] | None) -> str:
 
 def amount(entry: Mapping[str, Any] | None) -> str:
     """A number with its interval."""
-    return _told(entry, formats.number, as_percent=False)
+    return _written(entry, formats.number, as_percent=False)
 
 
-def _told(entry: Mapping[str, Any] | None, form: Callable[[float], str], as_percent: bool) -> str:
+def _written(entry: Mapping[str, Any] | None, form: Callable[[float], str], as_percent: bool) -> str:
     found = Estimate.of(entry)
     if found is None:
         return formats.NOTHING
@@ -206,7 +206,7 @@ def _quality(board: Mapping[str, Any], looks: Mapping[str, Look], spent: str) ->
 
 
 def _learning(task: str, methods: Mapping[str, Any], looks: Mapping[str, Look]) -> Markup:
-    """Regret on held-out questions over the heuristic's, against the time of distilling."""
+    """Regret on validation questions over the heuristic's, against the time of training."""
 
     def draw(figure: Figure) -> None:
         axes = figure.add_axes((0.17, 0.2, 0.8, 0.74))

@@ -48,9 +48,9 @@ def read_results(folder: Path, protocol: Protocol) -> tuple[list[Result], list[R
     """Reads every `metrics.json` in the folders below a folder, in the order of the protocol's cells.
 
     Raises:
-        InputError: If none of them counts, or the protocol names what there isn't.
+        InputError: If none of them counts, or the protocol names a field, task or method that doesn't exist.
     """
-    protocol.config(protocol.cells[0])  # a protocol that describes no runs is told as such
+    protocol.config(protocol.cells[0])  # raises if the protocol describes no runs
     found: dict[Path, Result] = {}
     refused: dict[Path, str] = {}
     paths = sorted(folder.glob("*/metrics.json"))
@@ -69,8 +69,8 @@ def read_results(folder: Path, protocol: Protocol) -> tuple[list[Result], list[R
     if not counting:
         path, why = next(iter(sorted(refused.items())))
         raise InputError(f"none of the {len(paths)} results in {folder} counts; {path.parent.name}: {why}")
-    told = [Refused(str(path.relative_to(folder)), why) for path, why in sorted(refused.items())]
-    return [counting[cell] for cell in protocol.cells if cell in counting], told
+    listed = [Refused(str(path.relative_to(folder)), why) for path, why in sorted(refused.items())]
+    return [counting[cell] for cell in protocol.cells if cell in counting], listed
 
 
 def _twice(found: Mapping[Path, Result], what: str, key: Callable[[Result], str | None]) -> dict[Path, str]:

@@ -31,7 +31,7 @@ def percent(value: float | None) -> str:
 
 
 def percent_decimals(value: float) -> int:
-    """Digits after the point of a fraction told as percent."""
+    """Digits after the point of a fraction given as percent."""
     size = abs(100 * value)
     return 0 if size >= 100 else 1 if size >= 1 else 2
 

@@ -19,7 +19,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from simdistill.report.formats import trimmed
 
 INK, MUTED, LINE, CARD, ACCENT, FAINT = "#1b1f24", "#5d6673", "#dfe3e8", "#fefefe", "#8e2a5b", "#b4bcc6"
-# Okabe and Ito's colours, told apart by colour-blind readers.
+# Okabe and Ito's colours, which colour-blind readers can tell apart.
 CHOICE_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
 VARIABLES = {INK: "ink", MUTED: "muted", LINE: "line", CARD: "card", ACCENT: "accent", FAINT: "faint"} | {
     colour: f"choice-{place}" for place, colour in enumerate(CHOICE_COLOURS)

@@ -27,7 +27,7 @@ class Forecasts(Figure):
             skill=record.task.measure("forecast_skill", "in_distribution"),
             questions=record.examination.get("forecasts") or [],
             figure=reliability(
-                record.id("reliability"), "What happened against what the student said", points
+                record.id("reliability"), "What happened against what the student forecast", points
             ),
         )
         caption = (
@@ -38,17 +38,18 @@ class Forecasts(Figure):
 
 
 def reliability(name: str, title: str, points: Sequence[Mapping[str, float]]) -> Markup:
-    """Reliability diagram: what happened against what was said; a perfect forecaster is on the diagonal.
+    """Reliability diagram: what happened against what was forecast; a perfect forecaster is on the diagonal.
 
     Args:
         name: Prefix of the ids inside, unique on the page.
         title: What a screen reader says.
-        points: `said`, `happened` and `count` of each class; a dot's area is its count.
+        points: Of each class the forecast probability `said`, the share that `happened`, and the `count`,
+            which is a dot's area.
     """
 
     def draw(figure: Canvas) -> None:
         axes = axes_in(figure, left=46, right=14, top=12, bottom=40)
-        axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="probability said", ylabel="share of simulated futures")
+        axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="forecast probability", ylabel="share of simulated futures")
         axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1.5)
         said, happened, count = (np.array([p[key] for p in points]) for key in ("said", "happened", "count"))
         axes.plot(said, happened, color=ACCENT, linewidth=1)

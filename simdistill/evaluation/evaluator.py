@@ -79,8 +79,8 @@ def evaluate(
     elif getattr(decides, "everywhere", True):
         ask(cases, "teacher", teacher, settings.tabulated_mass)
     else:
-        few = {"replications": UNTUNED_REPLICATIONS, "most": exact.MOST_ASKED}
-        ask(cases[:1], "teacher", teacher, UNTUNED_MASS, **few)
+        few, most = UNTUNED_REPLICATIONS, exact.MOST_ASKED
+        ask(cases[:1], "teacher", teacher, UNTUNED_MASS, replications=few, most=most)
 
     student_policy = StudentPolicy(student, prompter)
     ask(cases, "student", student_policy, settings.tabulated_mass)

@@ -16,7 +16,9 @@ from simdistill.report.formats import words
 from simdistill.results import SETTINGS, Cost, PolicyResults, Results, TaskResults
 from simdistill.statistics import Estimate
 
-TITLES = dict(zip(SETTINGS, ("Default parameters", "In distribution", "Out of distribution"), strict=True))
+TITLES: dict[str, str] = dict(
+    zip(SETTINGS, ("Default parameters", "In distribution", "Out of distribution"), strict=True)
+)
 """Of the settings, on the page."""
 ANCHORS = ("random", "untuned")
 """Policies that nobody would use; they don't stretch the axes."""

@@ -60,6 +60,7 @@ def test_simulation_confirms_the_exact_costs(cases, config):
         entry = summaries.summary(cases, "default", name, config.task.horizon, 0)
         assert entry is not None and entry.simulated is not None and entry.simulated.ci95 is not None
         low, high = entry.simulated.ci95
+        assert entry.mean is not None
         margin = 0.5 * (high - low)  # one interval in twenty misses; twice its width hardly ever does
         assert low - margin < entry.mean < high + margin
     entry = summaries.summary(cases, "default", "random", config.task.horizon, 0)
@@ -127,10 +128,13 @@ def gap_closed(cases: list[Case]):
 
 def pooled(costs: dict[str, list]) -> list[Case]:
     """Cases with given exact costs."""
-    none: Any = (None, object())
+    params: Any = None
+    chain: Any = object()
     count = len(next(iter(costs.values())))
     return [
-        Case("in_distribution", n, *none, {name: Examined(values[n]) for name, values in costs.items()})
+        Case(
+            "in_distribution", n, params, chain, {name: Examined(values[n]) for name, values in costs.items()}
+        )
         for n in range(count)
     ]
 

@@ -190,4 +190,4 @@ def _cells(cells: Sequence[tuple[int, int]], inset: float = 0.46) -> Outline:
     corners = ((-inset, -inset), (inset, -inset), (inset, inset), (-inset, inset), (-inset, -inset))
     vertices = [(x + dx, y + dy) for x, y in cells for dx, dy in corners]
     codes = [Outline.MOVETO, Outline.LINETO, Outline.LINETO, Outline.LINETO, Outline.CLOSEPOLY] * len(cells)
-    return Outline(vertices, codes)
+    return Outline(np.array(vertices), codes)

@@ -80,6 +80,8 @@ class Admission(ProcessModel):
     waiting cost less the rewards earned, plus the reward of all arrivals, which no decision changes.
     """
 
+    decides_at = "end"
+
     class Params(Parameters):
         arrival_rate: PositiveFloat = Field(0.8, description="jobs per minute")
         service_rate: PositiveFloat = Field(1.0, description="jobs per minute")

@@ -82,6 +82,8 @@ def nearest(staff: float, choices: Sequence[str]) -> str:
 class CallCenter(ProcessModel):
     """Each half hour a planner staffs one team per skill; a free agent may help the other team. Minutes."""
 
+    decides_at = "end"
+
     class Params(Parameters):
         calls: tuple[PositiveFloat, ...] = Field(
             (12.0, 8.0), min_length=1, max_length=2, description="calls per half hour, per skill"

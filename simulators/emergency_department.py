@@ -68,6 +68,8 @@ class EmergencyDepartment(ProcessModel):
     Time is in minutes. Acuity 1 is the most urgent; within an acuity patients are seen in order of arrival.
     """
 
+    decides_at = "end"
+
     class Params(Parameters):
         arrivals_per_hour: tuple[PositiveFloat, ...] = Field(
             (1.0, 3.0, 4.0), min_length=1, max_length=5, description="patients per hour, per acuity"

@@ -92,6 +92,8 @@ class Desk:
 class HelpLine(ProcessModel):
     """A manager decides each hour how many operators and nurses are on duty; time is in minutes."""
 
+    decides_at = "end"
+
     class Params(Parameters):
         calls_per_hour: PositiveFloat = 40.0
         profile: tuple[NonNegativeFloat, ...] = Field(

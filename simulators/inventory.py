@@ -138,6 +138,8 @@ def _myopic(on_hand: int, on_order: tuple[int, ...], max_order: int, *terms: Any
 class Inventory(ProcessModel):
     """Each period an order arrives, the next one is placed, demand comes, stock and shortage are charged."""
 
+    decides_at = "end"
+
     class Params(Parameters):
         demand: Literal[
             "poisson",

@@ -155,6 +155,8 @@ def way_to(machine: int, operations: Sequence[Operation]) -> float:
 class JobShop(ProcessModel):
     """Machines that work on one job at a time; whichever is free while jobs wait asks for the next one."""
 
+    decides_at = "end"
+
     class Params(Parameters):
         instance: str = Field(
             "",

@@ -121,6 +121,8 @@ def _best_split(arrival_rate: float, rates: tuple[float, ...]) -> tuple[float, .
 class Queueing(ProcessModel):
     """Jobs arrive one by one; a router sends each to one of several servers, each with its own queue."""
 
+    decides_at = "end"
+
     class Params(Parameters):
         arrival_rate: PositiveFloat = Field(2.0, description="jobs per minute")
         service_rates: tuple[NonNegativeFloat, ...] = Field(

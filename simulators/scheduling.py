@@ -123,6 +123,8 @@ class Scheduling(ProcessModel):
     preemptive, takes its next class, in the order of their numbers. Services are exponential.
     """
 
+    decides_at = "end"
+
     class Params(Parameters):
         arrival_rates: tuple[NonNegativeFloat, ...] = Field(
             (1.04, 0.32), min_length=1, max_length=9, description="jobs per minute from outside, per class"

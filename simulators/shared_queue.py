@@ -72,6 +72,8 @@ class SharedQueue(ProcessModel):
     The fastest servers start as soon as there is a job. With equal servers nothing is decided.
     """
 
+    decides_at = "end"
+
     class Params(Parameters):
         arrival_rate: PositiveFloat = Field(0.5, description="jobs per minute")
         service_rates: tuple[PositiveFloat, ...] = Field(

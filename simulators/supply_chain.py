@@ -82,6 +82,8 @@ def echelon_base_stock(state: dict, choices: Sequence[str]) -> str:
 class SupplyChain(ProcessModel):
     """Stages in a line, the customer's first; what can't be sent is owed, and the source never runs out."""
 
+    decides_at = "end"
+
     class Params(Parameters):
         demand: str = Field("poisson", description="distribution of a period's demand")
         demand_mean: PositiveFloat = Field(5.0, description="units per period")

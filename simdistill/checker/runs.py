@@ -20,7 +20,7 @@ def decisions(subject: Subject) -> Found:
     """Finds a process that never asks, or asks without waiting for the answer."""
     run = subject.main
     if run.error is None and not run.steps and run.model is not None:
-        if any(not decision.callbacks for decision in run.model._pending):
+        if any(not decision.callbacks for decision in (*run.model._pending, *run.model.env.at_once)):
             yield (
                 f"decide() was called, but no process waits for its answer; the run ended at time "
                 f"{run.model.env.now:g}",

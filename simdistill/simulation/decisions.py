@@ -36,6 +36,7 @@ class Decision(simpy.Event):
         question: The question in words.
         about: What it is about: an entity, a resource, anything that `observe` needs.
         decider: Who decides.
+        at: When it is put, "once" a process waits for it or at the "end" of the instant.
         labels: Labels of the legal choices, settled when the question is put.
     """
 
@@ -44,10 +45,18 @@ class Decision(simpy.Event):
     _objects: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(
-        self, env: simpy.Environment, question: str, choices: Choices, about: Any, decider: str, priority: int
+        self,
+        env: simpy.Environment,
+        question: str,
+        choices: Choices,
+        about: Any,
+        decider: str,
+        priority: int,
+        at: str = "end",
     ):
         super().__init__(env)
-        self.question, self.about, self.decider, self.priority = question, about, decider, priority
+        self.question, self.about, self.decider = question, about, decider
+        self.priority, self.at = priority, at
         self.labels: list[str] = []
         self._choices = choices
 
@@ -74,8 +83,7 @@ class Decision(simpy.Event):
         # As SimPy does when the event's turn has come; through `succeed()` it would have to wait for others
         # of this instant.
         waiting, self.callbacks = self.callbacks, None  # pyright: ignore[reportAttributeAccessIssue]
-        for resume in waiting:
-            resume(self)
+        self.env.call(self, waiting)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def letters(count: int) -> list[str]:

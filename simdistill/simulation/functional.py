@@ -18,7 +18,7 @@ import inspect
 import re
 import typing
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import pydantic
 import simpy
@@ -70,6 +70,7 @@ def process_model(
     policies: Mapping[str, Policy] | None = None,
     cost_weights: Mapping[str, float] | None = None,
     forecasts: Sequence[Forecast] = (),
+    decides_at: Literal["once", "end"] = "once",
 ) -> type[ProcessModel]:
     """Makes a simulator of a function-style model.
 
@@ -80,6 +81,7 @@ def process_model(
         policies: Name -> policy.
         cost_weights: Name of a cost -> weight, 1 if left out.
         forecasts: Outcomes that a student is asked to forecast.
+        decides_at: When questions are put that don't say it themselves; see `ProcessModel.decide`.
 
     Raises:
         InputError: If the function doesn't take an environment, or a parameter has no default.
@@ -94,6 +96,7 @@ def process_model(
         "policies": dict(policies or {}),
         "cost_weights": dict(cost_weights or {}),
         "forecasts": tuple(forecasts),
+        "decides_at": decides_at,
     }
     return type(name, (FunctionModel,), attributes)
 
@@ -125,6 +128,7 @@ def decide(
     about: Any = None,
     decider: str = "",
     priority: int = 0,
+    at: Literal["once", "end"] | None = None,
 ) -> Decision:
     """Puts a question; the process yields it and receives the chosen object.
 
@@ -136,14 +140,16 @@ def decide(
             unless that is None.
         about: What the question is about.
         decider: Who decides.
-        priority: Among questions of one instant the lowest goes first, then the decider's name.
+        priority: Among questions that wait together the lowest goes first, then the decider's name.
+        at: "once" a process waits for the question, or at the "end" of the instant, as in
+            `ProcessModel.decide`; None for the `decides_at` of `process_model`.
     """
     if not callable(state):
         raise InputError(
             f"decide({question!r}): state must be a function, as in lambda: {{'waiting': len(queue)}}; it is "
-            f"called when nothing else happens at this instant, and it got {state!r}"
+            f"called when the question is put, and it got {state!r}"
         )
-    return model_of(env).decide(question, choices, (about, state), decider, priority)
+    return model_of(env).decide(question, choices, (about, state), decider, priority, at)
 
 
 def duration(

@@ -1,27 +1,25 @@
 """A SimPy model with decisions: `answer = yield self.decide(...)`."""
 
 import json
-import math
 import warnings
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
 import pydantic
 import simpy
-from simpy.core import EmptySchedule
 
 from simdistill.errors import InputError, ProcessError
-from simdistill.simulation.decisions import WAIT, Choices, Decision
+from simdistill.simulation.asking import Asking
+from simdistill.simulation.decisions import Choices, Decision
 from simdistill.simulation.distributions import Distribution
 from simdistill.simulation.forecasts import Forecast
 from simdistill.simulation.known_case import Experiment, KnownCase
-from simdistill.simulation.monitors import Monitored
 from simdistill.simulation.parameters import Parameters
 from simdistill.simulation.policies import Policy
 from simdistill.simulation.streams import Streams, World
 
 
-class ProcessModel(Monitored):
+class ProcessModel(Asking):
     """Base class of a simulator: a SimPy model whose processes put questions.
 
     An author writes `Params`, `build` and `observe`, and may write `fingerprint`, `final_cost`, `fallback`.
@@ -52,6 +50,7 @@ class ProcessModel(Monitored):
         policies: Name -> policy; the rules with which a student is compared.
         forecasts: Outcomes that a student is asked to forecast.
         families: Families of known answers that the simulator reproduces, see `experiment`.
+        decides_at: When a question is put that doesn't say it itself, "once" or "end"; see `decide`.
         max_silent_events: Events without a question after which the process is taken to be stuck.
         params: The parameters of this episode.
         world: Where this episode's random numbers come from.
@@ -64,22 +63,16 @@ class ProcessModel(Monitored):
     """
 
     Params: ClassVar[type[Parameters]] = Parameters
-    max_choices: Any = 2
     policies: ClassVar[Mapping[str, Policy]] = {}
     forecasts: ClassVar[Sequence[Forecast]] = ()
     families: ClassVar[Sequence[str]] = ()
-    max_silent_events: ClassVar[int] = 1_000_000
+    decides_at: ClassVar[Literal["once", "end"]] = "once"
 
     def __init__(self, params: Parameters | Mapping | None = None, world: World | tuple[int, ...] = (0,)):
         self.params: Any = self.parse(params)
         self.world = world if isinstance(world, World) else World(Streams(world))
         self.seed_path = self.world.path
-        super().__init__(simpy.Environment())
-        self.illegal_answers = 0
-        self._pending: list[Decision] = []
-        self._put: Decision | None = None
-        self._events = 0
-        self._most_labels = 0  # that have been compared with `max_choices`
+        super().__init__()
         self._guard(self.build)
 
     # What a simulator's author writes.
@@ -116,20 +109,36 @@ class ProcessModel(Monitored):
     # What a simulator's author calls.
 
     def decide(
-        self, question: str, choices: Choices, about: Any = None, decider: str = "", priority: int = 0
+        self,
+        question: str,
+        choices: Choices,
+        about: Any = None,
+        decider: str = "",
+        priority: int = 0,
+        at: Literal["once", "end"] | None = None,
     ) -> Decision:
         """Puts a question; the process yields it and receives the chosen object.
+
+        Put at once, it stops everything until it is answered: the process goes on as if it had worked the
+        answer out by itself at this line, so a rule that was in the model is the same model as a policy.
+        Put at the end, it waits until nothing else remains to happen at this instant: a dispatcher then
+        sees all jobs that arrive and all machines that come free at one time.
 
         Args:
             question: The question in words.
             choices: Labels, a mapping from labels to objects, a `Quantity`, or a callable that gives one of
-                these when the question is put (once nothing else happens at this instant).
+                these when the question is put.
             about: Handed to `observe`.
             decider: Who decides.
-            priority: Among questions of one instant the lowest goes first, then the decider's name.
+            priority: Among questions that wait together the lowest goes first, then the decider's name.
+            at: When the question is put: "once" a process waits for it, or at the "end" of the instant; None
+                for the class's `decides_at`.
         """
-        decision = Decision(self.env, question, choices, about, decider, priority)
-        self._pending.append(decision)
+        at = at or self.decides_at
+        if at not in ("once", "end"):
+            raise InputError(f'decide({question!r}): at must be "once" or "end", got {at!r}')
+        decision = Decision(self.env, question, choices, about, decider, priority, at)
+        (self._pending if at == "end" else self.env.at_once).append(decision)
         return decision
 
     def duration(self, source: str, entity: int, distribution: Distribution, visit: int = 0) -> simpy.Event:
@@ -199,71 +208,6 @@ class ProcessModel(Monitored):
             ]
             raise InputError("\n".join(lines)) from None
 
-    def advance(self, until: float = math.inf) -> Decision | None:
-        """Runs the process up to its next question.
-
-        Args:
-            until: Simulated time at which to stop all the same.
-
-        Returns:
-            The decision with its `labels`, or None when the process has ended or `until` is reached.
-
-        Raises:
-            ProcessError: If the process fails, runs on without a question, or offers no choice.
-        """
-        if self._put is not None:
-            raise ProcessError(*self._where(), "the last question has no answer yet")
-        env, pending, events = self.env, self._pending, self._events
-        peek, step = env.peek, env.step
-        quiet_until = events + self.max_silent_events
-        try:
-            while events < quiet_until:
-                following = peek()
-                if pending and following > env.now:
-                    self._events = events
-                    decision = self._ask()
-                    if decision is not None:
-                        return decision
-                    if self._events > events:  # a sole choice was taken, and more may happen at this instant
-                        events = self._events
-                        continue
-                if following > until:
-                    return None
-                events += 1
-                step()
-            reason = f"{self.max_silent_events:,} events passed without a decision"
-            raise ProcessError(*self._where(), f"{reason}; does the process still reach decide()?")
-        except EmptySchedule:
-            return None
-        except ProcessError:
-            raise
-        except Exception as error:
-            raise self._failed(error) from error
-        finally:
-            self._events = events
-
-    def answer(self, label: str) -> None:
-        """Answers the question last put.
-
-        An illegal answer is counted in `illegal_answers` and replaced by the declared fallback.
-        """
-        decision = self._put
-        if decision is None:
-            raise ProcessError(*self._where(), "no question is waiting for an answer")
-        if label not in decision.labels:
-            self.illegal_answers += 1
-            label = self._guard(self.fallback, decision)
-            if label not in decision.labels:
-                reason = f"fallback() returned {label!r}, which isn't one of {decision.labels}"
-                raise ProcessError(*self._where(), reason)
-        self._put = None
-        if label == WAIT:
-            decision.asleep_until_event = self._events + 1
-            self._pending.append(decision)
-        else:
-            self._events += 1
-            decision.resolve(label)
-
     def observe_unchecked(self, decision: Decision) -> dict:
         """Returns `observe(decision)` as it is; fast enough for branches.
 
@@ -298,67 +242,3 @@ class ProcessModel(Monitored):
         """Deprecated name of `observe_unchecked`."""
         warnings.warn("look() is now called observe_unchecked()", DeprecationWarning, stacklevel=2)
         return self.observe_unchecked(decision)
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing can happen any more."""
-        return self._put is None and self.env.peek() == math.inf
-
-    def _ask(self) -> Decision | None:
-        """Puts the first pending question that has more than one choice, if there is one."""
-        pending = self._pending
-        if len(pending) > 1 or pending[0].withdrawn:
-            pending[:] = sorted((d for d in pending if not d.withdrawn), key=_turn)
-        for decision in pending:
-            if decision.asleep_until_event > self._events or not decision.callbacks:
-                continue  # without callbacks nobody waits: not yielded yet, or interrupted since
-            labels = self._labels(decision)
-            pending.remove(decision)
-            if len(labels) == 1 and labels[0] != WAIT:
-                self._events += 1
-                decision.resolve(labels[0])
-                return None
-            self._put = decision
-            return decision
-        return None
-
-    def _labels(self, decision: Decision) -> list[str]:
-        """Settles and checks the choices of a decision."""
-        try:
-            decision.settle()
-        except (ProcessError, NotImplementedError):
-            raise
-        except Exception as error:
-            raise self._failed(error) from error
-        labels = decision.labels
-        if not labels:
-            raise ProcessError(*self._where(), f"{decision.question!r} offers no choice")
-        if len(labels) > self._most_labels:
-            if len(labels) > self.max_choices:
-                raise ProcessError(
-                    *self._where(),
-                    f"{decision.question!r} offers {len(labels)} choices; "
-                    f"{type(self).__name__}.max_choices is {self.max_choices}",
-                )
-            self._most_labels = len(labels)
-        return labels
-
-    def _where(self) -> tuple[str, tuple[int, ...], float]:
-        return type(self).__name__, self.seed_path, self.env.now
-
-    def _guard(self, call: Callable, *arguments: Any) -> Any:
-        """Calls the author's code; errors become a `ProcessError` with simulator, episode, seed and time."""
-        try:
-            return call(*arguments)
-        except (ProcessError, NotImplementedError):
-            raise
-        except Exception as error:
-            raise self._failed(error) from error
-
-    def _failed(self, error: Exception) -> ProcessError:
-        return ProcessError(*self._where(), f"{type(error).__name__}: {error}")
-
-
-def _turn(decision: Decision) -> tuple[int, str]:
-    """Sorts questions of one instant: by priority, then by the decider's name."""
-    return decision.priority, decision.decider

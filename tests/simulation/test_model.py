@@ -21,12 +21,12 @@ from simdistill.simulation.rollout import run_policy
 from simdistill.simulators.queueing import Queueing, join_shortest_queue, shortest_expected_delay
 
 
-def once(choices, at=1.0, **options):
-    """A process that asks one question and logs the answer."""
+def once(choices, at=1.0, when=None, **options):
+    """A process that asks one question, at some time, and logs the answer."""
 
     def body(model):
         yield model.env.timeout(at)
-        model.log.append((yield model.decide("Which?", choices, **options)))
+        model.log.append((yield model.decide("Which?", choices, at=when, **options)))
 
     return body
 
@@ -74,7 +74,7 @@ def test_a_callable_is_asked_when_the_question_is_put(process_of):
         yield model.env.timeout(1.0)
         model.count = 2
 
-    model, offered = answered(process_of(asks, changes), "B")
+    model, offered = answered(process_of(asks, changes, decides_at="end"), "B")
     assert offered == [["A", "B"]]
     assert model.log == ["B"]
 
@@ -95,7 +95,7 @@ def test_a_question_shows_the_end_of_its_instant(process_of):
             yield model.env.timeout(1.0 if model.count == 0 else 0.0)
             model.count += 1
 
-    model = process_of(once(["A", "B"]), changes)()
+    model = process_of(once(["A", "B"], at=1.0, when="end"), changes)()
     decision = model.advance()
     assert (model.env.now, model.state(decision)) == (1.0, {"count": 3})
 
@@ -108,7 +108,7 @@ def test_the_next_question_of_an_instant_sees_the_answer_to_the_last(process_of)
         yield model.env.timeout(0.0)
         model.count += 1
 
-    model = process_of(asks, asks)()
+    model = process_of(asks, asks, decides_at="end")()
     assert model.state(model.advance()) == {"count": 0}
     model.answer("A")
     assert model.state(model.advance()) == {"count": 2}
@@ -121,7 +121,7 @@ def test_questions_of_one_instant_go_by_priority_then_decider(process_of):
         once(["A", "B"], about=(decider, priority), decider=decider, priority=priority)
         for decider, priority in order
     ]
-    model = process_of(*bodies)()
+    model = process_of(*bodies, decides_at="end")()
     asked = []
     while (decision := model.advance()) is not None:
         asked.append(decision.about)
@@ -192,7 +192,7 @@ def test_a_withdrawn_question_is_not_put(process_of):
         yield model.env.timeout(0.0)
         model.asked.withdraw()
 
-    answered(process_of(asks, withdraws))
+    answered(process_of(asks, withdraws, decides_at="end"))
     assert process_of(asks)().advance() is not None
 
 
@@ -213,7 +213,7 @@ def test_an_interrupted_question_is_not_put(process_of):
 
         self.env.process(interrupts())
 
-    model = process_of(build=build)()
+    model = process_of(build=build, decides_at="end")()
     assert model.advance() is None
     assert model.log == ["interrupted"]
 
@@ -225,7 +225,7 @@ def test_a_question_that_nobody_waits_for_any_more_is_not_put(process_of):
         model.log.append("gave up")
         yield model.env.timeout(1.0)
 
-    model, _ = answered(process_of(gives_up))
+    model, _ = answered(process_of(gives_up, decides_at="end"))
     assert model.log == ["gave up"]
 
 

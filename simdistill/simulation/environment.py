@@ -1,0 +1,63 @@
+"""SimPy's environment, which can stop in the middle of an instant to let a question be answered."""
+
+from collections.abc import Callable
+from heapq import heappop
+from typing import Any
+
+import simpy
+from simpy.core import EmptySchedule
+
+from simdistill.simulation.decisions import Decision
+
+
+class StoppingEnvironment(simpy.Environment):
+    """An environment that stops as soon as a process waits for a question that is to be put at once.
+
+    An event of SimPy resumes the processes that wait for it one after the other, in the order in which they
+    began to wait. Where one of them asks at once, the rest aren't resumed before it has its answer: it goes
+    on as if it had worked the answer out by itself.
+
+    Attributes:
+        at_once: Questions that are to be put at once, from `decide` until they have been put.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.at_once: list[Decision] = []
+        self._rest: list[tuple[simpy.Event, list[Callable]]] = []  # of events that were stopped, latest last
+
+    @property
+    def mid_event(self) -> bool:
+        """Whether processes that the present event resumes haven't been resumed yet."""
+        return bool(self._rest)
+
+    def peek(self) -> float:
+        """Returns the time of the next event; now, if one isn't finished."""
+        if self._rest:
+            return self._now
+        return self._queue[0][0] if self._queue else simpy.core.Infinity
+
+    def step(self) -> None:
+        """Processes the next event, or what is left of the present one, up to a question put at once."""
+        if self._rest:
+            self.call(*self._rest.pop())
+            return
+        try:
+            self._now, _, _, event = heappop(self._queue)
+        except IndexError:
+            raise EmptySchedule from None
+        callbacks, event.callbacks = event.callbacks, None  # type: ignore
+        self.call(event, callbacks)
+
+    def call(self, event: simpy.Event, callbacks: list[Callable[[Any], None]]) -> None:
+        """Resumes those who wait for an event, up to a question put at once."""
+        at_once = self.at_once
+        for number, callback in enumerate(callbacks, start=1):
+            callback(event)
+            if at_once and number < len(callbacks) and any(decision.callbacks for decision in at_once):
+                self._rest.append((event, callbacks[number:]))
+                return
+        if not event._ok and not hasattr(event, "_defused"):  # as SimPy does
+            error = type(event._value)(*event._value.args)
+            error.__cause__ = event._value
+            raise error

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypedDict
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
@@ -37,6 +37,28 @@ def amount(state: dict, choices: Sequence[str], units: float) -> str:
 def position(state: dict) -> float:
     """Returns the inventory position: stock on hand (or minus the backlog) and all that is on order."""
     return state["on_hand"] + sum(state["on_order"])
+
+
+Demand = Literal[
+    "poisson",
+    "geometric",
+    "deterministic",
+    "exponential",
+    "negative_binomial",
+    "binomial",
+    "discrete_uniform",
+    "uniform",
+    "normal",
+    "gamma",
+    "lognormal",
+]
+"""Distribution of a period's demand."""
+
+
+class Observed(TypedDict):
+    """What a decider sees besides numbers."""
+
+    demand: Demand
 
 
 @dataclass(frozen=True)
@@ -141,19 +163,9 @@ class Inventory(ProcessModel):
     decides_at = "end"
 
     class Params(Parameters):
-        demand: Literal[
-            "poisson",
-            "geometric",
-            "deterministic",
-            "exponential",
-            "negative_binomial",
-            "binomial",
-            "discrete_uniform",
-            "uniform",
-            "normal",
-            "gamma",
-            "lognormal",
-        ] = Field("poisson", description="distribution of a period's demand, independent between periods")
+        demand: Demand = Field(
+            "poisson", description="distribution of a period's demand, independent between periods"
+        )
         mean_demand: PositiveFloat = Field(5.0, description="units per period")
         demand_sd: NonNegativeFloat | None = Field(
             None, description="standard deviation of a period's demand; None where the mean determines it"
@@ -207,6 +219,7 @@ class Inventory(ProcessModel):
         ),
     )
     families = ("lost_sales", "backorders", "newsvendor")
+    observes: ClassVar[type] = Observed
     policies: ClassVar[Mapping[str, Policy]] = {
         "base_stock": base_stock,
         "capped_base_stock": capped_base_stock,
@@ -274,7 +287,11 @@ class Inventory(ProcessModel):
         self.level("in_system_orders", len(self.placed))
 
     def observe(self, decision: Decision) -> dict:
-        return {**self.terms, "on_hand": self.on_hand, "on_order": list(self.on_order)}
+        # At the end of an episode no order is asked for: this is what the next one would be decided on.
+        kept = max(0, self.params.lead_time - 1)
+        due = len(self.on_order) - kept
+        on_hand = self.on_hand + sum(self.on_order[:due]) if due else self.on_hand
+        return {**self.terms, "on_hand": on_hand, "on_order": self.on_order[due:]}
 
     def fingerprint(self):
         return self.on_hand, tuple(self.on_order)

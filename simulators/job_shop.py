@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from importlib.resources import files
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypedDict
 
 import numpy as np
 import simpy
@@ -29,6 +29,7 @@ from simdistill.simulation import (
     uniform,
 )
 from simdistill.simulation.distributions import interrupted
+from simdistill.simulation.forms import Words
 
 Operation = tuple[int, float]
 """Machine, minutes."""
@@ -152,6 +153,14 @@ def way_to(machine: int, operations: Sequence[Operation]) -> float:
     return sum(minutes for _, minutes in operations[: machines.index(machine)]) if machine in machines else 0
 
 
+class Observed(TypedDict):
+    """What a decider reads; the numbers of the state say the same, but for the machines on a job's card."""
+
+    jobs: list[Words]
+    here: list[Words]
+    cards: list[Words]
+
+
 class JobShop(ProcessModel):
     """Machines that work on one job at a time; whichever is free while jobs wait asks for the next one."""
 
@@ -177,6 +186,7 @@ class JobShop(ProcessModel):
                 load(self.instance)
             return self
 
+    observes: ClassVar[type] = Observed
     policies: ClassVar[Mapping[str, Policy]] = {**RULES, "best_of_rules": best_of_rules}
     forecasts = (Forecast("How many jobs are unfinished in 15 minutes?", "in_system", 15.0, (2, 4, 6)),)
     families = ("job_shop",)

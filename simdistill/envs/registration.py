@@ -7,6 +7,8 @@ import gymnasium.envs.registration as environments
 from simdistill import registry
 
 ENTRY_POINT = "simdistill.envs.simulator_env:SimulatorEnv"
+RISEN = {"inventory": 1, "job_shop": 1, "supply_chain": 1}
+"""Versions of environments whose observations have changed. Version 0 leaves texts out of the observation."""
 
 
 def register(name: str, target: str, kind: str = "simulators") -> None:
@@ -28,16 +30,23 @@ def register(name: str, target: str, kind: str = "simulators") -> None:
         register_environments()
 
 
-def environment_id(simulator: str) -> str:
-    """Returns the Gymnasium id of a registered simulator, e.g. `simdistill/Queueing-v0`."""
+def environment_id(simulator: str, version: int | None = None) -> str:
+    """Returns the Gymnasium id of a registered simulator, e.g. `simdistill/Queueing-v0`.
+
+    Args:
+        simulator: Its name.
+        version: None for the newest.
+    """
     camel = "".join(part.capitalize() for part in re.split(r"[_\W]+", simulator))
-    return f"simdistill/{camel}-v0"
+    newest = RISEN.get(re.sub(r"\W+", "_", simulator), 0)
+    return f"simdistill/{camel}-v{newest if version is None else version}"
 
 
 def register_environments() -> None:
     """Registers every known simulator with Gymnasium; `import simdistill` does it."""
     for name in registry.names("simulators"):
-        if environment_id(name) not in environments.registry:
-            environments.register(
-                id=environment_id(name), entry_point=ENTRY_POINT, kwargs={"simulator": name}
-            )
+        for version in range(RISEN.get(name, 0) + 1):
+            known = environment_id(name, version)
+            if known not in environments.registry:
+                old = {"only_numbers": True} if version < RISEN.get(name, 0) else {}
+                environments.register(id=known, entry_point=ENTRY_POINT, kwargs={"simulator": name, **old})

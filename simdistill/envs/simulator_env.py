@@ -1,6 +1,9 @@
 """Any registered simulator as a Gymnasium environment."""
 
+import copy
+import difflib
 import math
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import gymnasium
@@ -8,12 +11,12 @@ import numpy as np
 from gymnasium import spaces
 
 from simdistill import registry
-from simdistill.errors import InputError
-from simdistill.simulation import EPISODE, TEST, TRAIN, Decision, ProcessModel, numbers
+from simdistill.envs.observations import Observer
+from simdistill.errors import InputError, ProcessError
+from simdistill.simulation import EPISODE, TEST, Decision, Parameters, ProcessModel, numbers
+from simdistill.simulation.ends import state_at_end
 from simdistill.simulation.situations import Episode
-
-LARGEST = 1e9
-"""Bound of an observed number; Gymnasium's checker advises against infinite bounds."""
+from simdistill.simulation.states import fresh
 
 
 class SimulatorEnv(gymnasium.Env):
@@ -22,15 +25,26 @@ class SimulatorEnv(gymnasium.Env):
     Decisions aren't equally far apart in time (a semi-Markov process): an average cost is total cost over
     total time, `info["elapsed"]` is the time of a step.
 
-    The observation holds the numbers of the state in the order in which they stand in it. `info` carries the
-    readable `state` (JSON-able), the `question`, the legal `choices`, an `action_mask`, the `time` and the
-    time `elapsed` since the last decision. An illegal action is counted in `info["illegal_answers"]` and
-    replaced by the simulator's fallback.
+    The observation holds the numbers of the state in the order in which they stand in it, as a `Box`. Where
+    states hold texts, missing values or lists of varying length, it is a `Dict` that has all of them, and
+    with `flat=True` a `Box` of features; the simulator's `observes`, or episodes played at random beforehand,
+    say which there are. `info` carries the readable `state` (JSON-able), the `question`, the legal `choices`, an
+    `action_mask`, the `time` and the time `elapsed` since the last decision. An illegal action is counted in
+    `info["illegal_answers"]` and replaced by the simulator's fallback.
+
+    At the end of an episode there is no question. The state and the observation are those at the end: what
+    `observe` returns for the last decision, called once more. Where it raises, or what it returns can't be
+    encoded, because it needs a question that waits, they stay those before the last action;
+    `info["observed_at_end"]` says which, and `info["end_error"]` why. The choices are none, and the mask
+    allows every action, as none is taken: samplers need one, and an automatic reset takes no notice of it.
 
     Args:
         simulator: Registered name of the simulator, "module:Class", or the class itself.
         horizon: Simulated time after which an episode is truncated.
         render_mode: "ansi" for the state in one line.
+        flat: Whether states that aren't numbers alone are observed as a `Box` of features.
+        only_numbers: Whether all but the numbers of a state is left out of the observation, as environments
+            of version 0 do.
         parameters: Parameters of the simulator, e.g. `arrival_rate=2.0`.
 
     Raises:
@@ -44,6 +58,8 @@ class SimulatorEnv(gymnasium.Env):
         simulator: str | type[ProcessModel],
         horizon: float = 1000.0,
         render_mode: str | None = None,
+        flat: bool = False,
+        only_numbers: bool = False,
         **parameters: Any,
     ):
         self.simulator: type[ProcessModel] = (
@@ -53,24 +69,20 @@ class SimulatorEnv(gymnasium.Env):
         if not horizon > 0:
             raise InputError(f"horizon must be positive, got {horizon!r}")
         self.horizon, self.render_mode = horizon, render_mode
-        probe = self.simulator(self.params, (0, TRAIN, EPISODE, 0))
-        decision = probe.advance()
-        if decision is None:
-            raise InputError(
-                f"{self.simulator.__name__}: the process ended without a decision; does it reach decide()?"
-            )
-        self._size = len(numbers(probe.state(decision)))
-        self.observation_space: spaces.Box = spaces.Box(
-            -LARGEST, LARGEST, shape=(self._size,), dtype=np.float64
-        )
-        self.action_space: spaces.Discrete = spaces.Discrete(probe.max_choices)
-        self._masks = np.tri(
-            probe.max_choices + 1, probe.max_choices, -1, dtype=np.int8
-        )  # by number of choices
+        if flat and only_numbers:
+            raise InputError("flat=True and only_numbers=True exclude each other; leave one of them out")
+        view = "numbers" if only_numbers else "flat" if flat else "spaces"
+        self._observer = Observer(self.simulator, self.params, horizon, view)
+        self.observation_space: gymnasium.Space = self._observer.space
+        most = self._observer.max_choices
+        self.action_space: spaces.Discrete = spaces.Discrete(most)
+        self._masks = np.tri(most + 1, most, -1, dtype=np.int8)  # by number of choices
+        self._masks[0] = 1  # at the end
         self.episode: Episode | None = None
         self._state: dict = {}
+        self._observed: Any = None
 
-    def reset(self, *, seed: int | None = None, options: dict | None = None) -> tuple[np.ndarray, dict]:
+    def reset(self, *, seed: int | None = None, options: dict | None = None) -> tuple[Any, dict]:
         """Starts an episode.
 
         Args:
@@ -79,12 +91,11 @@ class SimulatorEnv(gymnasium.Env):
             options: `{"parameters": {…}}` changes parameters for this episode.
 
         Raises:
-            InputError: If the horizon ends before the first decision, or a parameter is wrong.
+            InputError: If the horizon ends before the first decision, or an option or a parameter is wrong.
         """
         super().reset(seed=seed)
         root = seed if seed is not None else int(self.np_random.integers(2**31))
-        changed = (options or {}).get("parameters")
-        params = self.simulator.parse({**self.params.model_dump(), **changed}) if changed else self.params
+        params = self._params(options)
         episode = self.episode = Episode(self.simulator(params, (root, TEST, EPISODE, 0)))
         self._cost, self._time = 0.0, 0.0
         situation = episode.advance(self.horizon)  # checks, once an episode, that the state is JSON
@@ -93,10 +104,11 @@ class SimulatorEnv(gymnasium.Env):
                 f"{self.simulator.__name__} came to no decision up to the horizon, {self.horizon:g} "
                 f"(seed {root}); give a longer `horizon`"
             )
-        self._state = situation.state
-        return self._observation(), self._info(0.0)
+        self._state = fresh(situation.state)
+        self._observed = self._observation(self._state)
+        return self._observed, self._info(0.0)
 
-    def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict]:
+    def step(self, action: int) -> tuple[Any, float, bool, bool, dict]:
         """Answers the question and runs the process to the next one."""
         episode, decision = self.episode, self.decision
         if episode is None or decision is None:
@@ -112,9 +124,18 @@ class SimulatorEnv(gymnasium.Env):
         cost = model.cost(now) + (model.final_cost() if terminated else 0.0)
         reward, elapsed = self._cost - cost, now - self._time
         self._cost, self._time = cost, now
-        if following is not None:  # the last state stays when the episode has ended
-            self._state = model.observe_unchecked(following)
-        return self._observation(), reward, terminated, truncated, self._info(elapsed)
+        end = {}
+        if following is not None:
+            self._state = fresh(model.observe_unchecked(following))
+            self._observed = self._observation(self._state)
+        else:
+            end = self._observe_end(model, decision, now)
+        info = {**self._info(elapsed), **end}
+        return self._observed, reward, terminated, truncated, info
+
+    def action_masks(self) -> np.ndarray:
+        """Returns which actions are legal (C), as sb3-contrib's MaskablePPO asks for it; all at the end."""
+        return self._mask().astype(bool)
 
     @property
     def model(self) -> ProcessModel | None:
@@ -130,25 +151,58 @@ class SimulatorEnv(gymnasium.Env):
         """Returns the state in one line."""
         return f"{self._time:.2f}: {self._state}" if self.render_mode == "ansi" else None
 
-    def _observation(self) -> np.ndarray:
-        values = numbers(self._state)
-        if not math.isfinite(sum(values)) and self.model is not None and self.decision is not None:
-            self.model.state(self.decision)  # raises an error that names the number
-        if len(values) != self._size:
+    def _params(self, options: dict | None) -> Parameters:
+        """Returns the parameters of an episode."""
+        options = options or {}
+        known = list(self.simulator.Params.model_fields)
+        for name in options:
+            if name != "parameters":
+                meant = difflib.get_close_matches(str(name), known, 1)
+                close = f"{{'parameters': {{{meant[0]!r}: {options[name]!r}}}}}" if meant else "'parameters'"
+                raise InputError(
+                    f"reset(options=…): unknown option {name!r}; did you mean {close}? Options are "
+                    "{'parameters': {…}}, parameters of this episode alone"
+                )
+        changed = options.get("parameters") or {}
+        if not isinstance(changed, Mapping):
             raise InputError(
-                f"{self.simulator.__name__}.observe() gave {len(values)} numbers, at first it gave "
-                f"{self._size}; an environment needs the same ones at every decision"
+                f"reset(options=…): parameters = {changed!r}: must be a dictionary, name to value"
             )
-        return np.array(values)
+        for name in changed:
+            if name not in known:
+                meant = difflib.get_close_matches(str(name), known, 1)
+                hint = f"did you mean {meant[0]!r}?" if meant else f"known: {', '.join(known) or 'none'}"
+                raise InputError(
+                    f"reset(options=…): {self.simulator.__name__} has no parameter {name!r}; {hint}"
+                )
+        return self.simulator.parse({**self.params.model_dump(), **changed}) if changed else self.params
+
+    def _observe_end(self, model: ProcessModel, last: Decision, now: float) -> dict:
+        """Observes the state at the end; returns what `info` says about it."""
+        try:
+            state = fresh(state_at_end(model, last, now))
+            self._observed = self._observation(state)
+        except (ProcessError, InputError, NotImplementedError) as error:
+            self._state, self._observed = fresh(self._state), copy.deepcopy(self._observed)
+            return {"observed_at_end": False, "end_error": str(error)}
+        self._state = state
+        return {"observed_at_end": True}
+
+    def _observation(self, state: dict) -> Any:
+        if not math.isfinite(sum(numbers(state))) and self.model is not None and self.decision is not None:
+            self.model.state(self.decision)  # raises an error that names the number
+        return self._observer(state)
+
+    def _mask(self) -> np.ndarray:
+        return self._masks[len(self.decision.labels) if self.decision is not None else 0].copy()
 
     def _info(self, elapsed: float) -> dict:
         decision = self.decision
-        labels = decision.labels if decision is not None else []
         return {
             "state": self._state,
             "question": decision.question if decision is not None else "",
-            "choices": list(labels),
-            "action_mask": self._masks[len(labels)].copy(),
+            "choices": list(decision.labels) if decision is not None else [],
+            "action_mask": self._mask(),
             "time": self._time if decision is None else float(decision.env.now),
             "elapsed": elapsed,
             "illegal_answers": self.model.illegal_answers if self.model is not None else 0,

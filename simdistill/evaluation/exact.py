@@ -2,20 +2,21 @@
 
 A policy that decides quickly is asked in every state. A model is asked in the states that matter: those that
 hold all but a thousandth or so of the probability under its own policy.
-Axes: S states, C choices, N numbers of a state.
+Axes: S states, C choices, N features of a state.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 from scipy.spatial import KDTree
 
 from simdistill import mdp
-from simdistill.evaluation.examined import Examined, Table
+from simdistill.evaluation.examined import Examined, Table, limits
 from simdistill.simulation import Policy
+from simdistill.simulation.forms import Encoding
 from simdistill.simulation.policies import decide_many
-from simdistill.simulation.states import key, matrix
+from simdistill.simulation.states import State, key
 
 SIZES = (40, 80, 120, 160)
 """Of truncations of the chain, the smallest that fits being taken."""
@@ -25,6 +26,8 @@ GROWING = 1e-3
 """Probability of the boundary from which on the queues are taken to grow without bound."""
 MOST_ASKED = 1500
 """States in which a model is asked per parameter set at most; under an unstable policy all of them matter."""
+FAR = 1e3
+"""Distance of states that differ in a category: the nearest state is one of the same kind."""
 UNSEEN = 1e-10
 """Probability below which no simulation of ours meets a state."""
 
@@ -82,7 +85,7 @@ def examine_where_it_matters(
         most: States that are added at once, the most probable ones, if answers have a price.
     """
     legal_SC = mdp.legal(process)
-    place_SN = matrix(process.states)
+    place_SN = _places(process.states)
     column_S = np.full(len(process.states), -1)
     forced_S = legal_SC.sum(axis=1) == 1
     wanted_S = _core(optimum_S, mass) | _scattered(place_SN)
@@ -100,6 +103,12 @@ def examine_where_it_matters(
     return replace(examine(process, policy_SC, fallback), tabulated=covered)
 
 
+def _places(states: Sequence[State]) -> np.ndarray:
+    """Returns states as points (S, N), between which distances mean something."""
+    encoding = Encoding.of(states)
+    return encoding.matrix(states) * np.where(encoding.flags(), FAR, 1.0)
+
+
 def _columns(process: mdp.Solvable, legal_SC: np.ndarray, rows: np.ndarray, policy: Policy) -> list[int]:
     """Returns the choices that a policy takes in some states, as columns."""
     choices = [[label for label, c in zip(process.labels, legal_SC[r], strict=True) if c] for r in rows]
@@ -115,7 +124,7 @@ def _nearest(
     Args:
         process: The chain.
         legal_SC: Which choices are legal; where the nearest state's isn't, all that are get the same share.
-        place_SN: Each state as numbers.
+        place_SN: Each state as a point.
         column_S: The choice in each state; -1 where it isn't known.
     """
     known = np.flatnonzero(column_S >= 0)
@@ -149,4 +158,4 @@ def _table(process: mdp.Solvable, policy_SC: np.ndarray, stationary_S: np.ndarra
     labels = [process.labels[int(column)] for column in policy_SC[rows].argmax(axis=1)]
     keys = [key(state) for state in process.states]
     choices = {keys[row]: label for row, label in zip(rows, labels, strict=True)}
-    return Table(choices, tuple(map(max, zip(*keys, strict=True))), fallback)
+    return Table(choices, limits(keys), fallback)

@@ -59,18 +59,33 @@ class Table:
     """A policy written out; it travels to every worker.
 
     Attributes:
-        choices: Choice by the numbers of the state.
-        limits: Largest value of each number; a state beyond them is taken for the one at the limits.
+        choices: Choice by the key of the state.
+        limits: Largest value of each number in a key, None where there is none; a state beyond them is
+            taken for the one at the limits. Empty where keys differ in length.
         fallback: Decides in states that are left out because they hardly ever occur.
     """
 
-    choices: Mapping[tuple[float, ...], str]
-    limits: tuple[float, ...]
+    choices: Mapping[tuple, str]
+    limits: tuple[float | None, ...]
     fallback: Policy
 
     def __call__(self, state: State, choices: Sequence[str]) -> str:
         place = key(state)
         choice = self.choices.get(place)
-        if choice is None:
-            choice = self.choices.get(tuple(map(min, place, self.limits)))
+        if choice is None and len(place) == len(self.limits):
+            within = [
+                min(value, limit) if limit is not None and isinstance(value, int | float) else value
+                for value, limit in zip(place, self.limits, strict=True)
+            ]
+            choice = self.choices.get(tuple(within))
         return choice or self.fallback(state, choices)
+
+
+def limits(keys: Sequence[tuple]) -> tuple[float | None, ...]:
+    """Returns the largest value of each number in keys; None where a key has something else."""
+    if len(set(map(len, keys))) != 1:
+        return ()
+    return tuple(
+        max(values) if all(isinstance(value, int | float) for value in values) else None
+        for values in zip(*keys, strict=True)
+    )

@@ -1,6 +1,6 @@
 """What a report shows of an examination: all parameter sets, an episode, a map of decisions.
 
-Axes: S states, N numbers of a state.
+Axes: S states, N coordinates of a state: a number, or the number of a category's value.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,9 +14,10 @@ from simdistill.evaluation import summaries
 from simdistill.evaluation.cases import Case
 from simdistill.results import SETTINGS
 from simdistill.simulation import PLAN, TEST, Parameters, Policy, Streams
+from simdistill.simulation.forms import Encoding
 from simdistill.simulation.policies import with_streams
 from simdistill.simulation.situations import Episode
-from simdistill.simulation.states import entries, matrix, names
+from simdistill.simulation.states import entries
 
 SHOWN_DECISIONS = 120
 SHOWN_EPISODE = 10_000
@@ -83,7 +84,7 @@ def _decisions(task: TaskConfig, case: Case, policy: Policy, seed: int) -> tuple
 
 
 def decision_map(case: Case, names: Iterable[str], visited_by: str) -> dict | None:
-    """Returns what policies do in every state of two numbers; None where a state has more.
+    """Returns what policies do in every state of two numbers or categories; None where a state has more.
 
     Args:
         case: With the policies' tables.
@@ -129,18 +130,17 @@ def map_states(case: Case) -> np.ndarray | None:
 
 
 def _places(case: Case) -> np.ndarray:
-    """Returns the numbers that differ between states (S, N)."""
-    place_SN = matrix(case.solved.states)
+    """Returns the coordinates that differ between states (S, N); a category is one of them."""
+    states = case.solved.states
+    place_SN = Encoding.of(states).coordinates(states)
     return place_SN[:, _differ(place_SN)]
 
 
 def _axes(states: Sequence[dict], labels: Sequence[str]) -> list[str]:
-    """Names the numbers that differ between states."""
-    return [
-        name
-        for name, differs in zip(names(states[0], labels), _differ(matrix(states)), strict=True)
-        if differs
-    ]
+    """Names the coordinates that differ between states."""
+    encoding = Encoding.of(states)
+    differ_N = _differ(encoding.coordinates(states))
+    return [name for name, differs in zip(encoding.axes(labels), differ_N, strict=True) if differs]
 
 
 def _differ(place_SN: np.ndarray) -> np.ndarray:

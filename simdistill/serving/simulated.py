@@ -50,12 +50,12 @@ class Solution:
 
     Attributes:
         chain: The truncated process.
-        row: Number of a state by its numbers.
+        row: Number of a state by its key.
         value_SC: Cost of each choice beyond the best one, if the optimum decides from then on.
     """
 
     chain: mdp.Solvable
-    row: dict[tuple[float, ...], int]
+    row: dict[tuple, int]
     value_SC: np.ndarray
 
     def values(self, state: dict, choices: Sequence[str]) -> np.ndarray | None:

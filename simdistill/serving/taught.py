@@ -12,7 +12,7 @@ from simdistill.data.question import Question
 from simdistill.serving.schema import schema_of
 from simdistill.serving.states import StateChecker
 from simdistill.simulation import Forecast
-from simdistill.simulation.states import matrix
+from simdistill.simulation.forms import Encoding
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Taught:
             StateChecker(schema_of(question.situation.state for question in questions)),
             list(dict.fromkeys(label for labels in sorted(sets, key=len)[::-1] for label in labels)),
             len(sets) > 1,
-            decisions[_typical(matrix([one.situation.state for one in decisions]))],
+            decisions[_typical(_features([one.situation.state for one in decisions], simulator))],
             max(len(question.prompt[-1]["content"]) for question in decisions),
             {n: forecast for n, forecast in enumerate(known) if tuple(forecast.labels) in forecast_labels},
         )
@@ -63,6 +63,12 @@ class Taught:
             "choices": {"labels": self.labels, "vary": self.vary, "example": self.example.choices},
             "forecasts": [forecast.question for forecast in self.forecasts.values()],
         }
+
+
+def _features(states: Sequence[dict[str, Any]], simulator: str) -> np.ndarray:
+    """Returns states as points (S, N)."""
+    encoding = Encoding.of(states, registry.load("simulators", simulator).observes, pool=True)
+    return encoding.matrix(states)
 
 
 def _typical(numbers_SN: np.ndarray) -> int:

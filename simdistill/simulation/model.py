@@ -49,6 +49,8 @@ class ProcessModel(Asking):
         cost_weights: Name of a cost -> its weight in the total cost; 1 where none is given.
         policies: Name -> policy; the rules with which a student is compared.
         forecasts: Outcomes that a student is asked to forecast.
+        observes: What `observe` returns, as a TypedDict or a pydantic model, where states hold texts, missing
+            values or lists of varying length; without it their forms are collected from states.
         families: Families of known answers that the simulator reproduces, see `experiment`.
         decides_at: When a question is put that doesn't say it itself, "once" or "end"; see `decide`.
         max_silent_events: Events without a question after which the process is taken to be stuck.
@@ -65,6 +67,7 @@ class ProcessModel(Asking):
     Params: ClassVar[type[Parameters]] = Parameters
     policies: ClassVar[Mapping[str, Policy]] = {}
     forecasts: ClassVar[Sequence[Forecast]] = ()
+    observes: ClassVar[type | None] = None
     families: ClassVar[Sequence[str]] = ()
     decides_at: ClassVar[Literal["once", "end"]] = "once"
 

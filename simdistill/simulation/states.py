@@ -1,7 +1,8 @@
-"""States: what `observe` returns, and the numbers in it.
+"""States: what `observe` returns; keys, the numbers in it, and copies.
 
-Everything that turns a state into numbers does it here: fits, exact tables, Gymnasium observations, decision
-maps and served states therefore agree on which numbers a state has, and in which order.
+Texts, missing values and lists of varying length become features in `simdistill.simulation.forms`: fits,
+exact tables, Gymnasium observations, decision maps and served states all use those, and therefore agree on
+which features a state has, and in which order. Of a state of numbers alone the features are its numbers.
 Axes: S states, N numbers of a state.
 """
 
@@ -22,13 +23,30 @@ def numbers(state: State) -> list[float]:
 
 
 def matrix(states: Sequence[State]) -> np.ndarray:
-    """Returns the numbers of states of one form (S, N)."""
+    """Returns the numbers of states of one form that hold nothing but numbers (S, N)."""
     return np.array([numbers(state) for state in states])
 
 
 def key(state: State, choices: Sequence[str] = ()) -> tuple:
-    """Returns a hashable key; decisions with the same numbers and choices have the same key."""
-    return (*numbers(state), *choices)
+    """Returns a hashable key; decisions with equal states and choices, and no others, have the same key.
+
+    Numbers of the same value are equal, however they are written. Texts, missing values, the names of fields
+    and the lengths of lists count.
+    """
+    found: list[Any] = []
+    _mark(state, found)
+    return (*found, *choices)
+
+
+def fresh(value: Any) -> Any:
+    """Returns a copy of a state, or of a part of it, that shares no list and no dictionary with it."""
+    if isinstance(value, dict):
+        return {name: fresh(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [fresh(part) for part in value]
+    if isinstance(value, tuple):
+        return tuple(fresh(part) for part in value)
+    return value
 
 
 def names(state: State, labels: Sequence[str] = ()) -> list[str]:
@@ -74,3 +92,20 @@ def _collect(values: Iterable[Any], found: list[float]) -> None:
             _collect(value.values(), found)
         elif isinstance(value, int | float):
             found.append(float(value))
+
+
+def _mark(value: Any, found: list[Any]) -> None:
+    """Adds the values in a dictionary or list, after its names or its length."""
+    if isinstance(value, Mapping):
+        found.append(tuple(value))
+        value = value.values()
+    else:
+        found.append((len(value),))
+    for part in value:
+        kind = type(part)  # the usual ones first: this runs at every decision
+        if kind is int or kind is float or kind is str or part is None:
+            found.append(part)
+        elif kind is list or kind is tuple or isinstance(part, Mapping | list | tuple):
+            _mark(part, found)
+        else:
+            found.append(part)

@@ -1,4 +1,4 @@
-"""Values of searched states: simulated costs, combined with a fit on the numbers of the state.
+"""Values of searched states: simulated costs, combined with a fit on the features of the state.
 
 Axes: S states, C choices, K futures, M networks.
 """
@@ -64,7 +64,7 @@ class Labels:
 
 @dataclass(frozen=True)
 class Regression:
-    """The fit to searched values, on the numbers of the state.
+    """The fit to searched values, on the features of the state.
 
     Attributes:
         network: Predicts the values.
@@ -80,9 +80,11 @@ class Regression:
         """Combines simulated values with the fit, for states that the networks haven't seen."""
         names, states = self.network.labels, [s.situation.state for s in searched]
         costs_SC, variances_SC = centred(searched, names)
-        noise_SC = None if self.noise is None else self.noise.costs(states)
+        noise_SC = None if self.noise is None else _predicted(self.noise, states)
         variances_SC = shrink_variances(variances_SC, noise_SC, _futures(searched))
-        return weigh_by_precision(names, costs_SC, variances_SC, self.network.costs(states), self.spread)
+        return weigh_by_precision(
+            names, costs_SC, variances_SC, _predicted(self.network, states), self.spread
+        )
 
 
 def combine_with_fit(
@@ -92,8 +94,9 @@ def combine_with_fit(
     folds: int,
     combine: bool = True,
     shrink: bool = True,
+    observes: type | None = None,
 ) -> tuple[Regression, Labels]:
-    """Fits the values on the numbers of the state, and combines each state's own mean with the fit.
+    """Fits the values on the features of the state, and combines each state's own mean with the fit.
 
     The fit for a state comes from networks that haven't seen its scenario or, where there is only one
     scenario, the state itself (cross-fitting). Both are weighted by their precision. Of several weight
@@ -107,6 +110,7 @@ def combine_with_fit(
         combine: Whether the values are combined with the fit, or left as they were simulated.
         shrink: Whether the variances of states are shrunk towards predicted ones, where there are several
             futures.
+        observes: What the simulator declares of its states.
 
     Returns:
         The regression and the values.
@@ -126,10 +130,15 @@ def combine_with_fit(
         return network.costs_of_each(states)[fold_S, np.arange(len(states))]
 
     futures = _futures(searched)
-    noise = _noise(states, labels, variances_SC, train_MS, first) if shrink and futures > 1 else None
+    noise = (
+        _noise(states, labels, variances_SC, train_MS, first, observes) if shrink and futures > 1 else None
+    )
     variances_SC = shrink_variances(variances_SC, None if noise is None else unseen(noise), futures)
     weights_SC = precision(costs_SC, variances_SC)
-    fits = [fit(states, labels, costs_SC, weights_SC, train_MS, first, decay=decay) for decay in DECAYS]
+    fits = [
+        fit(states, labels, costs_SC, weights_SC, train_MS, first, decay=decay, observes=observes)
+        for decay in DECAYS
+    ]
     fitted = [unseen(network) for network in fits]
     errors = [np.nansum(weights_SC * (costs_SC - fitted_SC) ** 2) for fitted_SC in fitted]
     best = int(np.argmin(errors))
@@ -167,7 +176,8 @@ def shrink_variances(variances_SC: np.ndarray, noise_SC: np.ndarray | None, futu
 
     Args:
         variances_SC: Sampling variance of each cost, from its own futures.
-        noise_SC: Logarithm of its predicted variance, by networks that haven't seen it, or None.
+        noise_SC: Logarithm of its predicted variance, by networks that haven't seen it, or None;
+            NaN where they don't know the state.
         futures: Number of futures of each choice.
     """
     if futures == 1:
@@ -175,7 +185,10 @@ def shrink_variances(variances_SC: np.ndarray, noise_SC: np.ndarray | None, futu
     if noise_SC is None:
         return np.fmax(variances_SC, 0.5 * (variances_SC + np.nanmedian(variances_SC)))
     own = futures - 1
-    return (PRIOR_FUTURES * np.exp(noise_SC) + own * variances_SC) / (PRIOR_FUTURES + own)
+    shrunk_SC = (PRIOR_FUTURES * np.exp(noise_SC) + own * variances_SC) / (PRIOR_FUTURES + own)
+    if not np.isnan(noise_SC).any():
+        return shrunk_SC
+    return np.where(np.isnan(noise_SC), shrink_variances(variances_SC, None, futures), shrunk_SC)
 
 
 def weigh_by_precision(
@@ -190,8 +203,9 @@ def weigh_by_precision(
     if spread is not None:
         error_SC = spread[0] + spread[1] * fitted_SC**2
         weight_SC = error_SC / (error_SC + variances_SC)
-        combined_SC = weight_SC * costs_SC + (1 - weight_SC) * fitted_SC
-        variance_SC = error_SC * variances_SC / (error_SC + variances_SC)
+        known_SC = np.isfinite(fitted_SC)  # elsewhere the simulated cost stands alone
+        combined_SC = np.where(known_SC, weight_SC * costs_SC + (1 - weight_SC) * fitted_SC, costs_SC)
+        variance_SC = np.where(known_SC, error_SC * variances_SC / (error_SC + variances_SC), variances_SC)
     best_S = np.nanargmin(combined_SC, axis=1)
     errors_SC = difference_errors(variance_SC, best_S)
     relative_SC = combined_SC - combined_SC[np.arange(len(best_S)), best_S][:, None]
@@ -214,6 +228,16 @@ def difference_errors(variance_SC: np.ndarray, best_S: np.ndarray) -> np.ndarray
     return errors_SC
 
 
+def _predicted(network: FittedPolicy, states: Sequence[dict]) -> np.ndarray:
+    """Returns what a network says of each choice (S, C); NaN in states that it doesn't know."""
+    known_S = np.array([network.knows(state) for state in states], dtype=bool)
+    fitted_SC = np.full((len(states), len(network.labels)), np.nan)
+    if known_S.any():
+        known = [state for state, knows in zip(states, known_S, strict=True) if knows]
+        fitted_SC[known_S] = network.costs(known)
+    return fitted_SC
+
+
 def _futures(searched: Sequence[Searched]) -> int:
     return searched[0].values.differences_CK.shape[1]
 
@@ -224,15 +248,16 @@ def _noise(
     variances_SC: np.ndarray,
     train_MS: np.ndarray,
     seed: int,
+    observes: type | None,
 ) -> FittedPolicy:
-    """Fits the logarithm of the variances on the numbers of the state."""
+    """Fits the logarithm of the variances on the features of the state."""
     legal_SC = np.isfinite(variances_SC)
     # Equal futures have a variance of 0, which has no logarithm; that of nearly equal ones is very low.
     floor = 0.01 * float(np.mean(variances_SC[legal_SC])) or 1e-12
     raised_SC = np.fmax(variances_SC, floor)
     logs_SC = np.log(raised_SC)
     logs_SC = np.where(legal_SC, logs_SC - logs_SC[legal_SC].mean(), np.nan)
-    network = fit(states, labels, logs_SC, legal_SC.astype(float), train_MS, seed)
+    network = fit(states, labels, logs_SC, legal_SC.astype(float), train_MS, seed, observes=observes)
     # The exponential of a mean logarithm is below the mean (Duan: Smearing estimate, JASA 78, 1983).
     found_SC = np.exp(network.costs(states))
     level = np.log(raised_SC[legal_SC].sum() / found_SC[legal_SC].sum())

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import partial
 
+from simdistill import registry
 from simdistill.config import TaskConfig, TeacherConfig
 from simdistill.envs.episodes import Failure
 from simdistill.executors import Map
@@ -66,7 +67,13 @@ def demonstrate(
         partial(progress, f"demonstrate {title or config.name}"),
     )
     regression, labels = combine_with_fit(
-        searched, seed, 1, config.folds, config.combine_with_fit, config.shrink_variances
+        searched,
+        seed,
+        1,
+        config.folds,
+        config.combine_with_fit,
+        config.shrink_variances,
+        registry.load("simulators", task.simulator).observes,
     )
     regression = replace(regression, network=replace(regression.network, fallback=policy))
     return Lesson(

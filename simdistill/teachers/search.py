@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 from pydantic import Field
 
+from simdistill import registry
 from simdistill.config import TaskConfig, TeacherConfig
 from simdistill.envs.episodes import Failure
 from simdistill.executors import Map
@@ -73,7 +74,13 @@ class SearchTeacher:
                 partial(progress, f"search, generation {number} of {config.generations}"),
             )
             regression, labels = combine_with_fit(
-                searched, seed, number, config.folds, config.combine_with_fit, config.shrink_variances
+                searched,
+                seed,
+                number,
+                config.folds,
+                config.combine_with_fit,
+                config.shrink_variances,
+                registry.load("simulators", task.simulator).observes,
             )
             network = replace(regression.network, fallback=base)
             regression = replace(regression, network=network)

@@ -12,6 +12,7 @@ from simdistill import registry
 from simdistill.errors import InputError
 from simdistill.simulation import Policy
 from simdistill.simulation.policies import RandomPolicy
+from simdistill.teachers.fit_inputs import FitInputs
 from simdistill.teachers.policies import named_policy
 from simdistill.teachers.value_network import FittedPolicy
 
@@ -58,7 +59,8 @@ def policy(plain: Any, simulator: str, fallback: Policy | None = None) -> Policy
 
 def kept_network(policy: FittedPolicy) -> dict:
     """Returns a fitted network as a JSON value, without its fallback policy."""
-    return {
+    inputs = {} if policy.inputs is None else {"inputs": policy.inputs.as_json()}
+    return inputs | {
         "labels": list(policy.labels),
         "shift": policy.shift_F.tolist(),
         "stretch": policy.stretch_F.tolist(),
@@ -76,6 +78,7 @@ def network(plain: dict, fallback: Policy | None = None) -> FittedPolicy:
         [(np.array(weights), np.array(biases)) for weights, biases in plain["layers"]],
         plain["scale"],
         fallback,
+        FitInputs.from_json(plain["inputs"]) if "inputs" in plain else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""A fast policy fitted to what-if values: a small network on the numbers of the state.
+"""A fast policy fitted to what-if values: a small network on the features of the state.
 
 Fitting uses torch. Deciding is plain NumPy and caches its choices, as a policy inside branches must take only
 a few microseconds for a decision.
@@ -13,13 +13,21 @@ import numpy as np
 
 from simdistill.simulation import Policy, Streams
 from simdistill.simulation.policies import with_streams
-from simdistill.simulation.states import State, key, matrix, numbers
+from simdistill.simulation.states import State, key
+from simdistill.teachers.fit_inputs import FitInputs, NumberInputs
 
 FEATURES_PER_NUMBER = 3
 
 
-def features(numbers_SN: np.ndarray) -> np.ndarray:
-    """Returns each number itself, on a log scale and as a reciprocal: rates divide, queues range widely."""
+def features(numbers_SN: np.ndarray, flag_N: np.ndarray | None = None) -> np.ndarray:
+    """Returns each number itself, on a log scale and as a reciprocal: rates divide, queues range widely.
+
+    Args:
+        numbers_SN: Numbers of each state.
+        flag_N: Which of them are 0 or 1 and say all by themselves, such as whether a category has a value.
+    """
+    if flag_N is not None:
+        return np.concatenate([features(numbers_SN[:, ~flag_N]), numbers_SN[:, flag_N]], axis=1)
     size_SN = np.abs(numbers_SN)
     return np.concatenate(
         [numbers_SN, np.sign(numbers_SN) * np.log1p(size_SN), 1.0 / (0.25 + size_SN)], axis=1
@@ -37,7 +45,8 @@ class FittedPolicy:
         shift_F, stretch_F: Standardise the features.
         layers: Per layer the weights (M, in, out) and biases (M, 1, out).
         scale: Cost units of an output of 1.
-        fallback: Decides in states of another form, with more or fewer numbers than the fit was made on.
+        fallback: Decides in states of another form, and where a text is met that the fit was not made on.
+        inputs: What of a state the networks are given; None for its numbers.
     """
 
     labels: tuple[str, ...]
@@ -46,6 +55,7 @@ class FittedPolicy:
     layers: list[tuple[np.ndarray, np.ndarray]]
     scale: float
     fallback: Policy | None = None
+    inputs: FitInputs | None = None
     _remembered: dict = field(default_factory=dict, repr=False, compare=False)
 
     def with_streams(self, streams: Streams) -> "FittedPolicy":
@@ -80,7 +90,7 @@ class FittedPolicy:
 
     def costs_of_each(self, states: Sequence[State]) -> np.ndarray:
         """Returns what each network says (M, S, C)."""
-        values_SF = features(matrix(states))
+        values_SF = features(*self._inputs.matrix(states))
         hidden = ((values_SF - self.shift_F) / self.stretch_F)[None]
         for depth, (weights, biases) in enumerate(self.layers):
             hidden = hidden @ weights + biases
@@ -89,8 +99,12 @@ class FittedPolicy:
         return hidden * self.scale
 
     def knows(self, state: State) -> bool:
-        """Whether a state has as many numbers as those that the fit was made on."""
-        return FEATURES_PER_NUMBER * len(numbers(state)) == len(self.shift_F)
+        """Whether a state has the form of those that the fit was made on, and texts that were among them."""
+        return self._inputs.knows(state)
+
+    @property
+    def _inputs(self) -> FitInputs | NumberInputs:
+        return self.inputs or NumberInputs(len(self.shift_F) // FEATURES_PER_NUMBER)
 
     def _cheapest(self, costs_C: Sequence[float], choices: Sequence[str]) -> str:
         costs = dict(zip(self.labels, costs_C, strict=True))
@@ -123,6 +137,7 @@ def fit(
     hidden: int = 32,
     steps: int = 400,
     decay: float = 1.0,
+    observes: type | None = None,
 ) -> FittedPolicy:
     """Fits networks to noisy costs by weighted least squares.
 
@@ -136,10 +151,12 @@ def fit(
         hidden: Units in each of two hidden layers.
         steps: Optimiser steps, each on all states.
         decay: Weight decay.
+        observes: What the simulator declares of its states.
     """
     import torch
 
-    values_SF = features(matrix(states))
+    given = FitInputs.of(states, observes)
+    values_SF = features(*given.matrix(states))
     shift_F, stretch_F = values_SF.mean(axis=0), values_SF.std(axis=0) + 1e-6
     legal_SC = np.isfinite(costs_SC)
     scale = float(np.sqrt(np.mean(costs_SC[legal_SC] ** 2))) or 1.0
@@ -164,7 +181,8 @@ def fit(
         optimizer.step()
         schedule.step()
     arrays = [(w.detach().double().numpy(), b.detach().double().numpy()) for w, b in layers]
-    return FittedPolicy(tuple(labels), shift_F, stretch_F, arrays, scale)
+    own = None if given.encoding.plain else given
+    return FittedPolicy(tuple(labels), shift_F, stretch_F, arrays, scale, inputs=own)
 
 
 def _first_layers(sizes: Sequence[int], networks: int, seed: int) -> list[tuple]:

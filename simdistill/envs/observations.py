@@ -1,0 +1,152 @@
+"""Observations: states as elements of a Gymnasium space."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+from gymnasium import Space
+
+from simdistill.envs.spaces import box, element, flat_space, space_of
+from simdistill.errors import InputError, ProcessError
+from simdistill.simulation import EPISODE, PLAN, TRAIN, Parameters, ProcessModel, numbers
+from simdistill.simulation.forms import Encoding
+from simdistill.simulation.policies import RandomPolicy
+from simdistill.simulation.states import State, fresh
+from simdistill.simulation.streams import Streams
+
+PROBES = 3
+"""Episodes from which the form of states is collected."""
+DECISIONS = 60
+"""Decisions of one such episode at most."""
+
+View = Literal["spaces", "flat", "numbers"]
+
+
+class Observer:
+    """Turns the states of a process into observations.
+
+    States of a fixed number of numbers are a `Box` of these numbers, in the order in which they stand in it.
+    Of other states the observation is a `Dict` that has all that they hold, or, flat, a `Box` of features:
+    see `simdistill.simulation.forms.form`.
+
+    Args:
+        simulator: The process.
+        params: Its parameters.
+        horizon: Simulated time after which an episode is over.
+        view: "spaces", "flat", or "numbers" for the numbers alone, as environments of version 0 have them.
+
+    Attributes:
+        space: The space of the observations.
+        max_choices: The most choices that a question can have.
+
+    Raises:
+        InputError: If states can't be encoded; it names field and value.
+    """
+
+    def __init__(self, simulator: type[ProcessModel], params: Parameters, horizon: float, view: View):
+        self.name, self.view = simulator.__name__, view
+        probed = probe(simulator, params, horizon, 1 if view == "numbers" else PROBES)
+        states, self.max_choices = probed.states, probed.max_choices
+        self._numbers = len(numbers(states[0]))
+        if view == "numbers":
+            self.space: Space = box(self._numbers)
+            return
+        try:
+            self._encoding = Encoding.of(states, simulator.observes)
+            for state in states:
+                self._encoding.row(state)
+        except InputError as error:
+            raise InputError(f"{self.name}.observe(): {error}") from None
+        if view == "flat" and (unreadable := self._encoding.unreadable()):
+            raise InputError(
+                f"{self.name}.observe(): the state's {unreadable[0]} takes too many different texts for a "
+                f"category, as in {_example(states[0], unreadable[0])}, and has no place in a flat "
+                "observation; declare its values by Literal or an Enum in `observes`, or as Words if it is "
+                "only to be read"
+            )
+        if self._encoding.plain:
+            self.space = box(self._numbers)
+        else:
+            self.space = flat_space(self._encoding) if view == "flat" else space_of(self._encoding.form)
+
+    def __call__(self, state: State) -> Any:
+        """Returns the observation of a state.
+
+        Raises:
+            InputError: If a value can't be encoded; it names field and value.
+        """
+        if self.view == "numbers":
+            values = numbers(state)
+            if len(values) != self._numbers:
+                raise InputError(
+                    f"{self.name}.observe() gave {len(values)} numbers, at first it gave {self._numbers}; an "
+                    "environment needs the same ones at every decision"
+                )
+            return np.array(values)
+        try:
+            if self.view == "flat" or self._encoding.plain:
+                return np.array(self._encoding.row(state))
+            return element(self._encoding.form, state)
+        except InputError as error:
+            raise InputError(f"{self.name}.observe(): {error}") from None
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What some episodes of a process showed.
+
+    Attributes:
+        states: At their decisions, at least one.
+        max_choices: The most choices that a question can have.
+    """
+
+    states: Sequence[State]
+    max_choices: int
+
+
+def probe(simulator: type[ProcessModel], params: Parameters, horizon: float, episodes: int) -> Probed:
+    """Plays episodes at random, always the same ones.
+
+    Args:
+        simulator: The process.
+        params: Its parameters.
+        horizon: Simulated time after which an episode is over; its first decision may come later.
+        episodes: How many; an episode that fails shows what it showed until then.
+
+    Raises:
+        InputError: If the process ends without a decision.
+        ProcessError: If it fails before its first decision.
+    """
+    return _probe(simulator, params.model_dump_json(), horizon, episodes)
+
+
+@lru_cache(maxsize=64)
+def _probe(simulator: type[ProcessModel], params: str, horizon: float, episodes: int) -> Probed:
+    states: list[State] = []
+    for number in range(episodes):
+        model = simulator(simulator.Params.model_validate_json(params), (0, TRAIN, EPISODE, number))
+        rule = RandomPolicy(Streams((*model.seed_path, PLAN)))
+        try:
+            decision = model.advance()
+            for _ in range(DECISIONS if episodes > 1 else 1):
+                if decision is None:
+                    break
+                states.append(fresh(model.state(decision)))
+                model.answer(rule(states[-1], decision.labels))
+                decision = model.advance(horizon)
+        except ProcessError:
+            if not states:
+                raise
+        if number == 0 and not states:
+            raise InputError(
+                f"{simulator.__name__}: the process ended without a decision; does it reach decide()?"
+            )
+    return Probed(states, model.max_choices)
+
+
+def _example(state: State, where: str) -> str:
+    name = where.partition(".")[0].partition("[")[0]
+    text = f"{name} = {state.get(name)!r}"
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -90,14 +90,13 @@ class ProcessModelContract:
 
     # States, questions and answers.
 
-    def test_every_state_is_json_with_the_same_finite_numbers(self):
-        episode, sizes = self._episode(), set()
+    def test_every_state_is_json_with_finite_numbers_and_can_be_encoded(self):
+        episode = self._episode()
         for situation in self._situations(episode):
             state = situation.state
             assert json.loads(json.dumps(state)) == state, f"JSON changes the state {state!r}"
             assert all(math.isfinite(number) for number in numbers(state)), f"not finite: {state!r}"
-            sizes.add(len(numbers(state)))
-        assert len(sizes) == 1, f"states have different numbers of numbers: {sorted(sizes)}"
+        self._no_problem("encoding")
 
     def test_an_illegal_answer_is_counted_and_replaced_by_the_fallback(self):
         wrong, right = self._episode(), self._episode()

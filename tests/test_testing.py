@@ -108,9 +108,9 @@ class Arrays(Desk):
         return {"waiting": np.array(self.queue), "busy": self.busy}
 
 
-class Grows(Desk):
+class Mixes(Desk):
     def observe(self, decision):
-        return {"waiting": list(self.queue), "busy": self.busy}
+        return {"waiting": len(self.queue) or "nobody", "busy": self.busy}
 
 
 class Miscounts(Desk):
@@ -218,8 +218,12 @@ BROKEN = [
         "test_different_answers_meet_the_same_random_numbers",
         "counted by something that decisions change",
     ),
-    (Arrays, "test_every_state_is_json_with_the_same_finite_numbers", "not JSON"),
-    (Grows, "test_every_state_is_json_with_the_same_finite_numbers", "different numbers of numbers"),
+    (Arrays, "test_every_state_is_json_with_finite_numbers_and_can_be_encoded", "not JSON"),
+    (
+        Mixes,
+        "test_every_state_is_json_with_finite_numbers_and_can_be_encoded",
+        "waiting = .* can't be encoded",
+    ),
     (Huge, "test_gymnasiums_checker_has_nothing_to_say", "not within the observation space"),
     (
         Miscounts,

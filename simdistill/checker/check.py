@@ -8,7 +8,7 @@ statistical test.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from simdistill.checker import branching, failures, randomness, runs
+from simdistill.checker import branching, encoding, failures, randomness, runs
 from simdistill.checker.failures import Found
 from simdistill.checker.probe import Subject
 from simdistill.errors import InputError
@@ -123,6 +123,7 @@ CHECKS: dict[str, Callable[[Subject], Found]] = {
     "decisions": runs.decisions,
     "choices": runs.choices,
     "state": runs.states,
+    "encoding": encoding.encodings,
     "time": failures.failing("time"),
     "cost": runs.costs,
     "entities": runs.entities,

@@ -49,7 +49,7 @@ def choices(subject: Subject) -> Found:
 
 
 def states(subject: Subject) -> Found:
-    """Finds states that are no JSON, change when looked at, or change their size."""
+    """Finds states that are no JSON, or change when looked at."""
     run = subject.main
     for step in run.steps:
         if not isinstance(step.observed, dict):
@@ -76,15 +76,6 @@ def states(subject: Subject) -> Found:
                 f"a state changes after it was observed: at time {step.time:g} it was {step.state}, later "
                 f"the same object says {text_of(step.observed)}",
                 "observe() hands out the process's own list or dict; return a copy, as in list(self.jobs)",
-            )
-            break
-    for first, step in zip(run.steps, run.steps[1:], strict=False):
-        if len(step.numbers) != len(first.numbers):
-            yield (
-                f"observe() gave {len(first.numbers)} numbers at time {first.time:g} and "
-                f"{len(step.numbers)} at time {step.time:g}",
-                "give the same numbers at every decision, with 0 where there is nothing; a Gymnasium "
-                "observation has a fixed size",
             )
             break
 

@@ -28,9 +28,9 @@ class SimulatorEnv(gymnasium.Env):
     The observation holds the numbers of the state in the order in which they stand in it, as a `Box`. Where
     states hold texts, missing values or lists of varying length, it is a `Dict` that has all of them, and
     with `flat=True` a `Box` of features; the simulator's `observes`, or episodes played at random beforehand,
-    say which there are. `info` carries the readable `state` (JSON-able), the `question`, the legal `choices`, an
-    `action_mask`, the `time` and the time `elapsed` since the last decision. An illegal action is counted in
-    `info["illegal_answers"]` and replaced by the simulator's fallback.
+    say which there are. `info` carries the readable `state` (JSON-able), the `question`, the legal
+    `choices`, an `action_mask`, the `time` and the time `elapsed` since the last decision. An illegal
+    action is counted in `info["illegal_answers"]` and replaced by the simulator's fallback.
 
     At the end of an episode there is no question. The state and the observation are those at the end: what
     `observe` returns for the last decision, called once more. Where it raises, or what it returns can't be

@@ -74,7 +74,9 @@ def element(form: Form, value: Any, where: str = "") -> Any:
             return np.int64(form.place(value, where))
         case Text():
             form.put(value, where, [])
-            return tuple(_text(part, where) for part in value) if form.many else _text(value, where)
+            return (
+                tuple(_text(part, where) for part in value or ()) if form.many else _text(value or "", where)
+            )
         case Missing():
             given = value is not None
             part = element(form.value, value, where) if given else _nothing(form.value)

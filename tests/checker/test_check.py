@@ -4,7 +4,7 @@ import itertools
 import math
 import random
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, TypedDict
 
 import numpy as np
 import pytest
@@ -154,21 +154,52 @@ class Restless(Desk):
         return {"looks": self.looks}
 
 
-class Grows(Desk):
-    def observe(self, decision):
-        return {"waiting": list(self.queue)}
-
-
 @pytest.mark.parametrize(
     ("simulator", "told"),
     [
         (HandsOut, "return a copy"),
         (Restless, "something else when it looks twice"),
-        (Grows, "give the same numbers"),
     ],
 )
 def test_the_state_misleads(simulator, told):
     assert told in found(simulator)["state"]
+
+
+class Queue(Desk):
+    def observe(self, decision):
+        first = "nobody" if not self.queue else "odd" if self.queue[0] % 2 else "even"
+        return {"waiting": list(self.queue), "first": first, "last": self.queue[-1] if self.queue else None}
+
+
+class Mixes(Desk):
+    def observe(self, decision):
+        return {"waiting": len(self.queue) or "nobody"}
+
+
+class Undeclared(Queue):
+    class observes(TypedDict):
+        first: Literal["odd", "even"]
+
+
+class Names(Desk):
+    def observe(self, decision):
+        return {"waiting": len(self.queue), "visitor": f"visitor at {self.env.now}"}
+
+
+@pytest.mark.parametrize(
+    ("simulator", "told"),
+    [
+        (Mixes, "the state's waiting = "),
+        (Undeclared, "the state's first = 'nobody' can't be encoded: expected one of 'odd', 'even'"),
+        (Names, "the state's visitor takes more than 50 different texts"),
+    ],
+)
+def test_the_state_can_not_be_encoded(simulator, told):
+    assert told in found(simulator)["encoding"]
+
+
+def test_texts_missing_values_and_lists_of_varying_length_can_be_encoded():
+    assert "encoding" not in found(Queue)
 
 
 class ReusesKey(Desk):

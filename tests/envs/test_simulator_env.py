@@ -75,6 +75,21 @@ class Grows(Shop):
         return {"customers": list(range(self.served + 1))}
 
 
+class NeedsAQuestion(Shop):
+    """A state that can't be observed once nobody is asked."""
+
+    def customers(self):
+        self.asked = []
+        for name in ("Ann", "Bob"):
+            yield self.env.timeout(2.0)
+            self.asked.append(name)
+            yield self.decide("Sell?", ["yes", "no"])
+            self.asked.pop()
+
+    def observe(self, decision):
+        return {"letters": [len(self.asked[0])]}
+
+
 class NeverAsks(ProcessModel):
     def build(self):
         self.env.process(self.close())
@@ -91,7 +106,8 @@ def test_gymnasiums_checker_has_nothing_to_say():
 
 def test_ids():
     assert environment_id("queueing") == "simdistill/Queueing-v0"
-    assert environment_id("job_shop") == environment_id("job-shop") == "simdistill/JobShop-v0"
+    assert environment_id("job_shop") == environment_id("job-shop") == "simdistill/JobShop-v1"
+    assert environment_id("job_shop", 0) == "simdistill/JobShop-v0"
     register_environments()  # once more does no harm
     assert "simdistill/Queueing-v0" in gymnasium.registry
 
@@ -144,7 +160,7 @@ def test_info_tells_the_question_in_json():
     assert first["action_mask"].tolist() == [1, 1]
     assert first["elapsed"] == 0.0 < first["time"] < infos[1]["time"]
     assert last["choices"] == []
-    assert last["action_mask"].tolist() == [0, 0]
+    assert last["action_mask"].tolist() == [1, 1]
     assert env.action_space.sample(first["action_mask"]) in (0, 1)
 
 
@@ -232,7 +248,100 @@ def test_a_simulator_that_fails_on_the_way():
     assert env.reset(seed=9)[1]["state"] == {"served": 0}  # other episodes go on
 
 
-def test_an_observation_that_changes_its_size():
-    env = SimulatorEnv(f"{__name__}:Grows")
-    with pytest.raises(InputError, match=r"Grows.observe\(\) gave 2 numbers, at first it gave 1"):
-        episode(env, 0)
+def test_at_truncation_the_observation_is_the_state_at_the_end():
+    env = make(horizon=30.0)
+    for seed in range(20):
+        observations, _, infos, (_, truncated) = episode(env, seed, by_delay)
+        model = Queueing(RATES, (seed, TEST, EPISODE, 0))
+        run_policy(model, shortest_expected_delay, 30.0)
+        assert truncated and infos[-1]["observed_at_end"]
+        assert infos[-1]["state"]["jobs"] == list(model.jobs)
+        assert observations[-1].tolist() == [2.0, 2.0, 0.5, *model.jobs]
+        assert "observed_at_end" not in infos[-2]
+
+
+def test_at_truncation_the_clock_stands_at_the_horizon():
+    class Waits(Shop):
+        def observe(self, decision):
+            return {"minute": self.env.now}
+
+    env = SimulatorEnv(Waits, horizon=5.0)
+    _, _, infos, ended = episode(env, 0)
+    assert ended == (False, True)
+    assert [info["state"]["minute"] for info in infos] == [2.0, 4.0, 5.0]
+
+
+def test_at_termination_the_observation_is_the_state_at_the_end():
+    observations, *_ = episode(SimulatorEnv(Shop, horizon=100.0), 0)
+    assert np.array(observations).tolist() == [[0], [1], [2], [3]]
+
+
+def test_a_state_that_can_not_be_observed_at_the_end_is_the_last_one_and_says_so():
+    observations, _, infos, _ = episode(SimulatorEnv(NeedsAQuestion), 0)
+    assert np.array(observations).tolist() == [[3], [3], [3]]
+    assert infos[-1]["observed_at_end"] is False
+    assert "IndexError: list index out of range" in infos[-1]["end_error"]
+
+
+def test_steps_share_no_objects():
+    def parts(value):
+        if isinstance(value, dict | list | tuple):
+            for part in value.values() if isinstance(value, dict) else value:
+                yield from parts(part)
+        if isinstance(value, dict | list | np.ndarray):
+            yield value
+
+    for name, options in (("job_shop", {}), ("emergency_department", {}), (Shop, {}), (NeedsAQuestion, {})):
+        env = SimulatorEnv(name, **options)
+        observations, _, infos, _ = episode(env, 0)
+        one, *rest = [
+            list(parts((observation, info))) for observation, info in zip(observations, infos, strict=True)
+        ]
+        for other in rest:
+            assert not {id(part) for part in one} & {id(part) for part in other}
+            one = other
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (
+            {"arival_rate": 2.0},
+            r"unknown option 'arival_rate'; did you mean {'parameters': {'arrival_rate': 2.0}}\?",
+        ),
+        ({"paramaters": {}}, r"unknown option 'paramaters'; did you mean 'parameters'\?"),
+        (
+            {"parameters": {"arival_rate": 2.0}},
+            "Queueing has no parameter 'arival_rate'; did you mean 'arrival_rate'",
+        ),
+        ({"parameters": {"weather": 2.0}}, "no parameter 'weather'; known: arrival_rate"),
+        ({"parameters": [2.0]}, r"parameters = \[2.0\]: must be a dictionary"),
+    ],
+)
+def test_a_wrong_option_of_reset_is_named(options, told):
+    with pytest.raises(InputError, match=told):
+        make().reset(options=options)
+
+
+def test_masks_are_handed_out_as_maskable_algorithms_ask_for_them():
+    env = gymnasium.make("simdistill/EmergencyDepartment-v0", horizon=3000.0)
+    masks = env.get_wrapper_attr("action_masks")
+    _, info = env.reset(seed=1)
+    for _ in range(20):
+        assert masks().dtype == bool and masks().tolist() == (info["action_mask"] == 1).tolist()
+        *_, info = env.step(env.action_space.sample(info["action_mask"]))
+    assert masks().shape == (env.action_space.n,)
+
+
+@pytest.mark.parametrize("mode", list(gymnasium.vector.AutoresetMode)[:2])
+def test_masked_sampling_goes_on_through_automatic_resets(mode):
+    envs = gymnasium.vector.SyncVectorEnv([lambda: SimulatorEnv(Shop)] * 2, autoreset_mode=mode)
+    envs.reset(seed=1)
+    ends = 0
+    for _ in range(60):
+        masks = np.stack([env.get_wrapper_attr("action_masks")() for env in envs.envs])
+        assert masks.any(axis=1).all()
+        _, _, terminated, truncated, _ = envs.step(masks.argmax(axis=1))
+        ends += int((terminated | truncated).sum())
+    assert ends > 2
+    envs.close()

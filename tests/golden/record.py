@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Iterable, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -399,7 +400,9 @@ def environments() -> list[str]:
 
 def episode(name: str) -> dict:
     """Plays a Gymnasium environment at random."""
-    env, chance = gymnasium.make(name), np.random.default_rng(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of versions that have a newer one
+        env, chance = gymnasium.make(name), np.random.default_rng(0)
     observation, info = env.reset(seed=5)
     rewards, elapsed, seen = [], [], [observation.tolist()]
     terminated = truncated = False

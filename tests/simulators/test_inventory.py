@@ -318,10 +318,28 @@ def test_a_stock_or_backlog_that_grows_has_no_average():
 
 
 def test_a_longer_lead_time_makes_the_observation_longer():
-    observation, info = gymnasium.make("simdistill/Inventory-v0").reset(seed=1)
+    with pytest.warns(DeprecationWarning, match="upgrading to version `v1`"):
+        env = gymnasium.make("simdistill/Inventory-v0")
+    observation, info = env.reset(seed=1)
     assert observation.tolist() == numbers(info["state"])
-    env = gymnasium.make("simdistill/Inventory-v0", lead_time=3, demand="geometric")
-    assert env.reset(seed=1)[0].size == observation.size + 1
+    flat, _ = gymnasium.make("simdistill/Inventory-v1", flat=True).reset(seed=1)
+    assert flat.tolist() == [1.0] + 10 * [0.0] + numbers(info["state"])  # poisson, of eleven distributions
+    env = gymnasium.make("simdistill/Inventory-v1", flat=True, lead_time=3, demand="geometric")
+    longer, _ = env.reset(seed=1)
+    assert longer.size == flat.size + 1 and longer[:3].tolist() == [0.0, 1.0, 0.0]
+
+
+def test_at_the_end_the_observation_is_what_the_next_order_would_be_decided_on():
+    env = gymnasium.make("simdistill/Inventory-v1", horizon=9.5)
+    longer = gymnasium.make("simdistill/Inventory-v1", horizon=10.5)
+    for seed in range(20):
+        for each in (env, longer):
+            each.reset(seed=seed)
+        for period in range(10):
+            *_, truncated, last = env.step(period)
+            _, _, _, _, following = longer.step(period)
+        assert truncated and last["observed_at_end"]
+        assert last["state"] == following["state"]
 
 
 @pytest.mark.parametrize("name", ["inventory", "inventory_backorders"])

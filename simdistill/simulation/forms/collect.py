@@ -162,7 +162,7 @@ class _Collecting:
             return Queue(
                 entry=self.form([entry for value in given for entry in value], f"{where}[]", arguments[0])
             )
-        if typing.is_typeddict(hint) or (isinstance(hint, type) and issubclass(hint, pydantic.BaseModel)):
+        if _has_fields(hint):
             return self.fields(given, where, _hints(hint))
         if hint in (dict, Mapping) or origin in (dict, Mapping):
             return self.form(values, where)
@@ -174,10 +174,7 @@ class _Collecting:
 
 def _hints(observes: type) -> dict[str, Any]:
     """Returns the type of each declared field."""
-    known = typing.is_typeddict(observes) or (
-        isinstance(observes, type) and issubclass(observes, pydantic.BaseModel)
-    )
-    if not known:
+    if not _has_fields(observes):
         raise InputError(f"observes must be a TypedDict or a pydantic model, got {observes!r}")
     hints = typing.get_type_hints(observes, include_extras=True)
     if issubclass(observes, pydantic.BaseModel):
@@ -191,6 +188,13 @@ def _hints(observes: type) -> dict[str, Any]:
         name: typing.NotRequired[hint] if name in optional and typing.get_origin(hint) not in plain else hint
         for name, hint in hints.items()
     }
+
+
+def _has_fields(hint: Any) -> bool:
+    """Whether a type is a TypedDict, of `typing` or `typing_extensions`, or a pydantic model."""
+    if not isinstance(hint, type):
+        return False
+    return issubclass(hint, pydantic.BaseModel) or (issubclass(hint, dict) and hasattr(hint, "__total__"))
 
 
 def _optional(form: Form) -> Form:

@@ -137,13 +137,17 @@ class Text(_Form):
     declared: bool = False
 
     def put(self, value: Any, where: str, out: list[float]) -> None:
-        if isinstance(value, str) and not self.many:
+        if (isinstance(value, str) and not self.many) or (value is None and self.declared):
             return
         if not (self.many and isinstance(value, list | tuple) and all(isinstance(v, str) for v in value)):
             raise wrong(where, value, "a list of texts is expected" if self.many else "a text is expected")
 
     def columns(self, name: str, labels: Sequence[str]) -> Iterator[Column]:
         return iter(())
+
+    @property
+    def optional(self) -> bool:
+        return self.declared
 
 
 class Missing(_Form):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from simdistill import mdp
+from simdistill import mdp, registry
 from simdistill.config import TeacherConfig
 from simdistill.envs.episodes import explore
 from simdistill.evaluation.exact import examine_where_it_matters
@@ -15,8 +15,10 @@ from simdistill.mdp import DecisionProcess
 from simdistill.simulation import EPISODE, PLAN, TRAIN, ProcessModel, Streams, uniform
 from simdistill.simulation.policies import RandomPolicy
 from simdistill.simulation.rollout import replicate
+from simdistill.simulation.states import matrix
 from simdistill.teachers import store
 from simdistill.teachers.cost_to_go import combine_with_fit
+from simdistill.teachers.fit_inputs import FitInputs
 from simdistill.teachers.state_search import search_states
 
 RIGHT = {"red": "A", "blue": "B"}
@@ -155,3 +157,14 @@ def test_the_nearest_state_is_one_of_the_same_kind():
 
 def test_a_decision_map_has_an_axis_for_the_text():
     assert _axes(chain().states, ["A", "B"]) == ["kind (0 blue, 1 red)", "n"]
+
+
+@pytest.mark.parametrize("name", registry.names("simulators"))
+def test_fits_of_the_packages_own_simulators_are_given_the_numbers_of_states(name):
+    simulator = registry.load("simulators", name)
+    model = simulator({}, (0, TRAIN, EPISODE, 0))
+    situations = explore(model, RandomPolicy(Streams((0, PLAN))), 0.0, Streams((1, PLAN)), 12)
+    states = [situation.state for situation in situations]
+    given_SN, flag_N = FitInputs.of(states, simulator.observes).matrix(states)
+    np.testing.assert_array_equal(given_SN, matrix(states))
+    assert flag_N is None

@@ -84,10 +84,10 @@ class _Collecting:
         counts = Counter(map(str, given))
         if self.pool:
             counts = Counter({text: n for text, n in counts.items() if n > 1})
-        values: list[str | None] = sorted(text for text, _ in counts.most_common(MOST_TEXTS))
+        values: list[str | None] = [*sorted(text for text, _ in counts.most_common(MOST_TEXTS))]
         if len(counts) > MOST_TEXTS and not self.pool:
             return Missing(value=Text()) if missing else Text()
-        return Category(values=tuple(values + [None] * missing))
+        return Category(values=(*values, *[None] * missing))
 
     def fields(self, given: Sequence[Mapping[str, Any]], where: str, hints: Mapping[str, Any]) -> Fields:
         """Returns the form of dictionaries; a name that some of them lack may be missing."""

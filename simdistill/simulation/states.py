@@ -33,8 +33,8 @@ def key(state: State, choices: Sequence[str] = ()) -> tuple:
     Numbers of the same value are equal, however they are written. Texts, missing values, the names of fields
     and the lengths of lists count.
     """
-    found: list[Any] = []
-    _mark(state, found)
+    found: list[Any] = [tuple(state)]
+    _mark(state.values(), found)
     return (*found, *choices)
 
 
@@ -94,18 +94,17 @@ def _collect(values: Iterable[Any], found: list[float]) -> None:
             found.append(float(value))
 
 
-def _mark(value: Any, found: list[Any]) -> None:
-    """Adds the values in a dictionary or list, after its names or its length."""
-    if isinstance(value, Mapping):
-        found.append(tuple(value))
-        value = value.values()
-    else:
-        found.append((len(value),))
-    for part in value:
-        kind = type(part)  # the usual ones first: this runs at every decision
-        if kind is int or kind is float or kind is str or part is None:
-            found.append(part)
-        elif kind is list or kind is tuple or isinstance(part, Mapping | list | tuple):
-            _mark(part, found)
+def _mark(values: Iterable[Any], found: list[Any]) -> None:
+    """Adds values, and those in their lists and dictionaries after the length or the names of these."""
+    for value in values:
+        kind = type(value)  # the usual ones first: this runs at every decision
+        if kind is int or kind is float or kind is str:
+            found.append(value)
+        elif kind is list or isinstance(value, list | tuple):
+            found.append((len(value),))
+            _mark(value, found)
+        elif isinstance(value, dict):
+            found.append(tuple(value))
+            _mark(value.values(), found)
         else:
-            found.append(part)
+            found.append(value)

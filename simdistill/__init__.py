@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from simdistill import adapt
+    from simdistill import adapt, inputs
     from simdistill.checker.check import check_simulator
     from simdistill.config import RunConfig, compose
     from simdistill.envs.registration import register
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         letters,
         uniform,
     )
+    from simdistill.simulation.what_if import what_if
 
 __version__ = "0.1.0"
 
@@ -49,9 +50,11 @@ __all__ = [
     "deterministic",
     "exponential",
     "gamma",
+    "inputs",
     "letters",
     "register",
     "uniform",
+    "what_if",
 ]
 
 _MODULES = {
@@ -61,6 +64,7 @@ _MODULES = {
     "check_simulator": "simdistill.checker.check",
     "compose": "simdistill.config",
     "register": "simdistill.envs.registration",
+    "what_if": "simdistill.simulation.what_if",
 }
 """Where names come from; those not listed come from `simdistill.simulation`."""
 
@@ -74,8 +78,8 @@ if Path((sys.argv or [""])[0]).stem != "simdistill":
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'simdistill' has no attribute '{name}'", name=name, obj=None)
-    if name == "adapt":
-        return import_module("simdistill.adapt")
+    if name in ("adapt", "inputs"):
+        return import_module(f"simdistill.{name}")
     return getattr(import_module(_MODULES.get(name, "simdistill.simulation")), name)
 
 

@@ -20,6 +20,7 @@ ROOT_MODULES = {
     "progress",
     "distributed",
     "adapt",
+    "inputs",
     "rewards",
     "testing",
 }

@@ -1,5 +1,6 @@
 """The fields of a task: a process, its parameters, its words, and how its policies are compared."""
 
+import math
 from typing import Literal
 
 from pydantic import Field
@@ -34,7 +35,10 @@ class TaskConfig(Section):
         default=0.0, ge=0, description="simulated time at the start of a replication that isn't counted"
     )
     horizon: float = Field(
-        default=1000.0, gt=0, description="simulated time of a replication after the warm-up"
+        default=1000.0,
+        gt=0,
+        description="simulated time of a replication after the warm-up; a terminating task ends then, if its "
+        "process hasn't ended before",
     )
     parameters: ParametersConfig = Field(default_factory=ParametersConfig)
     language: LanguageConfig
@@ -50,3 +54,8 @@ class TaskConfig(Section):
         "optimum where the simulator can be solved, else the teacher",
     )
     scale: float = Field(default=1.0, gt=0, description="cost units of regret that count as a loss of 1")
+
+    @property
+    def until(self) -> float:
+        """Simulated time at which an episode of the task ends; infinite for a steady state."""
+        return self.warm_up + self.horizon if self.kind == "terminating" else math.inf

@@ -1,5 +1,6 @@
 """Episodes from which a teacher takes its states."""
 
+import math
 from dataclasses import dataclass
 
 from simdistill import registry
@@ -43,6 +44,7 @@ def explore(
     states: int,
     between: int = 0,
     before: int = 0,
+    until: float = math.inf,
 ) -> list[Situation]:
     """Runs an episode with some random decisions and returns situations that it meets.
 
@@ -54,11 +56,12 @@ def explore(
         states: How many situations to return.
         between: Decisions that pass between them.
         before: Up to so many decisions pass before the first of them.
+        until: Simulated time at which a terminating task ends.
     """
     first = int(streams.uniform("explore begin", 0) * (before + 1))
     met: list[Situation] = []
     episode, policy = Episode(model), with_streams(policy, streams)
-    while (situation := episode.advance()) is not None:
+    while (situation := episode.advance(until)) is not None:
         number, choices = len(situation.actions), situation.choices
         if number >= first and (number - first) % (between + 1) == 0:
             met.append(situation)

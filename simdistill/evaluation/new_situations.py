@@ -14,6 +14,7 @@ from simdistill.data.kinds.forecast import ForecastQuestion, future_buckets
 from simdistill.data.question import Question
 from simdistill.envs.episodes import explore
 from simdistill.envs.scenarios import begin, draw
+from simdistill.errors import ProcessError
 from simdistill.evaluation.forecast_scores import ScoredForecast
 from simdistill.evaluation.student_policy import StudentPolicy
 from simdistill.executors import Map
@@ -46,7 +47,13 @@ def situation(
     params = draw(simulator, task.parameters.default, task.parameters.train, sample)
     params = begin(simulator, params, task.parameters.starts, (*sample, 0))
     model = simulator(params, (*root, EPISODE, kind, number))
-    return explore(model, policy, 0.0, Streams((*root, PLAN, kind, number)), 5)[-1]
+    streams = Streams((*root, PLAN, kind, number))
+    met = explore(model, policy, 0.0, streams, 5, until=task.until)
+    if not met:
+        raise ProcessError(
+            simulator.__name__, model.seed_path, model.env.now, "the episode ended without a decision"
+        )
+    return met[-1]
 
 
 def examples(
@@ -73,7 +80,7 @@ def examples(
     rows = []
     for number in range(settings.questions_shown):
         here = situation(task, settings, continues, EXAMPLE, number)
-        values = what_if(simulator, here, continues, SHOWN_FUTURES, horizon, salt=1)
+        values = what_if(simulator, here, continues, SHOWN_FUTURES, horizon, 1, task.until)
         posed = Posed(student.prompter.decision(here.state), list(here.choices))
         [answer] = student.student.score([posed])
         rows.append(_example(student.prompter.situation(here.state), here, values, answer, teacher))
@@ -90,7 +97,7 @@ def _example(text: str, here: Situation, values: Values, answer: Answer, teacher
         "student": here.choices[answer.choice],
         "probabilities": answer.probabilities_C.tolist(),
         "costs": costs_C.tolist(),
-        "standard_errors": values.standard_error_C.tolist(),
+        "standard_errors": [float(e) if np.isfinite(e) else None for e in values.standard_error_C],
         "valid": answer.greedy is not None,
         "greedy": None if answer.greedy is None else here.choices[answer.greedy],
     }
@@ -125,7 +132,7 @@ def scored_forecasts(
         here = situations[number :: len(simulator.forecasts)]
         if not trained or not here:
             continue
-        simulate = partial(future_buckets, task.simulator, continues, settings.forecast_futures)
+        simulate = partial(future_buckets, task, continues, settings.forecast_futures)
         buckets = []
         for buckets_K in compute(simulate, [(one, forecast) for one in here]):
             buckets.append(buckets_K)

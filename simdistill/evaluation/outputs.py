@@ -121,6 +121,7 @@ def task_results(lesson: Lesson, examination: Examination, training: TrainingRec
                 states=generation.states,
                 simulator_steps=generation.decisions,
                 futures_coupled=generation.coupled,
+                states_unsettled=generation.unsettled,
             )
             for generation in lesson.generations
         ],

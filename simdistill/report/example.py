@@ -15,7 +15,7 @@ def example(entry: Mapping[str, Any]) -> dict[str, Any]:
         {
             "label": label,
             "probability": probabilities[place] if probabilities else None,
-            "cost": _difference(costs[place], errors[place] if errors else None) if costs else "",
+            "cost": _difference(costs[place], errors[place] if errors else 0.0) if costs else "",
             "teacher": label == entry.get("teacher"),
             "student": label == entry.get("student"),
         }
@@ -36,4 +36,10 @@ def _difference(cost: float | None, error: float | None) -> str:
     if cost is None:
         return formats.NOTHING
     sign = "+" if cost > 0 else ""
-    return f"{sign}{formats.fixed(cost, 2)}" + (f" ± {formats.fixed(error, 2)}" if error else "")
+    return f"{sign}{formats.fixed(cost, 2)}" + _error(error)
+
+
+def _error(error: float | None) -> str:
+    if error is None:
+        return " ± ?"  # the simulated futures couldn't tell
+    return f" ± {formats.fixed(error, 2)}" if error else ""

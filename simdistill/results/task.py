@@ -107,6 +107,8 @@ class Generation(Part):
         states: Searched states.
         simulator_steps: Simulated decisions.
         futures_coupled: Share of the pairs of futures that became equal.
+        states_unsettled: Searched states in which the last horizon couldn't tell what some choice costs; None
+            in results of before it was counted.
     """
 
     generation: int
@@ -115,6 +117,7 @@ class Generation(Part):
     states: NonNegativeInt
     simulator_steps: NonNegativeInt
     futures_coupled: FiniteFloat
+    states_unsettled: NonNegativeInt | None = None
 
 
 class TaskResults(Part):

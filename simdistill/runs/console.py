@@ -19,6 +19,7 @@ from rich.table import Table
 from simdistill.config import RunConfig
 from simdistill.data.answers import listed
 from simdistill.results import SETTINGS, PolicyResults, Results, TaskResults
+from simdistill.simulation.branching import MAX_DOUBLINGS
 
 
 class Stages:
@@ -72,9 +73,26 @@ def results(console: Console, found: Results, config: RunConfig) -> None:
         console.print(f"valid answers {int(task.valid_answers * 10000) / 100:g}%")
         if task.said_instead_of_choices:
             console.print(_without_answers(task), style="bold red", markup=False, highlight=False)
+        if (warning := unsettled(task, config)) is not None:
+            console.print(warning, style="bold yellow", markup=False, highlight=False)
     console.print(
         f"{found.decisions_per_second:.0f} decisions a second, "
         f"{sum(found.seconds.values()) / 60:.1f} minutes, {found.peak_memory_mb / 1000:.1f} GB"
+    )
+
+
+def unsettled(task: TaskResults, config: RunConfig) -> str | None:
+    """Returns in how many searched states the last horizon couldn't tell, and what to do; None if in none."""
+    count = sum(generation.states_unsettled or 0 for generation in task.generations)
+    if not count:
+        return None
+    longest = f"{config.teacher.horizon * 2**MAX_DOUBLINGS:g} {config.task.time_unit}s"
+    return (
+        f"In {count} of {sum(generation.states for generation in task.generations)} searched states the "
+        f"longest what-if futures, {longest}, couldn't tell what some choice costs: the branches hadn't come "
+        "to the same state, and their costs weren't at rest. Raise teacher.horizon "
+        f"({config.teacher.horizon:g}), or let fingerprint() tell when branches are equal; a task whose "
+        "episodes end is kind: terminating."
     )
 
 

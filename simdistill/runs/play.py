@@ -32,16 +32,18 @@ class Teacher:
         policy: Continues every what-if branch; decides where `searches` is false.
         searches: Whether the best simulated choice counts.
         horizon: Simulated time of a branch at first.
+        until: Simulated time at which a terminating task ends.
     """
 
     simulator: type[ProcessModel]
     policy: Policy
     searches: bool
     horizon: float
+    until: float = math.inf
 
     def values(self, situation: Situation, salt: int = 0) -> Values:
         """Returns what each choice would cost."""
-        return what_if(self.simulator, situation, self.policy, FUTURES, self.horizon, salt)
+        return what_if(self.simulator, situation, self.policy, FUTURES, self.horizon, salt, self.until)
 
     def choice(self, values: Values) -> int:
         """Returns the teacher's choice; the base policy's stands unless another is clearly better."""
@@ -84,7 +86,7 @@ def play(config: RunConfig, console: Console, ask: Callable[[str], str] = input)
     score, episode = Score(), Episode(model)
     console.print(language.description, markup=False, highlight=False)
     console.print("[dim]q ends the game.[/dim]")
-    while (situation := episode.advance(_end(task))) is not None:
+    while (situation := episode.advance(task.warm_up + task.horizon)) is not None:
         console.rule(
             f"{task.time_unit} {situation.time:.1f}, cost so far {model.cost():.1f} {task.cost_unit}"
         )
@@ -114,11 +116,7 @@ def _teacher(simulator: type[ProcessModel], task: TaskConfig, teacher: TeacherCo
         )
     searches = issubclass(found, SearchTeacher)
     name = teacher.base if searches else teacher.name
-    return Teacher(simulator, named_policy(task.simulator, name), searches, teacher.horizon)
-
-
-def _end(task: TaskConfig) -> float:
-    return math.inf if task.kind == "terminating" else task.warm_up + task.horizon
+    return Teacher(simulator, named_policy(task.simulator, name), searches, teacher.horizon, task.until)
 
 
 def _answer(
@@ -141,7 +139,10 @@ def _answer(
 def _difference(values: Values, chosen: int, best: int) -> tuple[float, float]:
     """Mean cost of one choice minus that of another, on the same futures, and its standard error."""
     difference_K = values.differences_CK[chosen] - values.differences_CK[best]
-    return float(difference_K.mean()), float(difference_K.std(ddof=1) / math.sqrt(len(difference_K)))
+    error = float(difference_K.std(ddof=1) / math.sqrt(len(difference_K)))
+    if values.doubt_C is not None and chosen != best:
+        error = math.hypot(error, values.doubt_C[chosen], values.doubt_C[best])
+    return float(difference_K.mean()), error
 
 
 def _show(

@@ -163,7 +163,7 @@ def ask_on_policy(
         partial(progress, f"own states, round {number}"),
     )
     groups = [(key * GROUPS + scenario, situations) for scenario, situations in states.items()]
-    label = partial(search_group, task.simulator, config.teacher, lesson.policy)
+    label = partial(search_group, task, config.teacher, lesson.policy)
     searched = [item for found in compute(label, groups) for item in found]
     asking = _asking(task, lesson, searched, lesson.label(searched), "train", number)
     asked = questions(asking, config.distill.round_questions)

@@ -110,22 +110,20 @@ class Simulator:
             Unknown: If the simulator can't begin in this state.
         """
         begun, situations = self._begun(state, futures)
-        forecasts = self.process.forecasts
-        bucket_RN = np.array(
-            [
-                [int(found_K[0]) for found_K in outcomes(self.process, one, self.policy, forecasts, 1)]
-                for one in situations
-            ]
-        )
+        bucket_RN = np.array([[int(found_K[0]) for found_K in self._outcomes(one)] for one in situations])
         return {
             "futures": len(situations),
             "then": "teacher",
             "begun": begun,
             "probabilities": [
                 distribution(bucket_RN[:, number], len(forecast.labels)).tolist()
-                for number, forecast in enumerate(forecasts)
+                for number, forecast in enumerate(self.process.forecasts)
             ],
         }
+
+    def _outcomes(self, situation: Situation) -> list[np.ndarray]:
+        forecasts, until = self.process.forecasts, self.task.until
+        return outcomes(self.process, situation, self.policy, forecasts, 1, until=until)
 
     # Solved.
 
@@ -182,7 +180,11 @@ class Simulator:
                 f"after {values[0].horizon:g} {self.task.time_unit}s no choice had made a difference, and in "
                 f"{1 - coupled:.0%} of the futures they hadn't come to the same"
             )
+        doubts = [found.doubt_C[columns] for found in values if found.doubt_C is not None]
+        if doubts and not np.isfinite(doubts).all():
+            raise Unknown(f"after {values[0].horizon:g} {self.task.time_unit}s nothing had cost anything yet")
         error_C = difference_CR.std(axis=1, ddof=1) / math.sqrt(len(situations))
+        error_C = np.hypot(error_C, np.sum(doubts, axis=0) / len(values)) if doubts else error_C
         return {
             "source": "simulated",
             "then": "teacher",
@@ -196,10 +198,11 @@ class Simulator:
 
     def _values(self, situations: Sequence[Situation]) -> list[Values]:
         """Searches with longer and longer horizons until most futures are coupled."""
-        horizon = self.horizon
+        horizon, until = self.horizon, self.task.until
         while True:
             values = [
-                what_if(self.process, one, self.policy, FUTURES_OF_EPISODE, horizon) for one in situations
+                what_if(self.process, one, self.policy, FUTURES_OF_EPISODE, horizon, until=until)
+                for one in situations
             ]
             if np.mean([found.coupled_CK.mean() for found in values]) >= MOST_COUPLED:
                 return values
@@ -244,7 +247,7 @@ class Simulator:
     def _first(self, params: Parameters, number: int, state: dict) -> Situation | None:
         """Returns an episode's first decision, if it shows the state."""
         path = (self.seed, TEST, EPISODE, SERVED, number)
-        situation = Episode(self.process(params, path)).advance()
+        situation = Episode(self.process(params, path)).advance(self.task.until)
         return situation if situation is not None and situation.state == state else None
 
     def _params(self, state: dict, **start: object) -> Parameters:

@@ -2,18 +2,23 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import simpy
 
-if TYPE_CHECKING:
-    from simdistill.simulation.model import ProcessModel
+from simdistill.simulation.environment import StoppingEnvironment
 
 WATCHED = 10_000
 """Events that are watched to tell which processes go on for ever."""
 
 
-def kept_alive_by(model: "ProcessModel") -> list[str]:
+class Running(Protocol):
+    """What a process model has."""
+
+    env: StoppingEnvironment
+
+
+def kept_alive_by(model: Running) -> list[str]:
     """Returns the names of the processes that something scheduled will resume, e.g. `Clinic.monitor()`.
 
     An episode has ended by itself once there are none; a process that waits for a decision isn't among them.
@@ -24,7 +29,7 @@ def kept_alive_by(model: "ProcessModel") -> list[str]:
     return list(dict.fromkeys(name for *_, event in sorted(model.env._queue) for name in _resumed_by(event)))
 
 
-def endless_processes(model: "ProcessModel", events: int = WATCHED) -> list[str]:
+def endless_processes(model: Running, events: int = WATCHED) -> list[str]:
     """Runs a model on and returns the names of the processes that are resumed again and again.
 
     Args:

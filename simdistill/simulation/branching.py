@@ -10,11 +10,11 @@ Iteration, and Distributed Reinforcement Learning, chapter 2).
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from simdistill.errors import ProcessError
+from simdistill.errors import InputError, ProcessError
 from simdistill.simulation.decisions import Decision
 from simdistill.simulation.model import ProcessModel
 from simdistill.simulation.parameters import Parameters
@@ -37,6 +37,9 @@ class Values:
             for that future.
         horizon: Simulated time after which branches that hadn't coupled were stopped.
         decisions: Decisions simulated, replays included.
+        doubt_C: How far off a mean may be because its differences weren't at rest at the horizon, 0 where
+            they were: as much as it moved last, or all that a branch cost where nothing had moved yet;
+            infinite where nothing had cost anything. None stands for zeros.
     """
 
     base: int
@@ -44,6 +47,7 @@ class Values:
     coupled_CK: np.ndarray
     horizon: float
     decisions: int
+    doubt_C: np.ndarray | None = None
 
     @property
     def mean_C(self) -> np.ndarray:
@@ -52,11 +56,17 @@ class Values:
 
     @property
     def standard_error_C(self) -> np.ndarray:
-        """Standard error of `mean_C`: zero for the base's own choice, infinite with one future only."""
+        """Standard error of `mean_C` with the doubt: 0 for the base's choice, infinite with one future."""
         choices, futures = self.differences_CK.shape
         if futures == 1:
             return np.where(np.arange(choices) == self.base, 0.0, math.inf)
-        return self.differences_CK.std(axis=1, ddof=1) / math.sqrt(futures)
+        sampling_C = self.differences_CK.std(axis=1, ddof=1) / math.sqrt(futures)
+        return sampling_C if self.doubt_C is None else np.hypot(sampling_C, self.doubt_C)
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether the last horizon can't tell what some choice costs."""
+        return self.doubt_C is not None and bool(self.doubt_C.any())
 
 
 def replay(
@@ -88,7 +98,7 @@ def replay(
 class _Branch:
     """One choice under one future, running on under the base policy."""
 
-    __slots__ = ("decision", "decisions", "model", "policy", "start")
+    __slots__ = ("decision", "decisions", "model", "policy", "seen", "start")
 
     def __init__(
         self, simulator, situation: Situation, past: World, future: Streams, choice: str, policy: Policy
@@ -108,13 +118,16 @@ class _Branch:
         self.start = self.model.cost()
         self.model.answer(choice)
         self.decision: Decision | None = None
+        self.seen: tuple[float, dict] | None = None  # time and state of the last decision
         self.decisions = len(situation.actions)
 
     def advance(self, until: float) -> bool:
         """Goes on to the next decision; False if there is none before `until`."""
         model = self.model
         if self.decision is not None:
-            model.answer(self.policy(model.observe_unchecked(self.decision), self.decision.labels))
+            state = model.observe_unchecked(self.decision)
+            self.seen = model.env.now, state
+            model.answer(self.policy(state, self.decision.labels))
             self.decisions += 1
         self.decision = model.advance(until)
         return self.decision is not None
@@ -123,9 +136,30 @@ class _Branch:
     def time(self) -> float:
         return self.model.env.now if self.decision is not None else -math.inf
 
-    def cost(self, time: float) -> float:
-        final = self.model.final_cost() if self.model.ended else 0.0
-        return self.model.cost(time) - self.start + final
+    def cost(self, time: float, last: bool = False) -> float:
+        """Returns the cost since the branch; `last` if the task ends at this time."""
+        cost = self.model.cost(time) - self.start
+        return cost + (self.model.finish(time) if last or self.model.ended else 0.0)
+
+    def asks_as(self, other: "_Branch") -> bool:
+        """Whether the questions of two branches at one instant are one, with as much left to happen then."""
+        return self.decision is not None and other.decision is not None and self._asked == other._asked
+
+    @property
+    def _asked(self) -> tuple:
+        decision, env = self.decision, self.model.env
+        due = sum(time <= env.now for time, *_ in env._queue)
+        return decision and (decision.question, decision.decider, decision.labels), due, env.mid_event
+
+    def apart(self, other: "_Branch") -> bool:
+        """Whether two branches differ by their fingerprints, or else in what is scheduled or was observed."""
+        model, others = self.model, other.model
+        if (mark := model.fingerprint()) is not None:
+            return mark != others.fingerprint()
+        if self.seen != other.seen:
+            return True
+        times, theirs = (sorted(time for time, *_ in one.env._queue) for one in (model, others))
+        return len(times) != len(theirs) or not np.allclose(times, theirs, rtol=1e-9, atol=0)
 
 
 class _Future:
@@ -138,9 +172,16 @@ class _Future:
         self.difference_C = np.zeros(len(branches))
         self.coupled_C = np.zeros(len(branches), dtype=bool)
         self.coupled_C[base] = True
+        self.silent_C = np.zeros(len(branches), dtype=bool)
+        self.stake_C = np.zeros(len(branches))
 
-    def run(self, until: float) -> None:
-        """Runs to a time, or until every branch has coupled with the reference."""
+    def run(self, until: float, last: bool) -> None:
+        """Runs to a time, or until every branch has coupled with the reference; `last` if the task ends then.
+
+        It notes which branches are `silent`: different from the reference, and no cost has differed since the
+        time before; and what is at `stake`, all that was paid since the branch.
+        """
+        self.silent_C[:] = False
         reference = self.reference
         while self.open and reference.advance(until):
             now, mark = reference.time, reference.model.fingerprint()
@@ -148,16 +189,23 @@ class _Future:
                 while branch.time < now and branch.advance(until):
                     pass
                 if mark is not None and branch.time == now and branch.model.fingerprint() == mark:
+                    if not branch.asks_as(reference):
+                        continue
                     self.difference_C[choice] = branch.cost(now) - reference.cost(now)
                     self.coupled_C[choice] = True
                     del self.open[choice]
         for choice, branch in list(self.open.items()):
             while branch.advance(until):
                 pass
-            self.difference_C[choice] = branch.cost(until) - reference.cost(until)
-            if branch.model.ended and reference.model.ended:
+            before = self.difference_C[choice]
+            paid, other = branch.cost(until, last), reference.cost(until, last)
+            self.difference_C[choice] = paid - other
+            self.stake_C[choice] = max(abs(paid), abs(other))
+            if last or (branch.model.ended and reference.model.ended):
                 self.coupled_C[choice] = True
                 del self.open[choice]
+            elif math.isclose(paid - other, before, rel_tol=1e-9, abs_tol=1e-9 * self.stake_C[choice]):
+                self.silent_C[choice] = paid == other or branch.apart(reference)
 
     @property
     def decisions(self) -> int:
@@ -171,11 +219,13 @@ def what_if(
     futures: int,
     horizon: float,
     salt: int = 0,
+    until: float = math.inf,
 ) -> Values:
     """Compares the choices of a situation, each followed by a base policy, under the same fresh futures.
 
-    A future ends when the branches couple (equal fingerprints at equal times), when the process ends, or at
-    the horizon. The horizon is doubled until no mean difference moves by a standard error or more.
+    A future ends when the branches couple (equal fingerprints at equal times), when the process or its task
+    ends, or at the horizon. The horizon is doubled until no mean difference moves by a standard error or
+    more. A difference that is the same only because nothing has come of the choice yet isn't at rest.
 
     Args:
         simulator: The process.
@@ -184,9 +234,19 @@ def what_if(
         futures: Number of futures K, the same for every choice.
         horizon: Simulated time after the branch at first.
         salt: Another salt gives other futures; never value a choice by the futures that it was made by.
+        until: Simulated time at which a terminating task ends; the final cost falls due then.
+
+    Raises:
+        InputError: If the task ends before the situation.
     """
+    if situation.time > until:
+        raise InputError(f"the task ends at {until:g}, and the decision is later, at {situation.time:g}")
     own = with_streams(policy, Streams((*situation.path, FUTURE, len(situation.actions), salt)))
-    base = situation.choices.index(own(situation.state, situation.choices))
+    taken = own(situation.state, situation.choices)
+    if taken not in situation.choices:
+        reason = f"the policy took {taken!r}, which isn't one of {list(situation.choices)}"
+        raise ProcessError(simulator.__name__, situation.path, situation.time, reason)
+    base = situation.choices.index(taken)
     past = World(Streams(situation.path))
     worlds = [Streams((*situation.path, FUTURE, len(situation.actions), salt, k)) for k in range(futures)]
     running = [
@@ -194,10 +254,11 @@ def what_if(
         for future in worlds
     ]
     before_C = None
-    for _ in range(MAX_DOUBLINGS + 1):
+    for doublings in range(MAX_DOUBLINGS + 1):
+        stop = min(situation.time + horizon, until)
         for future in running:
             if future.open:
-                future.run(situation.time + horizon)
+                future.run(stop, stop == until)
         values = Values(
             base,
             np.stack([future.difference_C for future in running], axis=1),
@@ -205,11 +266,25 @@ def what_if(
             horizon,
             sum(future.decisions for future in running),
         )
-        if values.coupled_CK.all():
-            break
-        mean_C = values.mean_C
-        if before_C is not None and (np.abs(mean_C - before_C) <= values.standard_error_C).all():
-            break
-        before_C = mean_C
-        horizon *= 2
-    return values
+        doubt_C = _doubt(values, before_C, running)
+        if values.coupled_CK.all() or (before_C is not None and not doubt_C.any()):
+            return values
+        if doublings < MAX_DOUBLINGS:
+            before_C = values.mean_C
+            horizon *= 2
+    return replace(values, doubt_C=doubt_C)
+
+
+def _doubt(values: Values, before_C: np.ndarray | None, running: Sequence[_Future]) -> np.ndarray:
+    """Returns how far off each mean may be because its differences haven't come to rest."""
+    open_CK = ~values.coupled_CK
+    silent_CK = np.stack([future.silent_C for future in running], axis=1) & open_CK
+    mean_C, error_C = values.mean_C, values.differences_CK.std(axis=1)
+    nothing_C = open_CK.any(axis=1) & (mean_C == 0) & (error_C == 0)
+    nothing_C |= silent_CK.all(axis=1)
+    stake_C = np.stack([future.stake_C for future in running], axis=1).mean(axis=1)
+    doubt_C = np.where(nothing_C, np.where(stake_C > 0, stake_C, math.inf), 0.0)
+    if before_C is None:
+        return doubt_C
+    moved_C = np.abs(mean_C - before_C)
+    return np.maximum(doubt_C, np.where(moved_C <= values.standard_error_C, 0.0, moved_C))

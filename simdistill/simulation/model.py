@@ -89,10 +89,10 @@ class ProcessModel(Asking):
         raise NotImplementedError(f"{type(self).__name__} needs a method observe(self, decision)")
 
     def fingerprint(self) -> Hashable | None:
-        """Returns all that the future depends on besides the random numbers, or None if that isn't known.
+        """Returns all that the future and its final cost depend on besides the random numbers, or None.
 
         Two branches of one future whose fingerprints are equal at the same time stay equal; what-if search
-        then stops early and exactly.
+        then stops early and exactly. Without it, it compares what is scheduled and observed.
         """
         return None
 

@@ -4,6 +4,7 @@ The simulator's own forecast is the share of branches that end in each bucket: f
 search, in which a policy goes on deciding. Axes: F forecasts, K futures.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -27,6 +28,7 @@ def outcomes(
     forecasts: Sequence[Forecast],
     futures: int,
     salt: int = 0,
+    until: float = math.inf,
 ) -> list[np.ndarray]:
     """Simulates futures of a situation and reads the outcomes off them.
 
@@ -37,6 +39,7 @@ def outcomes(
         forecasts: The outcomes to read off each future.
         futures: Number of futures.
         salt: Another salt gives other futures.
+        until: Simulated time at which a terminating task ends; what is forecast for later is read off then.
 
     Returns:
         For each forecast the bucket of each future's outcome (K).
@@ -54,9 +57,9 @@ def outcomes(
         before = model.totals()
         model.answer(decide(model.observe_unchecked(decision), decision.labels))
         for number in order:
-            until = situation.time + forecasts[number].after
-            run_policy(model, decide, until)
+            time = min(until, situation.time + forecasts[number].after)
+            run_policy(model, decide, time)
             buckets_FK[number, future] = forecasts[number].bucket(
-                forecasts[number].outcome(model, until, before)
+                forecasts[number].outcome(model, time, before)
             )
     return list(buckets_FK)

@@ -55,7 +55,8 @@ def replicate(
         policy: Decides.
         path: Seed path of the replication; equal paths give policies the same random numbers.
         warm_up: Simulated time whose cost is left out.
-        horizon: Simulated time after the warm-up; the latest end of a terminating episode.
+        horizon: Simulated time after the warm-up; a terminating episode ends then, if its process hasn't
+            ended before.
         terminating: Whether the result is the total cost of an episode, and not the average over time.
     """
     steps = replication_steps(simulator(params, path), warm_up, horizon, terminating)
@@ -91,7 +92,7 @@ def replication_steps(
         marks.append(model.cost(end))
     measures = means(before, model.totals(warm_up + horizon))
     if terminating:
-        cost, halves = marks[2] - marks[0] + (model.final_cost() if model.ended else 0.0), ()
+        cost, halves = marks[2] - marks[0] + model.finish(warm_up + horizon), ()
     else:
         cost = (marks[2] - marks[0]) / horizon
         halves = ((marks[1] - marks[0]) / (horizon / 2), (marks[2] - marks[1]) / (horizon / 2))

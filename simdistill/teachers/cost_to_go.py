@@ -82,6 +82,7 @@ class Regression:
         costs_SC, variances_SC = centred(searched, names)
         noise_SC = None if self.noise is None else _predicted(self.noise, states)
         variances_SC = shrink_variances(variances_SC, noise_SC, _futures(searched))
+        variances_SC = variances_SC + doubts(searched, names)
         return weigh_by_precision(
             names, costs_SC, variances_SC, _predicted(self.network, states), self.spread
         )
@@ -134,6 +135,7 @@ def combine_with_fit(
         _noise(states, labels, variances_SC, train_MS, first, observes) if shrink and futures > 1 else None
     )
     variances_SC = shrink_variances(variances_SC, None if noise is None else unseen(noise), futures)
+    variances_SC = variances_SC + doubts(searched, labels)
     weights_SC = precision(costs_SC, variances_SC)
     fits = [
         fit(states, labels, costs_SC, weights_SC, train_MS, first, decay=decay, observes=observes)
@@ -163,6 +165,26 @@ def centred(searched: Sequence[Searched], labels: Sequence[str]) -> tuple[np.nda
         # One future has no variance. The variance of its costs over states bounds it, as it includes signal.
         return costs_SC, np.where(np.isnan(costs_SC), np.nan, np.nanmean(costs_SC**2, axis=0))
     return costs_SC, variances_SC
+
+
+def doubts(searched: Sequence[Searched], labels: Sequence[str]) -> np.ndarray:
+    """Returns the squared doubt about each cost relative to the mean over the legal choices (S, C).
+
+    It is 0 where a state's differences came to rest. It isn't sampling error, so it isn't shrunk. Where it is
+    infinite, ten times the greatest difference of all states stands for it.
+    """
+    doubt_SC = np.zeros((len(searched), len(labels)))
+    unsettled = [row for row, state in enumerate(searched) if state.values.unsettled]
+    if not unsettled:
+        return doubt_SC
+    most = max(float(np.abs(state.values.differences_CK).max()) for state in searched)
+    for row in unsettled:
+        columns = [labels.index(choice) for choice in searched[row].situation.choices]
+        doubt_C = np.asarray(searched[row].values.doubt_C)
+        doubt_C = np.where(np.isinf(doubt_C), 10.0 * (most or 1.0), doubt_C)
+        centring_CC = np.eye(len(columns)) - 1.0 / len(columns)
+        doubt_SC[row, columns] = centring_CC**2 @ doubt_C**2
+    return doubt_SC
 
 
 def shrink_variances(variances_SC: np.ndarray, noise_SC: np.ndarray | None, futures: int) -> np.ndarray:

@@ -41,7 +41,9 @@ def visit(
     met: dict[int, list[Situation]] = {scenario: [] for scenario in range(scenarios)}
     steps = wanted * stride
     for step in range(steps):
-        waiting = [(played, s) for played in playing if (s := _next(played[1], failures)) is not None]
+        waiting = [
+            (played, s) for played in playing if (s := _next(played[1], failures, task.until)) is not None
+        ]
         if (step + 1) % stride == 0:
             for (scenario, _), situation in waiting:
                 met[scenario].append(situation)
@@ -72,9 +74,9 @@ def _started(
     return started
 
 
-def _next(episode: Episode, failures: list[Failure]) -> Situation | None:
+def _next(episode: Episode, failures: list[Failure], until: float) -> Situation | None:
     try:
-        return episode.advance()
+        return episode.advance(until)
     except ProcessError as error:
         failures.append(Failure(list(error.seed_path), str(error)))
         return None

@@ -40,6 +40,7 @@ class Generation:
         states: Number of searched states.
         decisions: Simulated decisions spent.
         coupled: Share of futures in which all branches came to the same state again.
+        unsettled: Number of searched states in which the last horizon couldn't tell what some choice costs.
     """
 
     number: int
@@ -48,6 +49,7 @@ class Generation:
     states: int
     decisions: int
     coupled: float
+    unsettled: int = 0
 
 
 @dataclass(frozen=True)

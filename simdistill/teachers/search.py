@@ -100,4 +100,5 @@ def _generation(number: int, improvement: Estimate, searched: Sequence[Searched]
         states=len(searched),
         decisions=sum(state.values.decisions for state in searched),
         coupled=float(np.mean([state.values.coupled_CK.mean() for state in searched])),
+        unsettled=sum(state.values.unsettled for state in searched),
     )

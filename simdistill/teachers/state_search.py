@@ -75,27 +75,28 @@ def _search_scenario(
                 teacher.states_per_episode,
                 teacher.decisions_between,
                 teacher.decisions_before,
+                task.until,
             )
-            found += search_states(task.simulator, teacher, policy, number * GROUPS + scenario, met)
+            found += search_states(task, teacher, policy, number * GROUPS + scenario, met)
         except ProcessError as error:
             found.append(Failure(list(error.seed_path), str(error)))
     return found
 
 
 def search_states(
-    simulator: str, teacher: TeacherConfig, policy: Policy, group: int, situations: Sequence[Situation]
+    task: TaskConfig, teacher: TeacherConfig, policy: Policy, group: int, situations: Sequence[Situation]
 ) -> list[Searched]:
     """Searches situations that share their parameters."""
-    process = registry.load("simulators", simulator)
+    process, limits = registry.load("simulators", task.simulator), (teacher.futures, teacher.horizon)
     return [
-        Searched(situation, what_if(process, situation, policy, teacher.futures, teacher.horizon), group)
+        Searched(situation, what_if(process, situation, policy, *limits, until=task.until), group)
         for situation in situations
     ]
 
 
 def search_group(
-    simulator: str, teacher: TeacherConfig, policy: Policy, group: tuple[int, Sequence[Situation]]
+    task: TaskConfig, teacher: TeacherConfig, policy: Policy, group: tuple[int, Sequence[Situation]]
 ) -> list[Searched]:
     """Searches a numbered group of situations that share their parameters."""
     number, situations = group
-    return search_states(simulator, teacher, policy, number, situations)
+    return search_states(task, teacher, policy, number, situations)

@@ -27,7 +27,7 @@ def first_questions(config: RunConfig) -> list[Posed]:
     for scenario in range(TRIES):
         try:
             model = teaching_episode(config.task, (config.seed, TRAIN), 0, scenario, 0)
-            situation = Episode(model).advance()
+            situation = Episode(model).advance(config.task.until)
             if situation is None:
                 continue
             system, user = language.decision(situation.state)

@@ -12,6 +12,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from simdistill import registry
+from simdistill.config import TaskConfig
 from simdistill.data.asking import Asking
 from simdistill.data.question import Question, Targets
 from simdistill.simulation import Forecast, Policy
@@ -40,7 +41,7 @@ class ForecastQuestion(Question):
         places = np.linspace(0, len(asking.searched), count, endpoint=False).astype(int).tolist()
         items = [asking.searched[place] for place in places]
         posed = [(item.situation, forecasts[n % len(forecasts)]) for n, item in enumerate(items)]
-        simulate = partial(future_buckets, asking.task.simulator, asking.policy, asking.forecast_futures)
+        simulate = partial(future_buckets, asking.task, asking.policy, asking.forecast_futures)
         questions: list[Self] = []
         for item, (situation, forecast), buckets_K in zip(
             items, posed, asking.compute(simulate, posed), strict=True
@@ -92,12 +93,12 @@ class ForecastQuestion(Question):
 
 
 def future_buckets(
-    simulator: str, policy: Policy, futures: int, posed: tuple[Situation, Forecast], salt: int = 0
+    task: TaskConfig, policy: Policy, futures: int, posed: tuple[Situation, Forecast], salt: int = 0
 ) -> np.ndarray:
     """Simulates the futures of a situation.
 
     Args:
-        simulator: Name of the process.
+        task: The process; a terminating task's futures end at its end.
         policy: Decides in the futures.
         futures: How many (K).
         posed: Where the futures begin, and the outcome.
@@ -107,5 +108,5 @@ def future_buckets(
         The bucket of the outcome in each future (K).
     """
     situation, forecast = posed
-    process = registry.load("simulators", simulator)
-    return outcomes(process, situation, policy, [forecast], futures, salt)[0]
+    process = registry.load("simulators", task.simulator)
+    return outcomes(process, situation, policy, [forecast], futures, salt, task.until)[0]

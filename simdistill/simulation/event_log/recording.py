@@ -85,6 +85,7 @@ def follow_and_record(
     path: SeedPath,
     until: float = math.inf,
     time_unit: str = "minute",
+    terminating: bool = False,
 ) -> EventLog:
     """Plays an episode and returns its log.
 
@@ -95,11 +96,13 @@ def follow_and_record(
         path: Seed path of the episode.
         until: Simulated time at which it is left.
         time_unit: What one unit of simulated time is.
+        terminating: Whether the episode ends at that time, so that its final cost falls due.
     """
     model: Any = recorded(simulator)(params, path)
     run_policy(model, with_streams(policy, Streams((*path, PLAN))), until)
-    time = model.env.now if model.ended else until
-    cost = model.cost(time) + (model.final_cost() if model.ended else 0.0)
+    ended = model.ended
+    time = model.env.now if ended else until
+    cost = model.cost(time) + (model.finish(time) if ended or terminating else 0.0)
     return EventLog(simulator.__name__, model.params, model.seed_path, model.record, cost, time, time_unit)
 
 
@@ -107,7 +110,7 @@ def of_task(task: TaskConfig, policy: str | None, seed: int) -> EventLog:
     """Plays an episode of a task's default parameters.
 
     Args:
-        task: The task; a steady state is left after warm-up and horizon.
+        task: The task; its episode is left after warm-up and horizon.
         policy: The simulator's policy that decides; None for the task's heuristic.
         seed: Root seed.
 
@@ -118,6 +121,7 @@ def of_task(task: TaskConfig, policy: str | None, seed: int) -> EventLog:
     name = policy or task.heuristic
     if name not in policies:
         raise InputError(registry.unknown("policy", name, policies))
-    until = math.inf if task.kind == "terminating" else task.warm_up + task.horizon
+    until, ends = task.warm_up + task.horizon, task.kind == "terminating"
     simulator, path = registry.load("simulators", task.simulator), (seed, TEST, EPISODE, 0)
-    return follow_and_record(simulator, task.parameters.default, policies[name], path, until, task.time_unit)
+    params, decides = task.parameters.default, policies[name]
+    return follow_and_record(simulator, params, decides, path, until, task.time_unit, ends)

@@ -41,6 +41,8 @@ class SimulatorEnv(gymnasium.Env):
     Args:
         simulator: Registered name of the simulator, "module:Class", or the class itself.
         horizon: Simulated time after which an episode is truncated.
+        until: Simulated time at which a terminating task ends: the episode terminates there, and its final
+            cost falls due, whatever its processes would still do; None for one that ends by itself or never.
         render_mode: "ansi" for the state in one line.
         flat: Whether states that aren't numbers alone are observed as a `Box` of features.
         only_numbers: Whether all but the numbers of a state is left out of the observation, as environments
@@ -60,6 +62,7 @@ class SimulatorEnv(gymnasium.Env):
         render_mode: str | None = None,
         flat: bool = False,
         only_numbers: bool = False,
+        until: float | None = None,
         **parameters: Any,
     ):
         self.simulator: type[ProcessModel] = (
@@ -68,11 +71,15 @@ class SimulatorEnv(gymnasium.Env):
         self.params = self.simulator.parse(parameters)
         if not horizon > 0:
             raise InputError(f"horizon must be positive, got {horizon!r}")
+        if until is not None and not until > 0:
+            raise InputError(f"until must be positive, got {until!r}")
+        self._stop = min(horizon, math.inf if until is None else until)
+        self.until = until
         self.horizon, self.render_mode = horizon, render_mode
         if flat and only_numbers:
             raise InputError("flat=True and only_numbers=True exclude each other; leave one of them out")
         view = "numbers" if only_numbers else "flat" if flat else "spaces"
-        self._observer = Observer(self.simulator, self.params, horizon, view)
+        self._observer = Observer(self.simulator, self.params, self._stop, view)
         self.observation_space: gymnasium.Space = self._observer.space
         most = self._observer.max_choices
         self.action_space: spaces.Discrete = spaces.Discrete(most)
@@ -98,7 +105,7 @@ class SimulatorEnv(gymnasium.Env):
         params = self._params(options)
         episode = self.episode = Episode(self.simulator(params, (root, TEST, EPISODE, 0)))
         self._cost, self._time = 0.0, 0.0
-        situation = episode.advance(self.horizon)  # checks, once an episode, that the state is JSON
+        situation = episode.advance(self._stop)  # checks, once an episode, that the state is JSON
         if situation is None:
             raise InputError(
                 f"{self.simulator.__name__} came to no decision up to the horizon, {self.horizon:g} "
@@ -117,11 +124,12 @@ class SimulatorEnv(gymnasium.Env):
             )
         action, model = int(action), episode.model
         episode.answer(decision.labels[action] if 0 <= action < len(decision.labels) else f"action {action}")
-        following = episode.proceed(self.horizon)
-        terminated = following is None and model.ended
+        following = episode.proceed(self._stop)
+        terminated = following is None and (model.ended or self._stop == self.until)
         truncated = following is None and not terminated
+        final = model.finish(self._stop) if terminated else 0.0
         now = self.horizon if truncated else model.env.now
-        cost = model.cost(now) + (model.final_cost() if terminated else 0.0)
+        cost = model.cost(now) + final
         reward, elapsed = self._cost - cost, now - self._time
         self._cost, self._time = cost, now
         end = {}

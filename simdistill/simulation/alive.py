@@ -63,7 +63,7 @@ def _resumed_by(event: simpy.Event) -> Iterator[str]:
         if isinstance(process, simpy.Process):
             generator = process._generator
             yield _short(getattr(generator, "__qualname__", process.name))
-        elif isinstance(owner, simpy.Event):
+        elif isinstance(owner, simpy.Event) and owner is not event:  # a condition is a callback of its own
             yield from _resumed_by(owner)
         elif owner is None:
             yield _short(getattr(callback, "__qualname__", repr(callback)))

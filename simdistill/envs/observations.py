@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +19,9 @@ PROBES = 3
 """Episodes from which the form of states is collected."""
 DECISIONS = 60
 """Decisions of one such episode at most."""
+
+MOST_KEPT = 64
+"""Processes whose probes are kept: several environments of one process need them once."""
 
 View = Literal["spaces", "flat", "numbers"]
 
@@ -106,6 +108,9 @@ class Probed:
     max_choices: int
 
 
+_probed: dict[tuple, Probed] = {}
+
+
 def probe(simulator: type[ProcessModel], params: Parameters, horizon: float, episodes: int) -> Probed:
     """Plays episodes at random, always the same ones.
 
@@ -119,14 +124,18 @@ def probe(simulator: type[ProcessModel], params: Parameters, horizon: float, epi
         InputError: If the process ends without a decision.
         ProcessError: If it fails before its first decision.
     """
-    return _probe(simulator, params.model_dump_json(), horizon, episodes)
+    key = (simulator, repr(params), horizon, episodes)
+    if key not in _probed:
+        if len(_probed) >= MOST_KEPT:
+            _probed.clear()
+        _probed[key] = _probe(simulator, params, horizon, episodes)
+    return _probed[key]
 
 
-@lru_cache(maxsize=64)
-def _probe(simulator: type[ProcessModel], params: str, horizon: float, episodes: int) -> Probed:
+def _probe(simulator: type[ProcessModel], params: Parameters, horizon: float, episodes: int) -> Probed:
     states: list[State] = []
     for number in range(episodes):
-        model = simulator(simulator.Params.model_validate_json(params), (0, TRAIN, EPISODE, number))
+        model = simulator(params, (0, TRAIN, EPISODE, number))
         rule = RandomPolicy(Streams((*model.seed_path, PLAN)))
         try:
             decision = model.advance()

@@ -19,6 +19,8 @@ class Door(ProcessModel):
             yield self.duration("arrival", visitor, exponential(1.0))
             if (yield self.decide("Let in?", ["yes", "no"])) == "yes":
                 self.env.process(self.visit(visitor))
+            else:
+                self.charge("sent away", 1.0)
 
     def visit(self, visitor):
         self.inside.add(visitor)

@@ -1,12 +1,8 @@
-"""Checks of branches: that they replay, know nothing of the future, and cost the same from equal states."""
+"""Checks of branches: that they replay, and know nothing of the future."""
 
 import math
-from collections import defaultdict
 from collections.abc import Callable, Iterator
-from itertools import combinations, pairwise
-
-import numpy as np
-from scipy import stats
+from itertools import combinations
 
 from simdistill.checker.failures import Found
 from simdistill.checker.probe import (
@@ -17,14 +13,9 @@ from simdistill.checker.probe import (
     Subject,
     after,
     scattered,
-    varied_by,
 )
 from simdistill.checker.randomness import first_difference
-from simdistill.errors import ProcessError
-from simdistill.simulation.branching import replay
-from simdistill.simulation.policies import RandomPolicy
-from simdistill.simulation.rollout import run_policy
-from simdistill.simulation.streams import FUTURE, BranchedWorld, Streams, World
+from simdistill.simulation.streams import Streams, World
 
 
 def branches(subject: Subject) -> Found:
@@ -132,79 +123,6 @@ def _shorter(u: float) -> float:
     return 0.5 * u
 
 
-RARE = 1e-6
-"""Probability below which values of equal states count as different."""
-
-HISTORIES, FUTURES = 40, 6
-"""Pasts of one state whose values are compared, and futures of each."""
-
-
-def values(subject: Subject) -> Found:
-    """Compares what-if values over many histories of one state (one-way analysis of variance)."""
-    if subject.deterministic:
-        return
-    runs: list[Run] = []
-    visits: dict[tuple, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
-    histories: dict[int, list[int]] = {}
-    for episode in range(HISTORIES + 20):
-        runs.append(subject.play(subject.world(episode), varied_by(episode), decisions=30))
-        for index, step in enumerate(runs[-1].steps[1:], start=1):
-            if not step.ages:
-                visits[step.state, step.labels, repr(step.mark)][episode].append(index)
-        histories = max(visits.values(), key=len, default={})
-        if len(histories) < episode // 10:
-            break
-    if len(histories) < 10:
-        yield (
-            "what choices cost in equal states wasn't compared: too few histories reach the same state and "
-            "fingerprint, with nothing under way whose age matters"
-        )
-        return
-    gaps = [b.time - a.time for run in runs for a, b in pairwise(run.steps) if b.time > a.time]
-    horizon = 1.5 * float(np.median(gaps)) if gaps else 1.0
-    chosen = [(e, found[e % len(found) if e % 2 else 0]) for e, found in list(histories.items())[:HISTORIES]]
-    first = runs[chosen[0][0]].steps[chosen[0][1]]
-    for choice in first.labels[:3]:
-        cost_NK = np.array([_branch_costs(subject, runs[e], e, i, choice, horizon) for e, i in chosen])
-        if not np.isfinite(cost_NK).all():
-            return
-        between, within = cost_NK.mean(axis=1).var(ddof=1) * FUTURES, cost_NK.var(axis=1, ddof=1).mean()
-        if between <= 1e-12 * (1 + np.abs(cost_NK).max()) ** 2:
-            continue
-        degrees = len(chosen) - 1, len(chosen) * (FUTURES - 1)
-        p = float(stats.f.sf(between / within, *degrees)) if within > 0 else 0.0
-        if p < RARE:
-            yield (
-                f"equal states don't have equal what-if values: {len(chosen)} histories reach "
-                f"{first.state}, and what {choice!r} costs from there differs more between them than chance "
-                f"allows (p = {p:.0e})",
-                "either a branch knows something of the future, as when a generator of your own goes on in "
-                "it, or the future depends on something that the state doesn't show: show it, or, if this "
-                "decider mustn't see it, let fingerprint() contain it",
-            )
-            return
-
-
-def _branch_costs(
-    subject: Subject, run: Run, episode: int, index: int, choice: str, horizon: float
-) -> list[float]:
-    """What a choice costs up to a horizon, in each of some futures."""
-    past, step, costs = World(Streams(subject.path(episode))), run.steps[index], []
-    answers = [before.taken for before in run.steps[:index]]
-    for future in range(FUTURES):
-        streams = Streams((*subject.path(episode), FUTURE, index, future))
-        world = BranchedWorld(past, streams, step.time)
-        try:
-            model, _ = replay(subject.simulator, subject.params, world, answers)
-            world.branch()
-            model.answer(choice)
-            run_policy(model, RandomPolicy(streams), step.time + horizon)
-            costs.append(model.cost(step.time + horizon) - step.cost)
-        except ProcessError:
-            costs.append(math.nan)  # other checks report why
-    return costs
-
-
 def fingerprints(subject: Subject) -> Found:
     """Finds fingerprints that leave something out."""
     for step in subject.main.steps:
@@ -233,9 +151,9 @@ def _parted(one: Run, other: Run) -> tuple[Step, Step, Step] | None:
     """Where two runs were equal by their fingerprints, and where they differed all the same."""
     where: dict[tuple, int] = {}
     for index, step in enumerate(other.steps):
-        where.setdefault((step.time, step.question, step.labels, step.mark), index)
+        where.setdefault((step.time, step.asked, step.mark), index)
     for index, step in enumerate(one.steps):
-        twin = where.get((step.time, step.question, step.labels, step.mark))
+        twin = where.get((step.time, step.asked, step.mark))
         if twin is None:
             continue
         alike = len(one.steps) if min(index, twin) >= OTHER_ANSWERS else 1

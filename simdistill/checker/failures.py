@@ -9,6 +9,11 @@ from simdistill.errors import ProcessError
 Found = Iterator[tuple[str, str] | str]
 
 _CAUSES = (
+    ("the environment itself", "runs",
+     "a model only starts its processes; how long an episode lasts, the task says"),
+    ("time stands still", "time",
+     "give the loop a timeout that takes time, or let it wait for an event; env.timeout(0) and an event that "
+     "has happened already let no time pass"),
     ("offers no choice", "choices",
      "ask only when there is something to choose, or give decide() a choice for doing nothing; a question "
      "that has lost its point is taken back with decision.withdraw()"),
@@ -43,6 +48,9 @@ def failed(error: Exception) -> tuple[str, tuple[str, str]]:
     return "runs", (f"{reason}{where}{place}", "the process must not fail, whatever is answered")
 
 
+_NOT_THE_AUTHORS = ("/simpy/", "/simdistill/simulation/", "/simdistill/checker/")
+
+
 def line_of(error: BaseException) -> str:
     """Returns the line of the author's own code in which an error arose."""
     while error.__cause__ is not None:
@@ -50,7 +58,7 @@ def line_of(error: BaseException) -> str:
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if "/simpy/" not in frame.filename and "/simdistill/simulation/" not in frame.filename
+        if not any(part in frame.filename.replace("\\", "/") for part in _NOT_THE_AUTHORS)
     ]
     return f" ({frames[-1].filename}, line {frames[-1].lineno}: {frames[-1].line})" if frames else ""
 

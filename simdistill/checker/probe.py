@@ -3,22 +3,25 @@
 import copy
 import json
 import math
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Any
 from zlib import crc32
 
 import simpy
 
-from simdistill.errors import ProcessError
+from simdistill.checker.limits import Limit
+from simdistill.checker.recording import Key, RecordingWorld, Run, Step
+from simdistill.checker.watching import Silent, watch
+from simdistill.simulation.alive import endless_processes, kept_alive_by
 from simdistill.simulation.decisions import Decision
-from simdistill.simulation.distributions import Distribution, Exponential
+from simdistill.simulation.distributions import Exponential
 from simdistill.simulation.model import ProcessModel
 from simdistill.simulation.parameters import Parameters
 from simdistill.simulation.situations import Episode
 from simdistill.simulation.states import numbers
 from simdistill.simulation.streams import EPISODE, FUTURE, TEST, BranchedWorld, SeedPath, Streams, World
+
+__all__ = ["Key", "RecordingWorld", "Run", "Step", "Subject", "varied", "varied_by", "watch"]
 
 DECISIONS = 150
 """Decisions of one run of a check."""
@@ -26,125 +29,12 @@ DECISIONS = 150
 OTHER_ANSWERS = 40
 """Decisions that two runs of one seed answer differently before they go on alike."""
 
-Key = tuple[str, int, int]
-"""Source, entity and visit of a random number."""
+SILENT, TIMES_SILENT = 20_000, 20
+"""Events without a question after which none is expected any more, and how many times the longest silence so
+far they must be."""
 
 Choose = Callable[[int, float, str, Sequence[str]], str]
 """Number and time of the decision, state as text, labels -> label."""
-
-
-@dataclass(frozen=True)
-class Draw:
-    """A random number that a process took; `end` is when the duration that it makes is over."""
-
-    key: Key
-    distribution: Distribution
-    end: float | None
-
-
-class RecordingWorld(World):
-    """An episode's world that remembers what was drawn from it.
-
-    Args:
-        streams: The episode's streams.
-        altered: Numbers that are to come out differently: key -> change of the uniform number.
-        path: The seed path that the process sees, if it isn't that of the streams.
-    """
-
-    def __init__(
-        self,
-        streams: Streams,
-        altered: Mapping[Key, Callable[[float], float]] | None = None,
-        path: SeedPath | None = None,
-    ):
-        super().__init__(streams)
-        self.path = path or self.path
-        self.draws: list[Draw] = []
-        self.rates: dict[str, set[float]] = defaultdict(set)
-        self.ticks: set[float] = set()
-        self._altered = altered or {}
-
-    def number(self, source: str, entity: int, distribution: Distribution, visit: int = 0) -> float:
-        key = (source, entity, visit)
-        self.draws.append(Draw(key, distribution, None))
-        if key in self._altered:
-            return distribution.quantile(self._altered[key](self.streams.uniform(*key)))
-        return super().number(source, entity, distribution, visit)
-
-    def duration(
-        self, source: str, entity: int, distribution: Distribution, now: float, visit: int = 0
-    ) -> float:
-        value = super().duration(source, entity, distribution, now, visit)
-        self.draws.append(Draw((source, entity, visit), distribution, now + value))
-        return value
-
-    def tick(self, source: str, rate: float, now: float) -> float:
-        self.rates[source].add(rate)
-        point = super().tick(source, rate, now)
-        self.ticks.add(now + (point - now))  # rounded as SimPy does
-        return point
-
-
-@dataclass(frozen=True)
-class Step:
-    """A decision of a run, as it was when the question was put.
-
-    Attributes:
-        time: Simulated time.
-        question: The question.
-        labels: The choices.
-        state: The observed state as text.
-        observed: What `observe` returned, the object itself.
-        numbers: The numbers in the state.
-        steady: Whether looking twice showed the same.
-        cost: Cost so far.
-        mark: What `fingerprint` returned.
-        drawn: Random numbers taken so far.
-        ages: Whether something under way has lasted for a time that matters and that isn't in `mark`.
-        taken: The answer.
-    """
-
-    time: float
-    question: str
-    labels: tuple[str, ...]
-    state: str
-    observed: Any
-    numbers: tuple[float, ...]
-    steady: bool
-    cost: float
-    mark: Any
-    drawn: int
-    ages: bool
-    taken: str
-
-    @property
-    def shown(self) -> tuple:
-        """What two runs of one world have in common."""
-        return self.time, self.question, self.labels, self.state, self.cost
-
-
-@dataclass
-class Run:
-    """What a run left.
-
-    Attributes:
-        steps: Its decisions.
-        world: Where its random numbers came from.
-        model: The process, None if it couldn't even be built.
-        error: What ended it before its time.
-        balances: Time, and per kind of entity those inside minus those arrived plus those gone, whenever time
-            went on.
-    """
-
-    steps: list[Step] = field(default_factory=list)
-    world: Any = None
-    model: ProcessModel | None = None
-    error: Exception | None = None
-    balances: list[tuple[float, dict[str, float]]] = field(default_factory=list)
-
-    @property
-    def draws(self) -> list[Draw]:
-        return getattr(self.world, "draws", [])
 
 
 def scattered(number: int, time: float, state: str, labels: Sequence[str]) -> str:
@@ -175,14 +65,36 @@ def before(switch: int, rule: Choose, then: Choose) -> Choose:
 
 
 class Subject:
-    """A process model under examination; runs that several checks need are made once."""
+    """A process model under examination; runs that several checks need are made once.
 
-    def __init__(self, simulator: type[ProcessModel], params: Parameters, seed: int, deterministic: bool):
+    Args:
+        simulator: Its class.
+        params: Its parameters.
+        seed: Root of all seeds.
+        deterministic: Whether nothing is random with these parameters.
+        until: When the episodes of a terminating task end.
+        split: Below the root seed; training draws from no tree of tests.
+        limit: Wall time.
+    """
+
+    def __init__(
+        self,
+        simulator: type[ProcessModel],
+        params: Parameters,
+        seed: int,
+        deterministic: bool,
+        until: float = math.inf,
+        split: int = TEST,
+        limit: Limit | None = None,
+    ):
         self.simulator, self.params, self.seed, self.deterministic = simulator, params, seed, deterministic
+        self.until, self.split, self.limit = until, split, limit or Limit(math.inf)
         self._runs: dict[str, Run] = {}
+        self._longest_silence, self._falls_silent = 0.0, False
+        self.playing: Run | None = None
 
     def path(self, episode: int = 0) -> SeedPath:
-        return (self.seed, TEST, EPISODE, episode)
+        return (self.seed, self.split, EPISODE, episode)
 
     def world(self, episode: int = 0, **options: Any) -> RecordingWorld:
         return RecordingWorld(Streams(self.path(episode)), **options)
@@ -195,6 +107,8 @@ class Subject:
     @property
     def perturbed(self) -> tuple[Run, Run, Run]:
         """Runs of one seed whose first answers are always the first choice, always the last, and varied."""
+        if not self.main.steps:
+            return self.main, self.main, self.main  # answers make no difference
         rules: tuple[Choose, ...] = (lambda *seen: seen[-1][0], lambda *seen: seen[-1][-1], varied)
         one, other, third = (
             self._kept(f"perturbed {number}", before(OTHER_ANSWERS, rule, scattered))
@@ -212,24 +126,65 @@ class Subject:
         world: World,
         choose: Choose,
         decisions: int = DECISIONS,
-        until: float = math.inf,
+        until: float | None = None,
         illegal: bool = False,
+        meanwhile: Callable[[int, ProcessModel], None] | None = None,
     ) -> Run:
-        """Runs the process for some decisions; what goes wrong ends the run and is kept in it."""
-        run = Run(world=world)
+        """Runs the process for some decisions; what goes wrong ends the run and is kept in it.
+
+        Args:
+            world: Where its random numbers come from.
+            choose: Decides.
+            decisions: How many at most.
+            until: Simulated time at which to stop; the task's end if left out.
+            illegal: Whether to give illegal answers in place of those chosen.
+            meanwhile: Called with number and process while a decision waits for its answer.
+        """
+        run = self.playing = Run(world=world)
+        end = self.until if until is None else until
         try:
-            model = run.model = self.simulator(self.params, world)
-            watch(model, run)
-            episode = Episode(model)
-            while len(run.steps) < decisions and (decision := episode.proceed(until)) is not None:
-                step = _step(model, decision, run, choose)
-                run.steps.append(step)
-                episode.answer("an illegal answer" if illegal else step.taken)
+            with self.limit.within():
+                model = run.model = self.simulator(self.params, world)
+                watch(model, run, self.limit, self.patience)
+                episode = Episode(model)
+                while len(run.steps) < decisions:
+                    if (decision := episode.proceed(end)) is None:
+                        run.ended = True
+                        break
+                    self._longest_silence, run.silent = max(self._longest_silence, run.silent), 0
+                    step = _step(model, decision, run, choose)
+                    run.steps.append(step)
+                    if meanwhile is not None:
+                        meanwhile(len(run.steps) - 1, model)
+                    episode.answer("an illegal answer" if illegal else step.taken)
         except (KeyboardInterrupt, MemoryError):
             raise
+        except Silent:
+            self._falls_silent = run.ended = True
+            run.endless = self._endless(run)
         except Exception as error:
             run.error = error
         return run
+
+    def patience(self, run: Run) -> float:
+        """Events after the last question of a run that are waited for another one."""
+        if not run.steps:
+            return math.inf  # the model's own limit counts
+        if self._falls_silent:
+            return max(SILENT / 20, TIMES_SILENT / 4 * self._longest_silence)
+        return max(SILENT, TIMES_SILENT * self._longest_silence)
+
+    def _endless(self, run: Run) -> tuple[str, ...]:
+        """Names of the processes that keep a silent run alive."""
+        if "main" in self._runs and self.main.endless:
+            return ()  # they are known
+        assert run.model is not None
+        run.silent = -math.inf
+        try:
+            return tuple(endless_processes(run.model) or kept_alive_by(run.model))
+        except Exception as error:
+            run.error = error
+            return ()
 
     def branch(self, past: World, index: int, future: int, choice: str, run: Run, **limits: Any) -> Run:
         """Replays a run up to one of its decisions and goes on with a choice under a future of its own."""
@@ -248,23 +203,6 @@ class Subject:
         return self.play(world, choose, **limits)
 
 
-def watch(model: ProcessModel, run: Run) -> None:
-    """Looks at a process whenever time goes on, and sees that it does; SimPy sees only negative delays."""
-    env, step = model.env, model.env.step
-
-    def watched() -> None:
-        before = env.now
-        if env.peek() > before:
-            run.balances.append((before, _balances(model)))
-        step()
-        if not env.now >= before:
-            raise ProcessError(
-                type(model).__name__, model.seed_path, before, f"time went from {before:g} to {env.now:g}"
-            )
-
-    env.step = watched  # type: ignore[method-assign]
-
-
 def _step(model: ProcessModel, decision: Decision, run: Run, choose: Choose) -> Step:
     observed = model.observe_unchecked(decision)
     state = text_of(observed)
@@ -276,6 +214,7 @@ def _step(model: ProcessModel, decision: Decision, run: Run, choose: Choose) -> 
     return Step(
         time=model.env.now,
         question=decision.question,
+        decider=decision.decider,
         labels=labels,
         state=state,
         observed=observed,
@@ -295,18 +234,6 @@ def text_of(observed: Any) -> str:
         return json.dumps(observed, default=repr)
     except (TypeError, ValueError, RecursionError):
         return repr(observed)
-
-
-def _balances(model: ProcessModel) -> dict[str, float]:
-    """Per kind of entity, how many are inside minus how many should be."""
-    tallies, found = model._tallies, {}
-    for name, inside in model.levels().items():
-        kind = name.removeprefix("in_system")
-        if name == f"in_system{kind}" and f"arrived{kind}" in tallies:
-            arrived = tallies[f"arrived{kind}"][0]
-            gone = tallies.get(f"left{kind}") or [0.0, tallies.get(f"time_in_system{kind}", [0.0, 0.0])[1]]
-            found[name] = inside - arrived + (gone[0] if f"left{kind}" in tallies else gone[1])
-    return found
 
 
 def _ages(model: ProcessModel, run: Run) -> bool:

@@ -10,6 +10,8 @@ from simdistill.checker.probe import OTHER_ANSWERS, Run, Subject, varied
 
 def same_seed(subject: Subject) -> Found:
     """Finds runs of one seed that differ."""
+    if subject.main.error is not None and not subject.main.steps:
+        return
     again = subject.play(subject.world(), varied)
     if (difference := first_difference(subject.main, again)) is not None:
         yield (
@@ -30,7 +32,7 @@ def same_seed(subject: Subject) -> Found:
 
 def other_seed(subject: Subject) -> Found:
     """Finds runs of several seeds that don't differ."""
-    if subject.deterministic or not subject.main.steps:
+    if subject.deterministic or not subject.main.steps or subject.main.error is not None:
         return
     others = [subject.play(subject.world(episode), varied) for episode in (1, 2)]
     if all(first_difference(subject.main, other) is None for other in others):

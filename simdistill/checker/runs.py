@@ -3,16 +3,16 @@
 import copy
 import json
 import math
-from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from simdistill.checker.failures import Found, failed, failing, line_of
-from simdistill.checker.probe import Subject, text_of, varied
-from simdistill.simulation.decisions import WAIT
-from simdistill.simulation.policies import unsendable, with_streams
+from simdistill.checker.probe import Subject, text_of, varied, varied_by
+from simdistill.checker.recording import Run
+from simdistill.simulation.model import ProcessModel
+from simdistill.simulation.policies import with_streams
 from simdistill.simulation.streams import Streams
 
 
@@ -148,6 +148,60 @@ def costs(subject: Subject) -> Found:
     for name, amount in amounts.items():
         if not isinstance(amount, int | float) or not math.isfinite(amount):
             yield f"{name} is {amount!r}", "costs, levels and tallies are finite numbers"
+            return
+    yield from _no_cost(subject)
+
+
+MORE_RUNS = 20
+"""In which a cost is looked for that was never charged in the first ones."""
+
+
+def _no_cost(subject: Subject) -> Found:
+    """Finds models in which every decision costs the same, nothing."""
+    first = (subject.main, *subject.perturbed)
+    if not subject.main.steps or any(run.error is not None or _costs(run) for run in first):
+        return
+    for episode in range(1, MORE_RUNS + 1):
+        run = subject.play(subject.world(episode), varied_by(episode))
+        if run.error is not None or _costs(run):
+            return
+    assert subject.main.model is not None
+    names = subject.main.model.costs()
+    if not names:
+        told = "no cost was ever charged: cost_rate() and charge() weren't called, and final_cost() is 0"
+    elif not any(subject.main.model.cost_weights.get(name, 1.0) for name in names):
+        told = f"no cost counts: cost_weights gives {', '.join(map(repr, names))} the weight 0"
+    else:
+        told = f"no cost was ever charged: {', '.join(map(repr, names))} stayed 0"
+    yield (
+        f"{told} in {len(first) + MORE_RUNS} runs, so that all choices are worth the same",
+        "set what waiting, stock and the like cost with self.cost_rate(name, value) whenever it changes, "
+        "charge what is due at once with self.charge(name, amount), or return it from final_cost()",
+    )
+
+
+def _costs(run: Run) -> bool:
+    """Whether anything was charged."""
+    model = run.model
+    return model is not None and bool(model.cost() or any(_weighted(model)) or model.final_cost())
+
+
+def _weighted(model: ProcessModel) -> list[float]:
+    return [model.cost_weights.get(name, 1.0) * cost for name, cost in model.costs().items()]
+
+
+def ends(subject: Subject) -> Found:
+    """Notes processes that keep a model alive after its last question."""
+    run = subject.main
+    if run.steps and run.error is None and run.ended and not run.endless and subject.until < math.inf:
+        run = subject.play(subject.world(), varied, decisions=len(run.steps) + 1, until=math.inf)
+    if run.endless:
+        names = " and ".join(run.endless)
+        yield (
+            f"after the question at time {run.steps[-1].time:g} none comes any more, but {names} "
+            f"{'goes' if len(run.endless) == 1 else 'go'} on for ever: such a process doesn't end by itself. "
+            "Tell when it ends, by `kind: terminating` and `horizon` of the task; final_cost() falls due then"
+        )
 
 
 def illegal_answers(subject: Subject) -> Found:
@@ -212,22 +266,3 @@ def forecasts(subject: Subject) -> Found:
                 f"{', '.join(map(repr, known)) or 'nothing'}",
                 f"name what goes to {kind}",
             )
-
-
-def workers(subject: Subject) -> Found:
-    """Notes what keeps a process out of worker processes, and questions without a choice."""
-    simulator = subject.simulator
-    try:
-        names = vars(import_module(simulator.__module__))
-    except ImportError:
-        names = {}
-    if simulator.__module__ == "__main__" or simulator not in [
-        n for n in names.values() if isinstance(n, type)
-    ]:
-        yield (
-            f"{simulator.__module__}:{simulator.__qualname__} can't be imported; move the class into a file "
-            "of its own, so that worker processes find it"
-        )
-    yield from unsendable(simulator.policies)
-    if any(step.labels == (WAIT,) for step in subject.main.steps):
-        yield f"some questions offer {WAIT!r} alone; they are put again and again"

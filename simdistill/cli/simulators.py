@@ -1,5 +1,6 @@
 """The verbs for authors of simulators: new, check, verify, trace."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -36,22 +37,24 @@ def check(
     deterministic: Annotated[
         bool, typer.Option(help="Nothing is random with these parameters, so seeds needn't matter.")
     ] = False,
+    seconds: Annotated[
+        float, typer.Option(min=1.0, help="Wall time after which the rest of the checks is left out.")
+    ] = 60.0,
 ) -> None:
     """Check that a simulator keeps what the rest relies on; exit code 1 if it doesn't.
 
     For example: simdistill check clinic:Clinic
     """
     from simdistill import config, registry
-    from simdistill.checker.check import inspect_simulator
+    from simdistill.checker.apart import inspect_apart
+    from simdistill.runs.checking import end
 
-    parameters = {}
+    parameters, until = {}, math.inf
     tasks = config.tasks()
     if ":" not in simulator and simulator not in registry.names("simulators") and simulator in tasks:
         task = config.compose([f"task={tasks[simulator]}"])[0].task
-        simulator, parameters = task.simulator, task.parameters.default
-    report = inspect_simulator(
-        registry.load("simulators", simulator), parameters, deterministic=deterministic
-    )
+        simulator, parameters, until = task.simulator, task.parameters.default, end(task)
+    report = inspect_apart(simulator, parameters, deterministic=deterministic, seconds=seconds, until=until)
     typer.echo(str(report))
     if report.problems:
         raise typer.Exit(1)

@@ -44,6 +44,10 @@ class RunConfig(Section):
         default={}, validate_default=True
     )
     seed: int = Field(default=0, ge=0, description="root of all training seeds")
+    check: bool = Field(
+        default=True,
+        description="whether to check the process model first, and to stop if values would be wrong",
+    )
     output: Folder | None = Field(default=None, description="the run's folder; null: outputs/<task>/<run>")
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="where the language model runs; auto: a graphics card if there is one"
@@ -72,8 +76,8 @@ class RunConfig(Section):
         return self.tasks[0]
 
 
-PLACE = ("seed", "output", "compute", "workers", "threads")
-"""Fields in which two runs of the same thing may differ: chance and place."""
+PLACE = ("seed", "check", "output", "compute", "workers", "threads")
+"""Fields in which two runs of the same thing may differ: chance, place, and whether the model is checked."""
 
 
 def fingerprint(values: Mapping[str, Any]) -> str:

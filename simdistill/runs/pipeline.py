@@ -25,6 +25,7 @@ from simdistill.progress import Progress
 from simdistill.results import Results
 from simdistill.runs import console as terminal
 from simdistill.runs import stages
+from simdistill.runs.checking import check_tasks
 from simdistill.runs.environment import environment
 from simdistill.runs.kept import kept
 from simdistill.runs.record import Record
@@ -80,6 +81,8 @@ def _go(record: Record, console: Console, again: bool = False) -> Path:
             kept(record.layout.environment, partial(environment, config), write_json, read_json)
             with without_tests():
                 check(record, config)
+                if not _taught(record):
+                    check_tasks(config, console, progress)
                 teach(record, compute, progress)
                 train(record, compute, progress)
             examine(record, compute, progress, again)
@@ -128,7 +131,7 @@ def check(record: Record, config: RunConfig) -> None:
 def teach(record: Record, compute: Map, progress: Progress) -> None:
     """Lets a teacher teach each task, and turns its lesson into questions; lessons are kept last."""
     config, layout = for_training(record.config), record.layout
-    if all(layout.lesson(task.name).exists() for task in config.tasks):
+    if _taught(record):
         return
     compute, lessons, asked = training(compute), {}, []
     with record.timed("teach"):
@@ -144,6 +147,10 @@ def teach(record: Record, compute: Map, progress: Progress) -> None:
         questions.save([question for found in asked for question in found.validation], layout.validation)
         for name, lesson in lessons.items():
             lesson.save(layout.of_task(name))
+
+
+def _taught(record: Record) -> bool:
+    return all(record.layout.lesson(task.name).exists() for task in record.config.tasks)
 
 
 def train(record: Record, compute: Map, progress: Progress) -> None:

@@ -11,6 +11,7 @@ from simdistill import registry
 from simdistill.config import RunConfig, TaskConfig, TeacherConfig
 from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
+from simdistill.runs.checking import check_tasks
 from simdistill.simulation import EPISODE, TEST, Policy, ProcessModel
 from simdistill.simulation.branching import Values, what_if
 from simdistill.simulation.situations import Episode, Situation
@@ -79,6 +80,7 @@ def play(config: RunConfig, console: Console, ask: Callable[[str], str] = input)
     """
     task = config.task
     simulator = registry.load("simulators", task.simulator)
+    check_tasks(config, console)
     teacher = _teacher(simulator, task, config.teacher)
     language = Prompter(task.language)
     path = (config.seed, TEST, EPISODE, 0)

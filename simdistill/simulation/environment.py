@@ -7,6 +7,7 @@ from typing import Any
 import simpy
 from simpy.core import EmptySchedule
 
+from simdistill.errors import InputError
 from simdistill.simulation.decisions import Decision
 
 
@@ -36,6 +37,17 @@ class StoppingEnvironment(simpy.Environment):
         if self._rest:
             return self._now
         return self._queue[0][0] if self._queue else simpy.core.Infinity
+
+    def run(self, until: Any = None) -> Any:
+        """Refuses what a script of SimPy's does at its end: who decides goes on from question to question.
+
+        Raises:
+            InputError: Always.
+        """
+        raise InputError(
+            "take env.run() out of the model: who decides runs the environment itself, from question to "
+            "question"
+        )
 
     def step(self) -> None:
         """Processes the next event, or what is left of the present one, up to a question put at once."""

@@ -14,11 +14,15 @@
 function may start processes, or be a process itself.
 """
 
+import copyreg
+import importlib
 import inspect
+import pickle
 import re
+import sys
 import typing
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import pydantic
 import simpy
@@ -34,7 +38,45 @@ from simdistill.simulation.policies import Policy
 _MODEL = "simdistill_model"
 
 
-class FunctionModel(ProcessModel):
+class _ByName(type):
+    """Kind of the classes of function-style models, which are sent by their name in their module."""
+
+
+def _by_name(model: type) -> Any:
+    module = sys.modules.get(model.__module__)
+    for name, thing in vars(module).items() if module is not None else ():
+        if thing is model:
+            return attribute_of, (model.__module__, name)
+    if model is FunctionModel:
+        return attribute_of, (model.__module__, model.__name__)
+    raise pickle.PicklingError(
+        f"{model.__module__} has no name for {model.__name__}; write {model.__name__} = process_model(…) at "
+        "the top of the file that the function is in"
+    )
+
+
+def attribute_of(module: str, name: str) -> Any:
+    """Returns what a module calls by a name; a function-style model is loaded by it in worker processes."""
+    return getattr(importlib.import_module(module), name)
+
+
+copyreg.pickle(_ByName, _by_name)
+
+
+class FunctionParameters(Parameters):
+    """Parameters of function-style models; they are sent as their model's name and their values."""
+
+    model: ClassVar[Any] = None
+
+    def __reduce__(self):
+        return _parameters, (type(self).model, dict(self.__dict__), self.model_fields_set)
+
+
+def _parameters(model: "type[FunctionModel]", values: dict, given: set[str]) -> Parameters:
+    return model.Params.model_construct(given, **values)
+
+
+class FunctionModel(ProcessModel, metaclass=_ByName):
     """Base class of the simulators that `process_model` makes.
 
     Attributes:
@@ -98,7 +140,9 @@ def process_model(
         "forecasts": tuple(forecasts),
         "decides_at": decides_at,
     }
-    return type(name, (FunctionModel,), attributes)
+    made = _ByName(name, (FunctionModel,), attributes)
+    made.Params.model = made
+    return made  # type: ignore[return-value]
 
 
 def _params(function: Callable[..., Any]) -> type[Parameters]:
@@ -117,7 +161,7 @@ def _params(function: Callable[..., Any]) -> type[Parameters]:
         default = parameter.default
         known = type(default) if isinstance(default, bool | int | float | str) else Any
         fields[parameter.name] = (hints.get(parameter.name, known), default)
-    return pydantic.create_model("Params", __base__=Parameters, **fields)
+    return pydantic.create_model("Params", __base__=FunctionParameters, **fields)
 
 
 def decide(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import simpy
 
-from simdistill.checker.check import check_simulator
+from simdistill.checker.check import inspect_simulator
 from simdistill.errors import InputError, ProcessError
 from simdistill.simulation import ProcessModel, Streams
 from simdistill.simulation.distributions import beyond
@@ -189,7 +189,8 @@ def test_a_model_of_inputs_conforms(file):
     class Real(Ward):
         path = file("hour,rate", "0,10", "1,0", "2,20")
 
-    check_simulator(Real)
+    (problem,) = inspect_simulator(Real).problems
+    assert problem.check == "workers"  # it is defined in a function
 
 
 def test_a_decision_without_an_allowed_choice_tells_the_rules(file):

@@ -1,0 +1,139 @@
+"""What is written down of a run: its random numbers, its decisions, what it left."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from simdistill.simulation.distributions import Distribution
+from simdistill.simulation.model import ProcessModel
+from simdistill.simulation.streams import SeedPath, Streams, World
+
+Key = tuple[str, int, int]
+"""Source, entity and visit of a random number."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A random number that a process took; `end` is when the duration that it makes is over."""
+
+    key: Key
+    distribution: Distribution
+    end: float | None
+
+
+class RecordingWorld(World):
+    """An episode's world that remembers what was drawn from it.
+
+    Args:
+        streams: The episode's streams.
+        altered: Numbers that are to come out differently: key -> change of the uniform number.
+        path: The seed path that the process sees, if it isn't that of the streams.
+    """
+
+    def __init__(
+        self,
+        streams: Streams,
+        altered: Mapping[Key, Callable[[float], float]] | None = None,
+        path: SeedPath | None = None,
+    ):
+        super().__init__(streams)
+        self.path = path or self.path
+        self.draws: list[Draw] = []
+        self.rates: dict[str, set[float]] = defaultdict(set)
+        self.ticks: set[float] = set()
+        self._altered = altered or {}
+
+    def number(self, source: str, entity: int, distribution: Distribution, visit: int = 0) -> float:
+        key = (source, entity, visit)
+        self.draws.append(Draw(key, distribution, None))
+        if key in self._altered:
+            return distribution.quantile(self._altered[key](self.streams.uniform(*key)))
+        return super().number(source, entity, distribution, visit)
+
+    def duration(
+        self, source: str, entity: int, distribution: Distribution, now: float, visit: int = 0
+    ) -> float:
+        value = super().duration(source, entity, distribution, now, visit)
+        self.draws.append(Draw((source, entity, visit), distribution, now + value))
+        return value
+
+    def tick(self, source: str, rate: float, now: float) -> float:
+        self.rates[source].add(rate)
+        point = super().tick(source, rate, now)
+        self.ticks.add(now + (point - now))  # rounded as SimPy does
+        return point
+
+
+@dataclass(frozen=True)
+class Step:
+    """A decision of a run, as it was when the question was put.
+
+    Attributes:
+        time: Simulated time.
+        question: The question.
+        decider: Who decides.
+        labels: The choices.
+        state: The observed state as text.
+        observed: What `observe` returned, the object itself.
+        numbers: The numbers in the state.
+        steady: Whether looking twice showed the same.
+        cost: Cost so far.
+        mark: What `fingerprint` returned.
+        drawn: Random numbers taken so far.
+        ages: Whether something under way has lasted for a time that matters and that isn't in `mark`.
+        taken: The answer.
+    """
+
+    time: float
+    question: str
+    decider: str
+    labels: tuple[str, ...]
+    state: str
+    observed: Any
+    numbers: tuple[float, ...]
+    steady: bool
+    cost: float
+    mark: Any
+    drawn: int
+    ages: bool
+    taken: str
+
+    @property
+    def shown(self) -> tuple:
+        """What two runs of one world have in common."""
+        return self.time, self.question, self.labels, self.state, self.cost
+
+    @property
+    def asked(self) -> tuple:
+        """What is asked and of whom; two sites may ask in the same words."""
+        return self.decider, self.question, self.labels
+
+
+@dataclass
+class Run:
+    """What a run left.
+
+    Attributes:
+        steps: Its decisions.
+        world: Where its random numbers came from.
+        model: The process, None if it couldn't even be built.
+        error: What ended it before its time.
+        endless: Processes that go on for ever after the last question.
+        ended: Whether the process came to its end, or to that of the task.
+        balances: Time, and per kind of entity those inside minus those arrived plus those gone, whenever time
+            went on.
+    """
+
+    steps: list[Step] = field(default_factory=list)
+    world: Any = None
+    model: ProcessModel | None = None
+    error: Exception | None = None
+    endless: tuple[str, ...] = ()
+    ended: bool = False
+    balances: list[tuple[float, dict[str, float]]] = field(default_factory=list)
+    silent: float = 0  # events since the last question
+
+    @property
+    def draws(self) -> list[Draw]:
+        return getattr(self.world, "draws", [])

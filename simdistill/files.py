@@ -1,5 +1,6 @@
 """Files that are whole or not there: written under a temporary name, then renamed."""
 
+import codecs
 import hashlib
 import json
 import os
@@ -89,6 +90,49 @@ def read_lines(path: Path | str) -> list[dict]:
         if line.endswith("\n"):
             rows.append(json.loads(line))
     return rows
+
+
+def read_text(path: Path | str) -> str:
+    """Reads a text file of a user's: UTF-8, or UTF-16 or UTF-32 as its first bytes say.
+
+    Raises:
+        InputError: If it is in another encoding, or no text at all.
+        OSError: If it can't be read.
+    """
+    data = Path(path).read_bytes()
+    if data.startswith(b"PK\x03\x04"):
+        raise InputError(
+            f"{path}: is a workbook or an archive; save the table in it as UTF-8 text, CSV UTF-8"
+        )
+    encoding = next((name for mark, name in _MARKS if data.startswith(mark)), None) or _unmarked(data)
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        found = f"byte {data[error.start]:#04x} in line {line} is not {encoding.removesuffix('-sig').upper()}"
+        raise InputError(f"{path}: {found}; save it as UTF-8 text (in Excel: CSV UTF-8)") from None
+    if "\0" in text:
+        raise InputError(f"{path}: is no text file; save it as UTF-8 text (in Excel: CSV UTF-8)")
+    return text
+
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # begins like the one of UTF-16
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+def _unmarked(data: bytes) -> str:
+    """Returns the encoding of a text without a byte order mark: in UTF-16, ASCII has every other byte 0."""
+    even, odd = data[0:16:2], data[1:16:2]
+    if len(data) % 2 == 0 and data and not any(odd) and all(even):
+        return "utf-16-le"
+    if len(data) % 2 == 0 and data and not any(even) and all(odd):
+        return "utf-16-be"
+    return "utf-8"
 
 
 def sha256(path: Path) -> str:

@@ -1,13 +1,12 @@
 """Real inputs: measured durations, hourly rates and shift calendars from CSV files, and hard rules.
 
-Files have a header line. Errors name the file, the line, the column and the value.
+Files have a header line; `simdistill.simulation.csv_table` says what else they may look like. Errors name the
+file, the line, the column and the value.
 """
 
-import csv
-import difflib
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,11 +14,8 @@ from typing import Any, TypeVar
 import simpy
 
 from simdistill.errors import InputError
+from simdistill.simulation.csv_table import DAY, read
 from simdistill.simulation.distributions import PiecewiseExponential
-
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-MINUTES = 24 * 60
-"""Minutes of a day."""
 
 Labels = TypeVar("Labels", list[str], Mapping[str, Any])
 
@@ -117,7 +113,7 @@ def empirical(path: Path | str, column: str) -> Empirical:
     Raises:
         InputError: If a value is no number of at least 0, or there is none.
     """
-    values = [row.number(column) for row in _rows(path, [column])]
+    values = [row.number(column) for row in read(path, [column]).rows]
     return Empirical(tuple(sorted(values)))
 
 
@@ -132,8 +128,8 @@ def hourly_rates(path: Path | str, hour: float = 60.0) -> Rates:
         InputError: If an hour is missing, doubled or out of order, or no rate is positive.
     """
     rates = []
-    for expected, row in enumerate(_rows(path, ["hour", "rate"])):
-        if row.text("hour") != str(expected):
+    for expected, row in enumerate(read(path, ["hour", "rate"]).rows):
+        if row.hour("hour") != expected:
             raise row.error("hour", f"should be {expected}: hours count from 0 without gaps")
         rates.append(row.number("rate") / hour)
     if not any(rates):
@@ -144,8 +140,9 @@ def hourly_rates(path: Path | str, hour: float = 60.0) -> Rates:
 def shifts(path: Path | str, minute: float = 1.0) -> Shifts:
     """Reads a shift calendar: columns `start` and `end` (08:00, 16:30) and `staff`.
 
-    Shifts at one time add up; one that ends before it starts goes on past midnight. With a column `day` (mon,
-    …, sun) the calendar is a week's and begins on Monday, otherwise a day's.
+    Shifts at one time add up; one that ends before it starts goes on past midnight. With a column `day` the
+    calendar is a week's and begins on Monday, otherwise a day's. A row may be of one day (mon, Monday), of a
+    range (Mon-Fri, Fri-Mon), of a list (Mon/Wed), of weekdays, weekend or daily.
 
     Args:
         path: The file.
@@ -154,32 +151,55 @@ def shifts(path: Path | str, minute: float = 1.0) -> Shifts:
     Raises:
         InputError: If a time, a day or a number can't be read, or a shift has no length.
     """
-    rows = _rows(path, ["start", "end", "staff"])
-    weekly = "day" in rows[0].values
-    cycle = MINUTES * (7 if weekly else 1)
-    changes = {0: 0}
-    for row in rows:
-        midnight = MINUTES * row.choice("day", DAYS) if weekly else 0
+    table = read(path, ["start", "end", "staff"])
+    weekly = "day" in table.columns
+    for column in table.columns:
+        if column != "day" and _of_days(column):
+            raise InputError(
+                f"{path}, line 1: column '{column}' would not be read; days stand in a column 'day', as "
+                "mon or Mon-Fri, and without one every row is of every day"
+            )
+    cycle = DAY * (7 if weekly else 1)
+    duties = []
+    for row in table.rows:
         start, end, staff = row.clock("start"), row.clock("end"), row.whole("staff")
-        if start == end:
+        if (end - start) % DAY == 0 and (start, end) != (0, DAY):
             raise row.error("end", "is when the shift starts; for a whole day write 00:00 to 24:00")
-        length = (end - start) % MINUTES or MINUTES
-        start, end = (midnight + start) % cycle, midnight + start + length
+        length = (end - start) % DAY or DAY
+        for day in row.days("day") if weekly else [0]:
+            duties.append(((day * DAY + start) % cycle, length, staff))
+    return _calendar(duties, cycle, minute)
+
+
+def _of_days(column: str) -> bool:
+    """Whether a column's name says that its rows are of certain days."""
+    words = column.casefold().replace("_", " ").split()
+    return any(word.rstrip("s").endswith("day") or word in ("date", "dates", "dow", "week") for word in words)
+
+
+def _calendar(duties: Iterable[tuple[int, int, int]], cycle: int, minute: float) -> Shifts:
+    """Adds up staff.
+
+    Args:
+        duties: Start within the cycle and length, in seconds, and staff.
+        cycle: Length of a cycle, in seconds.
+        minute: Length of a minute in the model's units of time.
+    """
+    changes = {0: 0}
+    for start, length, staff in duties:
+        end = start + length
         changes[start] = changes.get(start, 0) + staff
-        changes[end % cycle] = changes.get(end % cycle, 0) - staff
-        if end > cycle or (end == cycle and start == 0):
-            changes[0] += staff  # is on duty when the cycle begins
-    return _calendar(changes, cycle, minute)
-
-
-def _calendar(changes: Mapping[int, int], cycle: int, minute: float) -> Shifts:
+        if end >= cycle:  # from midnight on, it is the next cycle's
+            changes[0] += staff
+            end -= cycle
+        changes[end] = changes.get(end, 0) - staff
     starts, counts, on_duty = [], [], 0
     for start in sorted(changes):
         on_duty += changes[start]
         if not counts or counts[-1] != on_duty:
-            starts.append(start * minute)
+            starts.append(start / 60 * minute)
             counts.append(on_duty)
-    return Shifts(tuple(starts), tuple(counts), cycle * minute)
+    return Shifts(tuple(starts), tuple(counts), cycle / 60 * minute)
 
 
 def allowed(choices: Labels, rules: Mapping[str, Callable[[Any], bool]]) -> Labels:
@@ -206,76 +226,3 @@ def allowed(choices: Labels, rules: Mapping[str, Callable[[Any], bool]]) -> Labe
         raise InputError(f"no choice obeys the rules: {reasons or 'there is none'}")
     left = {label: of for label, of in objects.items() if not broken[label]}
     return left if isinstance(choices, Mapping) else list(left)  # type: ignore[return-value]
-
-
-@dataclass(frozen=True)
-class _Row:
-    """A line of a CSV file."""
-
-    path: Path | str
-    line: int
-    values: dict[str, str]
-
-    def text(self, column: str) -> str:
-        return self.values[column].strip()
-
-    def number(self, column: str) -> float:
-        try:
-            value = float(self.text(column))
-        except ValueError:
-            raise self.error(column, "is no number") from None
-        if not 0 <= value < math.inf:
-            raise self.error(column, "must be a number of at least 0")
-        return value
-
-    def whole(self, column: str) -> int:
-        if not self.text(column).isdecimal():
-            raise self.error(column, "must be a whole number of at least 0")
-        return int(self.text(column))
-
-    def clock(self, column: str) -> int:
-        """Minutes since midnight."""
-        hours, colon, minutes = self.text(column).partition(":")
-        if not (colon and hours.isdecimal() and minutes.isdecimal() and len(minutes) == 2):
-            raise self.error(column, "is no time of day such as 08:30")
-        if int(minutes) > 59 or int(hours) * 60 + int(minutes) > MINUTES:
-            raise self.error(column, "is no time of day between 00:00 and 24:00")
-        return int(hours) * 60 + int(minutes)
-
-    def choice(self, column: str, names: Sequence[str]) -> int:
-        """Index of one of some names; a longer form of it, such as Monday, is as good."""
-        found = self.text(column).lower()[:3]
-        if found not in names:
-            raise self.error(column, f"is none of {', '.join(names)}")
-        return names.index(found)
-
-    def error(self, column: str, reason: str) -> InputError:
-        return InputError(f"{self.path}, line {self.line}, column '{column}': {self.text(column)!r} {reason}")
-
-
-def _rows(path: Path | str, columns: Sequence[str]) -> list[_Row]:
-    """The lines of a file that has these columns; empty lines are left out."""
-    rows = []
-    try:
-        with Path(path).open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            for column in columns:
-                if column not in header:
-                    close = difflib.get_close_matches(column, header, n=1)
-                    meant = f"; is '{close[0]}' meant?" if close else ""
-                    found = ", ".join(header) or "nothing"
-                    raise InputError(f"{path}, line 1: there is no column '{column}', only {found}{meant}")
-            for values in reader:
-                if any(value.strip() for value in values):
-                    if len(values) != len(header):
-                        raise InputError(
-                            f"{path}, line {reader.line_num}: {len(values)} values for {len(header)} "
-                            f"columns: {','.join(values)}"
-                        )
-                    rows.append(_Row(path, reader.line_num, dict(zip(header, values, strict=True))))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: can't be read as CSV: {error}") from None
-    if not rows:
-        raise InputError(f"{path}: there is no line of values below the header")
-    return rows

@@ -3,15 +3,22 @@
     trl grpo --reward_funcs simdistill.rewards.consistency --scale_rewards none …
 
 They are plain functions of the completions and of a data set's columns, which TRL hands over as lists: a row
-of `questions.parquet` has `choices` and `values`. Rewards are looked up; nothing is simulated meanwhile.
-A reward is None where it says nothing about a question; TRL then leaves the completion out.
+of `questions.parquet` has `choices`, `values` and `scale`. Rewards are looked up; nothing is simulated
+meanwhile. A reward is None where it says nothing about a question; TRL then leaves the completion out.
+
+Answers are read as `simdistill.data.answers.parse` does: lenient in form, strict in meaning. TRL's log has
+the share of answers that needed leniency as `lenient_answers`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
+
+from simdistill.data.answers import parse, said
 
 PENALTY = 1.0
 """What an answer that is no choice costs beyond the worst choice, in units of the task's scale."""
+LENIENT = "lenient_answers"
+"""Name in TRL's log of the share of answers that are a choice only if their form is overlooked."""
 
 
 def consistency(
@@ -38,13 +45,13 @@ def consistency(
         for a forecast, whose outcomes cost nothing.
     """
     scales = [1.0] * len(completions) if scale is None else scale
+    places = read(completions, choices, columns.get("log_metric"))
     rewards: list[float | None] = []
-    for completion, labels, costs, unit in zip(completions, choices, values, scales, strict=True):
+    for place, costs, unit in zip(places, values, scales, strict=True):
         if not costs:
             rewards.append(None)
             continue
-        chosen = answer(completion)
-        cost = costs[labels.index(chosen)] / unit if chosen in labels else max(costs) / unit + PENALTY
+        cost = max(costs) / unit + PENALTY if place is None else costs[place] / unit
         rewards.append(-cost)
     return rewards
 
@@ -53,17 +60,34 @@ def validity(
     completions: Sequence[Any], choices: Sequence[Sequence[str]], **columns: Any
 ) -> list[float | None]:
     """Rewards an answer that is one of the choices with 1, others with 0."""
-    return [
-        float(answer(completion) in labels) for completion, labels in zip(completions, choices, strict=True)
+    return [float(place is not None) for place in read(completions, choices)]
+
+
+def read(
+    completions: Sequence[Any],
+    choices: Sequence[Sequence[str]],
+    log_metric: Callable[[str, float], None] | None = None,
+) -> list[int | None]:
+    """Returns the index of the choice that each completion says; None where it says none.
+
+    Args:
+        completions: Texts, or conversations that end with the model's message.
+        choices: Labels of each question's choices.
+        log_metric: Notes a number in TRL's log.
+    """
+    parsed = [
+        parse(said(completion), labels) for completion, labels in zip(completions, choices, strict=True)
     ]
+    if log_metric is not None and parsed:
+        log_metric(LENIENT, sum(found.lenient for found in parsed) / len(parsed))
+    return [found.choice for found in parsed]
 
 
 def answer(completion: Any) -> str:
-    """Returns the label that a completion says.
+    """Returns what a completion says in the end, for who doesn't know the choices.
 
     That is its text; of one that reasons first, what follows the last "Answer:", else the last line.
     """
-    text = completion if isinstance(completion, str) else completion[-1]["content"]
-    _, marker, said = text.rpartition("Answer:")
-    lines = said.strip().splitlines()
+    _, marker, end = said(completion).rpartition("Answer:")
+    lines = end.strip().splitlines()
     return lines[0 if marker else -1].strip() if lines else ""

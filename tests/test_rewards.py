@@ -54,6 +54,42 @@ def test_what_can_not_be_read_gets_the_declared_penalty():
     assert consistency(["A or B", "Answer: either"], [["A", "B"]] * 2, [[0.0, 3.0]] * 2) == [-3 - PENALTY] * 2
 
 
+@pytest.mark.parametrize(
+    "said",
+    ["A", "**A**", "A.", "a", "Answer: **A**", "answer: A", '"A"', "<think>B?</think>\n\nA", "B is busy.\nA"],
+)
+@pytest.mark.parametrize("form", [str, lambda text: [{"role": "assistant", "content": text}]])
+def test_the_form_of_an_answer_costs_nothing(said, form):
+    assert consistency([form(said)], [["B", "A"]], [[0.0, 3.0]]) == [-3.0]
+    assert validity([form(said)], [["B", "A"]]) == [1.0]
+
+
+@pytest.mark.parametrize(
+    "content", [None, [], [{"type": "text", "text": "A or B"}], [{"type": "image"}], 7, "A or B", {}]
+)
+def test_content_that_is_no_answer_ends_no_run(content):
+    completions = [[{"role": "assistant", "content": content}]]
+    assert consistency(completions, [["B", "A"]], [[0.0, 3.0]]) == [-4.0]
+    assert validity(completions, [["B", "A"]]) == [0.0]
+    assert isinstance(answer(completions[0]), str)
+
+
+def test_parts_of_a_message_are_one_text():
+    parts = [{"type": "thinking", "thinking": "B?"}, {"type": "text", "text": "Answer: "}, "A"]
+    assert consistency([[{"role": "assistant", "content": parts}]], [["B", "A"]], [[0.0, 3.0]]) == [-3.0]
+
+
+def test_the_log_says_how_many_answers_needed_leniency():
+    log: list[tuple[str, float]] = []
+    consistency(
+        ["A", "**A**", "b", "C"],
+        [["A", "B"]] * 4,
+        [[0.0, 1.0]] * 4,
+        log_metric=lambda name, value: log.append((name, value)),
+    )
+    assert log == [("lenient_answers", 0.5)]
+
+
 def test_columns_of_unequal_length_are_refused():
     with pytest.raises(ValueError, match="zip"):
         consistency(["A"], CHOICES, VALUES)

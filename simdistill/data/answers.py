@@ -1,7 +1,7 @@
 """How an answer is read, and how one that can't be read is shown to the person who can mend it."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,14 @@ SHOWN = 10
 
 _AROUND = " \t\r\n\"'`*_“”‘’«»()[]{}"
 """What may stand around a label without changing what it means."""
+_AFTER = ".,;:!"
 _MARKER = re.compile(r"\banswer\W*:", re.IGNORECASE)
+_THOUGHT = re.compile(r"</?think(?:ing)?>", re.IGNORECASE)
+_WRAPPED = (
+    re.compile(r"<answer>(.*)</answer>", re.IGNORECASE | re.DOTALL),
+    re.compile(r"\$?\\boxed\{(?:\\text\{)?([^{}]*)\}?\}\$?"),
+)
+"""Marks that models are trained to put around an answer."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,8 @@ def parse(text: str, choices: Sequence[str]) -> Parsed:
 
     What a model thought (`<think>…</think>`), what comes before a last "Answer:" and after the line that
     follows it, quotation marks, brackets and emphasis, a full stop, and if need be upper and lower case don't
-    count. A label inside a sentence, or two labels, are no answer.
+    count. Without "Answer:", a last line that is a label counts, unless another line is another label. A
+    label inside a sentence, or two labels, are no answer.
 
     Args:
         text: What a model said.
@@ -39,35 +47,74 @@ def parse(text: str, choices: Sequence[str]) -> Parsed:
     """
     if text.strip() in choices:
         return Parsed(list(choices).index(text.strip()))
-    _, end, said = text.rpartition("</think>")
-    said = said if end or "<think>" not in text else ""
+    *thought, said = _THOUGHT.split(text)
+    if thought and not _THOUGHT.findall(text)[-1].startswith("</"):
+        return Parsed(None)  # it was still thinking
     place = _named(said, choices)
     if place is None and (markers := list(_MARKER.finditer(said))):
         lines = said[markers[-1].end() :].strip(_AROUND).splitlines()
         place = _named(lines[0], choices) if lines else None
+    elif place is None:
+        lines = said.strip().splitlines()
+        place = _named(lines[-1], choices) if lines else None
+        others = {_named(line, choices) for line in lines[:-1]}
+        place = place if others <= {None, place} else None
     return Parsed(place, place is not None)
+
+
+def said(completion: Any) -> str:
+    """Returns the text of a completion: a text, a message, or a conversation that ends with the model's."""
+    if isinstance(completion, Sequence) and not isinstance(completion, str):
+        messages = [part for part in completion if isinstance(part, Mapping) and "role" in part]
+        completion = messages[-1] if messages else completion
+    if isinstance(completion, Mapping) and "role" in completion:
+        completion = completion.get("content")
+    return text_of(completion)
 
 
 def text_of(content: Any) -> str:
     """Returns the text of a message's content: text, None, or a list of parts, of which some are text."""
     if isinstance(content, str):
         return content
-    parts = content if isinstance(content, list) else []
-    texts = [part if isinstance(part, str) else part.get("text") for part in parts if part]
+    parts = [content] if isinstance(content, Mapping) else content
+    parts = parts if isinstance(parts, Sequence) else []
+    texts = [part.get("text") if isinstance(part, Mapping) else part for part in parts]
     return "".join(text for text in texts if isinstance(text, str))
 
 
 def _named(said: str, choices: Sequence[str]) -> int | None:
-    """Returns the one choice that a text names, apart from what may stand around a label."""
-    for fold in (str, str.casefold):
-        labels = [_bare(fold(choice)) for choice in choices]
-        if labels.count(_bare(fold(said))) == 1:
-            return labels.index(_bare(fold(said)))
+    """Returns the one choice that a text names, apart from what may stand around a label.
+
+    As little as possible is overlooked: where "a" and "A", or "no" and "no.", are two choices, these signs
+    count.
+    """
+    for pattern in _WRAPPED:
+        if found := pattern.fullmatch(said.strip(" \t\r\n*.")):
+            said = found[1]
+    for form in _FORMS:
+        label = form(said)
+        labels = [form(choice) for choice in choices]
+        if label and labels.count(label) == 1:
+            return labels.index(label)
+        if label in labels:
+            return None
     return None
 
 
 def _bare(text: str) -> str:
-    return text.strip(_AROUND).rstrip(".,;:!").strip(_AROUND)
+    return text.strip(_AROUND)
+
+
+def _ended(text: str) -> str:
+    return _bare(_bare(text).rstrip(_AFTER))
+
+
+def _folded(text: str) -> str:
+    return " ".join(_ended(text).casefold().replace("−", "-").split())
+
+
+_FORMS: Sequence[Callable[[str], str]] = (str.strip, _bare, _ended, _folded)
+"""What is left of a text, overlooking more and more."""
 
 
 def listed(said: Iterable[tuple[str, Sequence[str]]]) -> str:

@@ -107,6 +107,7 @@ def evaluate(
         perplexity=perplexities,
         untuned_valid=beginner_policy.valid,
         teacher_valid=getattr(decides, "valid_share", None),
+        teacher_lenient=getattr(decides, "lenient_share", None),
         forecasts=forecasts,
         shown=shown,
     )

@@ -26,6 +26,8 @@ class Examination:
         teacher_valid: The same of a language model that teaches.
         forecasts: Scored forecasts; none if training asked for none.
         shown: Some new situations with the student's answers and the simulator's costs.
+        teacher_lenient: Share of a teaching language model's answers that were read as a choice though they
+            aren't just one.
     """
 
     task: TaskConfig
@@ -39,3 +41,4 @@ class Examination:
     teacher_valid: float | None
     forecasts: Sequence[ScoredForecast]
     shown: Sequence[dict]
+    teacher_lenient: float | None = None

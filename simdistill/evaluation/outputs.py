@@ -101,10 +101,12 @@ def task_results(lesson: Lesson, examination: Examination, training: TrainingRec
         policies={name: _policy(examination, name) for name in names},
         measures=measures(examination, examination.settings.metrics),
         valid_answers=student.valid,
+        lenient_answers=student.lenient,
         said_instead_of_choices=[Spoken(**said) for said in student.said_instead()],
         answer_mass=student.mass,
         untuned_valid_answers=examination.untuned_valid,
         teacher_valid_answers=examination.teacher_valid,
+        teacher_lenient_answers=examination.teacher_lenient,
         forecasts=_forecasts(examination),
         questions_asked=len(student.answers),
         simulator_steps=SimulatorSteps(

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from simdistill.data.answers import SHOWN
+from simdistill.data.answers import SHOWN, parse
 from simdistill.envs.prompts import Prompter
 from simdistill.models.choice_model import Answer, Posed
 from simdistill.models.student import Student
 from simdistill.simulation.states import State
+
+LOOKED_AT = 32
+"""Invalid answers whose text is decoded, to see whether they are a choice in another form."""
 
 
 class StudentPolicy:
@@ -26,6 +29,7 @@ class StudentPolicy:
         self.student, self.prompter = student, prompter
         self.answers: dict[tuple, Answer] = {}
         self._first: list[Posed] = []
+        self._invalid: list[Posed] = []
 
     def __call__(self, state: State, choices: Sequence[str]) -> str:
         return self.many([state], [choices])[0]
@@ -39,13 +43,25 @@ class StudentPolicy:
         answers = self.student.score(posed)
         self._first += posed[: SHOWN - len(self._first)]
         for question, answer in zip(posed, answers, strict=True):
-            self.answers[question.prompt[-1]["content"], *question.choices] = answer
+            key = (question.prompt[-1]["content"], *question.choices)
+            if answer.greedy is None and key not in self.answers and len(self._invalid) < LOOKED_AT:
+                self._invalid.append(question)
+            self.answers[key] = answer
         return [question.choices[answer.choice] for question, answer in zip(posed, answers, strict=True)]
 
     @property
     def valid(self) -> float:
         """Share of the states in which unconstrained greedy decoding gives a choice and nothing else."""
         return float(np.mean([answer.greedy is not None for answer in self.answers.values()]))
+
+    @property
+    def lenient(self) -> float:
+        """Share of the states in which it gives a choice in another form, by the first 32 invalid ones."""
+        if not self._invalid:
+            return 0.0
+        texts = self.student.texts(self._invalid)
+        read = [parse(text, question.choices) for text, question in zip(texts, self._invalid, strict=True)]
+        return (1 - self.valid) * float(np.mean([found.choice is not None for found in read]))
 
     @property
     def mass(self) -> float:

@@ -82,10 +82,16 @@ def facts(record: Record) -> list[tuple[str, str]]:
     """Returns names and values of what a reader asks next."""
     run = record.run
     return [
-        ("valid answers", formats.share(record.task.valid_answers)),
+        ("valid answers", _valid(record)),
         ("decisions per second", formats.number(run.decisions_per_second)),
         ("from start to report", formats.duration(sum(run.seconds.values()))),
         ("questions learned from", formats.count(run.questions)),
         ("perplexity of plain English", formats.number(run.perplexity["student"])),
         ("the same before training", formats.number(run.perplexity["untuned"])),
     ]
+
+
+def _valid(record: Record) -> str:
+    lenient = record.task.lenient_answers
+    more = f", {formats.share(lenient)} more in another form" if lenient else ""
+    return formats.share(record.task.valid_answers) + more

@@ -130,10 +130,13 @@ class TaskResults(Part):
         policies: All examined policies, `student` and `teacher` among them.
         measures: Measure -> setting -> estimate; None where it is undefined.
         valid_answers: Share of the asked states in which unconstrained decoding gives one of the choices.
+        lenient_answers: Share of them in which it gives a choice in another form, as `**A**` or `Answer: A`;
+            None in results of older versions.
         said_instead_of_choices: What the student wrote first, if it never answered with a choice.
         answer_mass: Mean probability of answering with a choice at all.
         untuned_valid_answers: The untuned student's share of valid answers.
         teacher_valid_answers: The same of a language model that teaches.
+        teacher_lenient_answers: Share of its answers that were read as a choice though they aren't just one.
         forecasts: Scores of forecasts, if training asked for any.
         questions_asked: States in which the student was asked.
         simulator_steps: Simulated decisions.
@@ -148,10 +151,12 @@ class TaskResults(Part):
     policies: dict[str, PolicyResults]
     measures: dict[str, BySetting]
     valid_answers: Share
+    lenient_answers: Share | None = None
     said_instead_of_choices: list[Spoken] = Field(default_factory=list)
     answer_mass: FiniteFloat
     untuned_valid_answers: Share
     teacher_valid_answers: Share | None
+    teacher_lenient_answers: Share | None = None
     forecasts: Forecasts | None
     questions_asked: NonNegativeInt
     simulator_steps: SimulatorSteps

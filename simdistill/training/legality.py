@@ -4,9 +4,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from simdistill.data.answers import SHOWN, listed
+from simdistill.data.answers import SHOWN, listed, parse, said
 from simdistill.errors import InputError
-from simdistill.rewards import answer
 
 PATIENCE = 20
 """Steps in a row without a legal answer after which training ends."""
@@ -28,15 +27,14 @@ class Legality:
     def __call__(
         self, completions: Sequence[Any], choices: Sequence[Sequence[str]], **columns: Any
     ) -> list[float | None]:
-        said = [answer(completion) for completion in completions]
-        legal = any(label in labels for label, labels in zip(said, choices, strict=True))
-        if legal:
+        pairs = [(said(completion), labels) for completion, labels in zip(completions, choices, strict=True)]
+        if any(parse(text, labels).choice is not None for text, labels in pairs):
             self.without = 0
             self._last.clear()
         else:
             self.without += 1
             # Of several steps: one alone may have fewer than are shown.
-            self._last.extend(zip(map(_text, completions), choices, strict=True))
+            self._last.extend(pairs)
         if self.without == self.patience:
             raise InputError(self._told())
         return self.reward(completions=completions, choices=choices, **columns)
@@ -47,7 +45,3 @@ class Legality:
             "nothing to reward. Teach the student how to answer first (method=sft_grpo), or say it in "
             f"task.language.description. The last it said:{listed(self._last)}"
         )
-
-
-def _text(completion: Any) -> str:
-    return completion if isinstance(completion, str) else completion[-1]["content"]

@@ -18,11 +18,13 @@ MEASURES = (
     *(f"forecast_{name}" for name in APART if name != "regret"),  # no outcome is regretted
     "reward",
     "frac_reward_zero_std",
+    "lenient_answers",
     "learning_rate",
     "grad_norm",
 )
 """The numbers that are kept.
 
 `policy` is GRPO's own loss, `reward` the mean reward of its samples, and `frac_reward_zero_std` the share of
-samples whose group was rewarded alike: at 1, the rewards of a step gave no gradient.
+samples whose group was rewarded alike: at 1, the rewards of a step gave no gradient. `lenient_answers` is the
+share of samples that are a choice only if their form is overlooked.
 """

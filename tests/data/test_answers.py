@@ -2,7 +2,7 @@
 
 import pytest
 
-from simdistill.data.answers import Parsed, parse, text_of
+from simdistill.data.answers import Parsed, parse, said, text_of
 
 
 @pytest.mark.parametrize("text", ["A", " A\n"])
@@ -33,6 +33,17 @@ def test_a_label_alone_is_an_answer(text):
         "<think>A is busy, so A or B?</think>\n\nB",
         "A is busy.</think>B",
         "<think>\n\n</think>\n\nAnswer: **B**",
+        "<think>A? <think>Or C?</think> No.</think>B",
+        "<THINK>A</THINK>\nB",
+        "<thinking>A</thinking> B.",
+        "<answer>B</answer>",
+        "<think>A</think><answer> b. </answer>",
+        "\\boxed{B}",
+        "$\\boxed{\\text{B}}$.",
+        "B)",
+        "ANSWER: B",
+        "A is short, but B is free.\nB",
+        "A is short, but B is free.\n\n**B**\n",
     ],
 )
 def test_the_form_of_an_answer_does_not_count(text):
@@ -58,6 +69,15 @@ def test_the_form_of_an_answer_does_not_count(text):
         "<think>A",
         "<think>Answer: A",
         "A <think>or</think> B or A",
+        "A</think>",
+        "<think>A</think>B<think>C",
+        "A.\nB",
+        "Answer: A\nAnswer: C",
+        "Answer: A is busy\nB",
+        "<answer>A or B</answer>",
+        "AB",
+        "...",
+        "**",
     ],
 )
 def test_what_does_not_name_one_choice_is_no_answer(text):
@@ -73,6 +93,85 @@ def test_a_label_with_marks_of_its_own_is_read_first():
     assert parse("-1", ["1", "-1"]) == Parsed(1)
     assert parse("-1.", ["1", "2"]) == Parsed(None)
     assert parse("'A'", ["A", '"A"']) == Parsed(None), "either may be meant"
+
+
+NUMBERS = ["1", "10", "-1", "100", "1.5"]
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("1", "1"),
+        ("10.", "10"),
+        ("Answer: 10", "10"),
+        ("**-1**", "-1"),
+        ("−1", "-1"),
+        ("1.5.", "1.5"),
+        ("Answer: 1.5\nas 1 is too little", "1.5"),
+        ("1 is too little, 100 too much.\n10", "10"),
+        ("1.0", None),
+        ("15", None),
+        ("-10", None),
+        ("1,000", None),
+        ("10 lots", None),
+        ("1 10", None),
+        ("1\n10", None),
+        ("0", None),
+    ],
+)
+def test_numbers_are_read_whole(text, label):
+    place = parse(text, NUMBERS).choice
+    assert (None if place is None else NUMBERS[place]) == label
+
+
+WORDS = ["no", "no.", "No", "go on", "St. John's", "wait!", "*", "Room (2)"]
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("no", "no"),
+        ("no.", "no."),
+        ("**no.**", "no."),
+        ("'No'", "No"),
+        ("NO", None),
+        ("no!", None),
+        ("Go  On.", "go on"),
+        ("go", None),
+        ("st. john's", "St. John's"),
+        ("Answer: St. John's.", "St. John's"),
+        ("St John's", None),
+        ("wait", "wait!"),
+        ("*", "*"),
+        ("", None),
+        ("**", None),
+        ("**room (2)**", "Room (2)"),
+        ("room 2", None),
+    ],
+)
+def test_labels_may_have_marks_and_cases_of_their_own(text, label):
+    place = parse(text, WORDS).choice
+    assert (None if place is None else WORDS[place]) == label
+
+
+@pytest.mark.parametrize(
+    ("completion", "text"),
+    [
+        ("A", "A"),
+        (None, ""),
+        ([], ""),
+        ([{"role": "assistant", "content": "A"}], "A"),
+        ([{"role": "assistant", "content": None, "reasoning_content": "A"}], ""),
+        ([{"role": "assistant", "tool_calls": []}], ""),
+        ([{"role": "assistant", "content": [{"type": "text", "text": "A"}]}], "A"),
+        ([{"role": "assistant", "content": "B?"}, {"role": "assistant", "content": "A"}], "A"),
+        ({"role": "assistant", "content": "A"}, "A"),
+        ([{"type": "text", "text": "A"}], "A"),
+        ([None, 3], ""),
+    ],
+)
+def test_completions_have_many_forms(completion, text):
+    assert said(completion) == text
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,15 @@ def test_a_student_that_answers_once_is_not_diagnosed(tiny_folder, monkeypatch):
     assert policy.said_instead() == []
 
 
+def test_answers_in_another_form_are_counted_apart(tiny_folder, monkeypatch):
+    policy = StudentPolicy(Student.load(tiny_folder), Prompter(compose(["task=queueing"])[0].task.language))
+    for first in range(4):
+        policy({"arrival_rate": 2.0, "service_rates": [2.0, 0.5], "jobs": [first, 1]}, ["A", "B"])
+    said = iter(["**A**", "A or B", "Answer: b", "C"])
+    monkeypatch.setattr(Student, "texts", lambda self, asked: [next(said) for _ in asked])
+    assert policy.valid == 0.0 and policy.lenient == 0.5
+
+
 def test_metrics_hold_what_is_promised(finished):
     results = Results.read(finished / "metrics.json")
     (task,) = results.tasks

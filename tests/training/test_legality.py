@@ -26,3 +26,12 @@ def test_the_last_answers_are_told():
         legality(completions=[f"babble 3{n}" for n in range(4)], **columns)
     last = [f"  'babble {step}{n}', of A, B" for step in (1, 2, 3) for n in range(4)][2:]
     assert str(error.value).splitlines()[1:] == last
+
+
+def test_a_legal_answer_may_have_another_form_and_content_may_be_missing():
+    legality = Legality(rewards.consistency, patience=2)
+    columns = {"choices": [["A", "B"]], "values": [[0.0, 1.0]]}
+    for content in (None, "**b**", None, [{"type": "text", "text": "Answer: B"}], None):
+        legality(completions=[[{"role": "assistant", "content": content}]], **columns)
+    with pytest.raises(InputError, match="'', of A, B"):
+        legality(completions=[[{"role": "assistant", "content": []}]], **columns)

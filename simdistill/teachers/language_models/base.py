@@ -72,7 +72,8 @@ class LanguageTeacher:
         legal: Whether any of its answers was a choice and nothing else.
         lenient: Answers that are a choice only if their form is overlooked.
         asked: Decisions that it was asked for as a policy.
-        valid: Of them, those that it answered by a choice and nothing else.
+        valid: Of them, those that were read as a choice.
+        valid_leniently: Of those, the ones that are a choice only if their form is overlooked.
     """
 
     name: str
@@ -82,7 +83,7 @@ class LanguageTeacher:
     def __init__(self, config: TeacherConfig, seed: int):
         self.config, self.seed = config, seed
         self.legal, self.lenient = False, 0
-        self.asked, self.valid = 0, 0
+        self.asked, self.valid, self.valid_leniently = 0, 0, 0
 
     def teach(self, task: TaskConfig, compute: Map, progress: Progress) -> Lesson:
         """Searches the states that the policy `teacher.base` visits; its answers are replaced by `answer`."""
@@ -103,6 +104,11 @@ class LanguageTeacher:
     def valid_share(self) -> float:
         """Share of the decisions that it answered by a choice and nothing else; 1 before the first."""
         return self.valid / self.asked if self.asked else 1.0
+
+    @property
+    def lenient_share(self) -> float:
+        """Share of the decisions that it answered by a choice in another form; 0 before the first."""
+        return self.valid_leniently / self.asked if self.asked else 0.0
 
     def score(self, questions: Sequence[Asked]) -> list[TeacherAnswer]:
         """Answers questions of an episode in play."""
@@ -203,7 +209,9 @@ class LanguageModelPolicy:
             Posed(self.prompter.decision(dict(state)), list(choices))
             for state, choices in zip(states, choices_S, strict=True)
         ]
+        before = self.teacher.lenient
         answers = self.teacher.score(posed)
+        self.teacher.valid_leniently += self.teacher.lenient - before
         self.teacher.asked += len(answers)
         self.teacher.valid += sum(found.valid for found in answers)
         return [question.choices[found.choice or 0] for question, found in zip(posed, answers, strict=True)]

@@ -25,7 +25,7 @@ def consistency(
     completions: Sequence[Any],
     choices: Sequence[Sequence[str]],
     values: Sequence[Sequence[float]],
-    scale: Sequence[float] | None = None,
+    scale: Sequence[float | None] | None = None,
     **columns: Any,
 ) -> list[float | None]:
     """Rewards an answer with minus the cost that the simulator says it adds, in units of the task's scale.
@@ -37,14 +37,14 @@ def consistency(
         completions: Texts, or conversations that end with the model's message.
         choices: Labels of each question's choices.
         values: Cost of each choice minus the least one, in cost units; empty for a forecast.
-        scale: The task's scale, in cost units; 1 if left out.
+        scale: The task's scale, in cost units; 1 if left out, or None.
         columns: Other columns; not used.
 
     Returns:
         One reward a completion, at most 0; what is no choice gets `PENALTY` less than the worst choice. None
         for a forecast, whose outcomes cost nothing.
     """
-    scales = [1.0] * len(completions) if scale is None else scale
+    scales = [unit or 1.0 for unit in scale or [None] * len(completions)]
     places = read(completions, choices, columns.get("log_metric"))
     rewards: list[float | None] = []
     for place, costs, unit in zip(places, values, scales, strict=True):

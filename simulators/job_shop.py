@@ -16,6 +16,7 @@ import simpy
 from pydantic import Field, NonNegativeFloat, model_validator
 
 from simdistill.errors import InputError
+from simdistill.files import read_text
 from simdistill.simulation import (
     WAIT,
     Decision,
@@ -30,50 +31,9 @@ from simdistill.simulation import (
 )
 from simdistill.simulation.distributions import interrupted
 from simdistill.simulation.forms import Words
-
-Operation = tuple[int, float]
-"""Machine, minutes."""
-
-Routes = tuple[tuple[Operation, ...], ...]
-"""The operations of each job in their order."""
+from simdistill.simulators.references.job_shop_files import Operation, Routes, parse
 
 SHIPPED = files("simdistill.simulators.known_answers") / "job_shop"
-
-
-def parse(text: str, source: str) -> Routes:
-    """Reads an instance in the usual layout: numbers of jobs and machines, then a row of pairs for each job.
-
-    Args:
-        text: Lines; those that are empty or begin with # are left out. A pair is machine (from 0), duration.
-        source: What the text is called in errors.
-
-    Raises:
-        InputError: If a row or a machine is missing, or a number is none or out of bounds.
-    """
-    lines = [line for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
-    try:
-        rows = [[int(number) for number in line.split()] for line in lines]
-    except ValueError as error:
-        raise InputError(f"{source}: only whole numbers may stand below the comments: {error}") from None
-    if not rows or len(rows[0]) != 2 or min(rows[0]) < 1:
-        found = " ".join(map(str, rows[0])) if rows else "nothing"
-        raise InputError(f"{source}: must begin with the numbers of jobs and machines, found {found!r}")
-    (jobs, machines), rows = rows[0], rows[1:]
-    if len(rows) != jobs:
-        raise InputError(f"{source}: {jobs} jobs are announced, {len(rows)} rows follow")
-    for job, row in enumerate(rows):
-        place = f"{source}: row {job + 1} of {jobs}"
-        if len(row) != 2 * machines:
-            raise InputError(
-                f"{place}: {machines} pairs of machine and duration expected, {len(row)} numbers found"
-            )
-        if missing := sorted(set(range(machines)) - set(row[::2])):
-            raise InputError(
-                f"{place}: machine {missing[0]} is missing; each job visits 0 to {machines - 1} once"
-            )
-        if min(row[1::2]) < 0:
-            raise InputError(f"{place}: a duration is negative, {min(row[1::2])}")
-    return tuple(tuple(zip(row[::2], row[1::2], strict=True)) for row in rows)
 
 
 @lru_cache
@@ -88,7 +48,7 @@ def load(instance: str) -> Routes:
     if not path.is_file():
         known = ", ".join(sorted(item.name.removesuffix(".txt") for item in SHIPPED.iterdir()))
         raise InputError(f"there is no instance file {instance!r}; those by name are {known}")
-    return parse(path.read_text(encoding="utf-8"), instance)
+    return parse(read_text(str(path)), instance)
 
 
 def least(state: dict, choices: Sequence[str], values: Sequence[float]) -> str:

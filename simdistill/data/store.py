@@ -1,6 +1,10 @@
-"""Files of questions, as Parquet: one row a question, whatever its kind."""
+"""Files of questions, as Parquet: one row a question, whatever its kind.
 
-from collections.abc import Sequence
+TRL trains on such a file as it is: `trl sft` reads `prompt` and `completion`, `trl grpo` hands `choices`,
+`values` and `scale` to `simdistill.rewards`.
+"""
+
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,12 +24,14 @@ COLUMNS = {
     "round": "int32",
     "group": "int64",
     "prompt": [{"role": "string", "content": "string"}],
+    "completion": [{"role": "string", "content": "string"}],
     "choices": ["string"],
     "answer": "string",
     "values": ["float64"],
     "standard_errors": ["float64"],
     "raw_values": ["float64"],
     "raw_standard_errors": ["float64"],
+    "scale": "float64",
     "probabilities": ["float64"],
     "params": "string",
     "state": "string",
@@ -39,12 +45,18 @@ COSTS = ("values", "standard_errors", "raw_values", "raw_standard_errors")
 """Columns that are empty lists, not null, for a kind that has no costs."""
 
 
-def save(questions: Sequence[Question], path: Path) -> None:
-    """Writes questions in one step."""
+def save(questions: Sequence[Question], path: Path, scales: Mapping[str, float] | None = None) -> None:
+    """Writes questions in one step.
+
+    Args:
+        questions: Of any kinds.
+        path: The file.
+        scales: Task -> its scale, in cost units; the column `scale` is null for others.
+    """
     from datasets import Dataset, Features, disable_progress_bars
 
     disable_progress_bars()
-    rows = [question.row() for question in questions]
+    rows = [{**question.row(), **_for_trl(question, scales or {})} for question in questions]
     names = list(dict.fromkeys([*COLUMNS, *(name for row in rows for name in row)]))
     columns = {name: [row.get(name, [] if name in COSTS else None) for row in rows] for name in names}
     more = Dataset.from_dict({name: columns[name] for name in names if name not in COLUMNS})
@@ -69,6 +81,12 @@ def load(path: Path) -> list[Question]:
         return [kinds[row["kind"]].from_row(row) for row in rows]
     except (OSError, ArrowException, TypeError, KeyError, InputError) as error:
         raise InputError(f"{path} can't be read as questions: {error}") from None
+
+
+def _for_trl(question: Question, scales: Mapping[str, float]) -> dict:
+    """Returns what TRL's trainers and the rewards read, and a question has elsewhere."""
+    answer = [{"role": "assistant", "content": question.answer}]
+    return {"completion": answer, "scale": scales.get(question.task)}
 
 
 def features() -> "Features":

@@ -163,7 +163,8 @@ def train(record: Record, compute: Map, progress: Progress) -> None:
         validation = questions.load(layout.validation)[: settings.validation_questions]
         collect = partial(_on_policy, record, training(compute), progress)
         done = stages.train(method, validation, collect, progress)
-        questions.save(record.questions(), layout.questions)
+        scales = {task.name: task.scale for task in record.config.tasks}
+        questions.save(record.questions(), layout.questions, scales)
         if not layout.adapter.exists():  # else the run was stopped right here
             os.replace(method.adapter(), layout.adapter)
         write_json(layout.trained, {"questions": done.questions, "tokens": done.tokens})

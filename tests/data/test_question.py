@@ -1,10 +1,13 @@
 """Questions: rows that can be read by anybody and that reproduce their state."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 from datasets import load_dataset
 from hypothesis import given, settings
@@ -19,6 +22,7 @@ from simdistill.data.question import Question
 from simdistill.data.store import features, load, save
 from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
+from simdistill.rewards import consistency
 from simdistill.simulation import TRAIN, World
 from simdistill.simulation.branching import replay
 from simdistill.simulation.situations import Situation
@@ -166,6 +170,71 @@ def test_datasets_reads_the_file(asking, tmp_path):
     assert nothing == [question.decides for question in asked]
 
 
+def test_the_file_has_what_trl_and_the_rewards_read(asking, tmp_path):
+    path = tmp_path / "questions.parquet"
+    asked = ask(asking, 6, {"forecast": 2})
+    save(asked, path, {asked[0].task: 2.0})
+    rows = load_dataset("parquet", data_files=str(path), split="train", cache_dir=str(tmp_path / "cache"))
+    for row, question in zip(rows, asked, strict=True):
+        assert row["completion"] == [{"role": "assistant", "content": question.answer}]
+        assert row["scale"] == 2.0
+    given = {name: rows[name] for name in rows.column_names if name not in ("prompt", "completion")}
+    found = consistency([[{"role": "assistant", "content": "neither"}]] * len(asked), **given)
+    assert found == [-max(q.values) / 2 - 1 if isinstance(q, DecisionQuestion) else None for q in asked]
+    assert consistency(["neither"], [asked[0].choices], [asked[0].costs_C], [None]) == [
+        -max(asked[0].costs_C) - 1
+    ]
+
+
+def test_a_file_without_the_columns_for_trl_is_read(asking, tmp_path):
+    """As versions before wrote it."""
+    path, old = tmp_path / "questions.parquet", tmp_path / "old.parquet"
+    asked = ask(asking, 6, {"forecast": 2})
+    save(asked, path)
+    pyarrow.parquet.write_table(pyarrow.parquet.read_table(path).drop_columns(["completion", "scale"]), old)
+    assert load(old) == asked
+
+
+@pytest.mark.slow
+def test_trl_trains_on_the_file_as_it_is(asking, tiny_folder, tmp_path):
+    (tmp_path / "data").mkdir()
+    asked = ask(asking, 6, {"forecast": 2})
+    save(asked, tmp_path / "data" / "questions.parquet", {asked[0].task: 2.0})
+    common = {
+        "model_name_or_path": tiny_folder,
+        "dataset_name": tmp_path / "data",
+        "use_cpu": True,
+        "bf16": False,
+        "gradient_checkpointing": False,
+        "max_steps": 2,
+        "per_device_train_batch_size": 4,
+        "logging_steps": 1,
+        "report_to": "none",
+    }
+    grpo = {
+        "reward_funcs": "simdistill.rewards.consistency",
+        "scale_rewards": "none",
+        "num_generations": 4,
+        "max_completion_length": 4,
+    }
+    for verb, options, logged in (("sft", {}, "loss"), ("grpo", grpo, "lenient_answers")):
+        given = {**common, **options, "output_dir": tmp_path / verb}
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                "from trl.cli import main; main()",
+                verb,
+                *[f"--{name}={value}" for name, value in given.items()],
+            ],
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        assert logged in done.stdout + done.stderr
+
+
 def test_a_row_reproduces_its_state(questions, tmp_path):
     path = tmp_path / "questions.parquet"
     save(questions, path)
@@ -303,9 +372,6 @@ def test_a_file_that_is_missing_or_no_file_of_questions(tmp_path, questions):
     torn.write_bytes(torn.read_bytes()[:-100])
     with pytest.raises(InputError, match=r"torn.parquet can't be read"):
         load(torn)
-    import pyarrow
-    import pyarrow.parquet
-
     other = tmp_path / "other.parquet"
     pyarrow.parquet.write_table(pyarrow.table({"a": [1]}), other)
     with pytest.raises(InputError, match=r"other.parquet can't be read"):

@@ -117,6 +117,102 @@ def test_a_bad_instance_is_explained(text, message):
         parse(f"# a comment\n{text}", "file")
 
 
+def written(layout, routes, first=0) -> str:
+    """An instance in one of the layouts that are around."""
+    size = f"{len(routes)} {len(routes[0])}"
+    times = [" ".join(str(minutes) for _, minutes in route) for route in routes]
+    machines = [" ".join(str(machine + first) for machine, _ in route) for route in routes]
+    pairs = [" ".join(f"{machine + first} {minutes}" for machine, minutes in route) for route in routes]
+    counts = "Nb of jobs, Nb of Machines, Time seed, Machine seed, Upper bound, Lower bound"
+    lines = {
+        "usual": [size, *pairs],
+        "Taillard": [
+            counts,
+            f" {size} 840612802 398197754 1231 1005",
+            "Times",
+            *times,
+            "Machines",
+            *machines,
+        ],
+        "blocks": [size, *times, "", *machines],
+        "blocks with seeds": [f"{size} 1 2 3 4", *times, *machines],
+        "labels": [size, "processing times:", *times, "machine order:", *machines],
+        "labels alone": ["TIMES", *times, "MACHINES", *machines],
+        "machines first": [size, "Machines", *machines, "Times", *times],
+        "one label": [size, *times, "Machines", *machines],
+    }
+    return "\n".join(["# a comment", *lines[layout], ""])
+
+
+LAYOUTS = (
+    "usual",
+    "Taillard",
+    "blocks",
+    "blocks with seeds",
+    "labels",
+    "labels alone",
+    "machines first",
+    "one label",
+)
+
+
+@pytest.mark.parametrize("instance", ["ft06", "ft10", "ft20", "la01"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("first", [0, 1])
+def test_an_instance_is_the_same_in_every_layout(instance, layout, first, caplog):
+    routes = load(instance)
+    assert parse(written(layout, routes, first), "file") == routes
+    assert ("machines are numbered from 1" in caplog.text) == (first == 1)
+
+
+@pytest.mark.parametrize("layout", ["usual", "Taillard", "blocks"])
+def test_another_layout_has_the_same_optimum(layout, tmp_path):
+    pytest.importorskip("ortools")
+    path = tmp_path / "ft06.txt"
+    path.write_text(written(layout, load("ft06"), first=1))
+    assert bounds(load(str(path))) == (55, 55)
+    assert simulated({"instance": str(path)}, RULES["SPT"]).cost == makespan(load("ft06"), RULES["SPT"])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("layout", ["usual", "Taillard"])
+def test_an_instance_may_be_in_unicode_of_any_kind(layout, encoding, tmp_path):
+    path = tmp_path / f"{encoding}.txt"
+    path.write_bytes(written(layout, load("ft06")).replace("\n", "\r\n").encode(encoding))
+    assert load(str(path)) == load("ft06")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("2 2\n1 3 2 2\n1 4 0 1\n", "line 2: row 1 of 2: machine 0 is missing; each job visits 0 to 1 once"),
+        ("2 2\n1 3 2 2\n1 4 3 1\n", "line 3: row 2 of 2: machine 2 is missing; each job visits 1 to 2 once"),
+        ("2 2\n2 3 3 2\n2 4 3 1\n", "line 2: row 1 of 2: machine 0 is missing"),
+        ("2 2\n3 2\n4 1\n1 2\n1 1\n", "line 5: row 2 of 2: machine 2 is missing"),
+        ("2 2\n3 2\n4 1\n1 2\n", "2 jobs are announced, 3 rows follow"),
+        ("2 2\nTimes\n3 2\nMachines\n1 2\n2 1\n", "2 jobs are announced, 1 rows of times follow"),
+        (
+            "2 2\nTimes\n3 2\n4\nMachines\n1 2\n2 1\n",
+            "line 4: row 2 of 2 rows of times: 2 numbers expected, 1",
+        ),
+        ("2 2\n3 -2\n4 1\n1 2\n2 1\n", "row 1 of 2: a duration is negative, -2"),
+        ("2 2\n0 3.5 1 2\n1 4 0 1\n", "line 2: only whole numbers may stand below the comments: .*'3.5'"),
+        ("1 1\nTimes\n3\nMachines\n1\n1 1\nTimes\n", "line 7: 'Times' comes a second time; put one instance"),
+        ("15 15 1\n", "must begin with the numbers of jobs and machines, found '15 15 1'"),
+    ],
+)
+def test_a_bad_layout_is_explained(text, message):
+    with pytest.raises(InputError, match=message):
+        parse(text, "file")
+
+
+def test_an_instance_in_another_encoding_is_explained(tmp_path):
+    path = tmp_path / "instance.txt"
+    path.write_bytes("# für Übungen\n1 1\n0 3\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"instance.txt: byte 0xfc in line 1 is not UTF-8"):
+        load(str(path))
+
+
 def test_bad_parameters_are_explained(tmp_path):
     path = tmp_path / "two.txt"
     path.write_text(TWO.replace("0 1\n", "1 1\n"))

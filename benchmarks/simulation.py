@@ -264,7 +264,9 @@ def two_processes(rounds: int, scale: float) -> list[dict]:
     plans = [(number, 400.0 * max(scale, 0.3)) for number in range(32)]
     counts = [int(2e7 * max(scale, 0.3))] * 2
     ratios = []
-    with simulating(2) as compute, multiprocessing.get_context("forkserver").Pool(2) as pool:
+    known = multiprocessing.get_all_start_methods()
+    start = "forkserver" if "forkserver" in known else "spawn"
+    with simulating(2) as compute, multiprocessing.get_context(start).Pool(2) as pool:
         list(compute(simulate, plans))
         pool.map(loop, counts, 1)
         for _ in range(rounds):

@@ -26,9 +26,14 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
     A link stays, and the file that it points to is replaced. Pipes, terminals and other things that aren't
     regular files are written to when the block ends.
+
+    Raises:
+        InputError: If there is a folder, or a link that leads nowhere but to itself.
     """
     path, descriptor = _resolved(Path(path))
-    if descriptor is not None or (path.exists() and not path.is_file() and not path.is_dir()):
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; name a file to write to")
+    if descriptor is not None or (path.exists() and not path.is_file()):
         with tempfile.TemporaryDirectory() as folder:
             temporary = Path(folder) / "written"
             yield temporary
@@ -53,7 +58,17 @@ def _resolved(path: Path) -> tuple[Path, int | None]:
         if not path.is_symlink():
             break
         path = path.parent / path.readlink()
+    else:
+        raise InputError(f"{path} is a link that leads to itself; name another file to write to")
     return path.resolve(), None
+
+
+def is_plain(path: Path) -> bool:
+    """Whether a file that was written is a regular one, by its own name and no link's.
+
+    Beside what is written to a pipe or to /dev/stdout, a line more would spoil it.
+    """
+    return path.is_file() and not path.is_symlink()
 
 
 def _pour(source: Path, target: Path | int) -> None:

@@ -157,6 +157,10 @@ def _myopic(on_hand: int, on_order: tuple[int, ...], max_order: int, *terms: Any
     return myopic_order(params, on_hand, on_order)
 
 
+PRODUCT, SUPPLIER = "the product", "the supplier"
+"""What event logs call the one product, and the one who delivers it."""
+
+
 class Inventory(ProcessModel):
     """Each period an order arrives, the next one is placed, demand comes, stock and shortage are charged."""
 
@@ -237,7 +241,8 @@ class Inventory(ProcessModel):
         self.orders = {label: count * self.params.lot_size for label, count in lots.items()}
         self.on_hand = self.params.initial_stock
         self.on_order = [0] * self.params.lead_time  # the next to arrive first
-        self.placed = deque()  # when each order under way was placed
+        self.placed = deque()  # number of each order under way, and when it was placed
+        self.orders_placed = 0
         self.terms = observed_terms(self.params)
         self.count()
         self.env.process(self.periods())
@@ -246,7 +251,8 @@ class Inventory(ProcessModel):
         for period in itertools.count():
             if self.on_order:
                 self.receive(self.on_order.pop(0))
-            order = yield self.decide("How many lots do you order?", self.orders)
+            about = {"product": PRODUCT}
+            order = yield self.decide("How many lots do you order?", self.orders, about=about)
             self.place(order)
             self.sell(self.draw("demand", period, self.params.distribution))
             yield self.env.timeout(1)
@@ -254,12 +260,16 @@ class Inventory(ProcessModel):
     def receive(self, order: float):
         self.on_hand += order
         if order:
-            self.tally("time_in_system_orders", self.env.now - self.placed.popleft())
+            number, since = self.placed.popleft()
+            self.log("order arrives", order=number, product=PRODUCT, supplier=SUPPLIER)
+            self.tally("time_in_system_orders", self.env.now - since)
 
     def place(self, order: float):
         if order:
             self.charge("ordering", self.params.order_cost)
-            self.placed.append(self.env.now)
+            self.orders_placed += 1
+            self.placed.append((self.orders_placed, self.env.now))
+            self.log("order is placed", order=self.orders_placed, product=PRODUCT, supplier=SUPPLIER)
             self.tally("arrived_orders", 1)
         self.tally("order", order)
         self.tally("arrived", order)
@@ -269,6 +279,7 @@ class Inventory(ProcessModel):
             self.on_order.append(order)
 
     def sell(self, demand: float):
+        self.log("demand", product=PRODUCT)
         short = max(0, demand - self.on_hand)
         left = max(0, self.on_hand - demand)
         self.charge("holding", self.params.holding_cost * left)

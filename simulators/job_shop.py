@@ -188,10 +188,12 @@ class JobShop(ProcessModel):
         if self.done[job] < len(self.routes[job]):
             machine, _ = self.routes[job][self.done[job]]
             self.waiting[machine].add(job)
+            self.log("job arrives", job=self.names[job], machine=machine)
             self.since[job] = self.env.now
             if not self.arrival[machine].triggered:
                 self.arrival[machine].succeed()
             return
+        self.log("job is done", job=self.names[job])
         self.since[job] = 0.0
         unfinished = sum(done < len(route) for done, route in zip(self.done, self.routes, strict=True))
         self.level("in_system", unfinished)
@@ -205,11 +207,13 @@ class JobShop(ProcessModel):
             if not self.waiting[machine]:
                 self.arrival[machine] = self.env.event()
                 yield self.arrival[machine]
-            choices = partial(self.choices, machine)
-            job = yield self.decide("Which job is next?", choices, about=machine, priority=machine)
+            choices, about = partial(self.choices, machine), {"machine": machine}
+            job = yield self.decide("Which job is next?", choices, about=about, priority=machine)
             self.waiting[machine].remove(job)
             self.working_on[machine], self.since[job] = job, self.env.now
+            self.log("operation begins", job=self.names[job], machine=machine)
             yield self.operation(job)
+            self.log("operation ends", job=self.names[job], machine=machine)
             self.working_on[machine] = None
             self.done[job] += 1
             self.move_on(job)
@@ -239,7 +243,7 @@ class JobShop(ProcessModel):
 
     def observe(self, decision: Decision) -> dict:
         """Returns durations as planned: nobody knows of a breakdown before an operation is overdue."""
-        now, machine = self.env.now, decision.about
+        now, machine = self.env.now, decision.about["machine"]
         working = {job for job in self.working_on if job is not None}
         rest = [list(route[done:]) for route, done in zip(self.routes, self.done, strict=True)]
         for job in working:

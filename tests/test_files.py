@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -9,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from simdistill.files import read_json, replacing, replacing_folder, write_json, write_text
+from simdistill.config import compose
+from simdistill.errors import InputError
+from simdistill.files import read_json, read_text, replacing, replacing_folder, write_json, write_text
+from simdistill.runs.record import Record
 
 TRACE = [sys.executable, "-m", "simdistill", "trace", "task=queueing", "task.horizon=20", "task.warm_up=0"]
 
@@ -79,3 +83,79 @@ def test_standard_output_can_be_piped_and_redirected(tmp_path):
     assert [json.loads(line) for line in piped.stdout.splitlines()]
     assert (tmp_path / "redirected").read_bytes() == b"before\n" + piped.stdout
     assert b"entries until" in piped.stderr
+
+
+def test_a_folder_or_a_circle_of_links_is_refused(tmp_path):
+    (tmp_path / "one").symlink_to(tmp_path / "two")
+    (tmp_path / "two").symlink_to(tmp_path / "one")
+    with pytest.raises(InputError, match="is a link that leads to itself"):
+        write_text(tmp_path / "one", "text")
+    with pytest.raises(InputError, match="is a folder; name a file"):
+        write_text(tmp_path, "text")
+    assert (tmp_path / "one").is_symlink() and not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_text_is_read_in_any_unicode(encoding, tmp_path):
+    (tmp_path / "text").write_bytes("day;staff\nMärz".encode(encoding))
+    assert read_text(tmp_path / "text") == "day;staff\nMärz"
+
+
+def ends(path: Path) -> bool:
+    """Whether a page or a file of JSON is whole."""
+    text = path.read_text(encoding="utf-8")
+    return text.rstrip().endswith("</html>") or json.loads(text) is not None
+
+
+VERBS = {
+    "trace": [*TRACE, "--format", "ocel", "-o", "OUT"],
+    "verify": [sys.executable, "-m", "simdistill", "verify", "newsvendor", "--quick", "--json", "OUT"],
+}
+"""Verbs that write to a file of a given name."""
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("verb", VERBS)
+def test_verbs_write_through_links_pipes_and_standard_output(verb, tmp_path):
+    def call(target: str) -> subprocess.CompletedProcess:
+        command = [target if word == "OUT" else word for word in VERBS[verb]]
+        return subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+
+    (tmp_path / "link").symlink_to("target")
+    call("link")
+    assert (tmp_path / "link").is_symlink() and ends(tmp_path / "target")
+    os.mkfifo(tmp_path / "pipe")
+    heard: list[str] = []
+    reader = threading.Thread(target=lambda: heard.append((tmp_path / "pipe").read_text()))
+    reader.start()
+    call("pipe")
+    reader.join(timeout=60)
+    assert (tmp_path / "pipe").is_fifo() and json.loads(heard[0])
+    assert json.loads(call("/dev/stdout").stdout), "nothing else may be written beside it"
+
+
+def test_new_writes_through_no_link(tmp_path):
+    """It writes new files only: a link that leads nowhere is something that is there."""
+    (tmp_path / "clinic.py").symlink_to(tmp_path / "elsewhere.py")
+    command = [sys.executable, "-m", "simdistill", "new", "clinic"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 2 and "clinic.py exists already, and nothing was written" in done.stderr
+    assert os.listdir(tmp_path) == ["clinic.py"]
+
+
+def test_a_board_writes_its_page_through_a_link(tmp_path):
+    board = tmp_path / "board"
+    shutil.copytree(Path(__file__).parents[1] / "benchmarks" / "results" / "cpu-v2", board)
+    (board / "leaderboard.html").unlink(missing_ok=True)
+    (board / "leaderboard.html").symlink_to(tmp_path / "page.html")
+    command = [sys.executable, "-m", "simdistill", "leaderboard", str(board)]
+    subprocess.run(command, capture_output=True, check=True)
+    assert (board / "leaderboard.html").is_symlink() and ends(tmp_path / "page.html")
+
+
+def test_a_run_is_not_begun_where_a_file_is(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "nowhere").symlink_to(tmp_path / "gone" / "run")
+    for name in ("file", "nowhere"):
+        with pytest.raises(InputError, match="Could not write to"):
+            Record.new(compose(["task=queueing", f"output={tmp_path / name}"])[0])

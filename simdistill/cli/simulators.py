@@ -79,11 +79,13 @@ def verify(
 
     For example: simdistill verify queueing --quick
     """
+    from simdistill.files import is_plain
     from simdistill.verification import verify as verification
 
     if witness:
         typer.echo("warning: --witness is now called --cross-check", err=True)
-    console = wide_console()
+    aside = json is not None and (json.exists() or json.is_symlink()) and not is_plain(json)
+    console = wide_console(stderr=aside)
     rows = verification.verify(name, cases, quick, cross_check or witness, console)
     verification.show(rows, console)
     if json is not None:
@@ -108,6 +110,7 @@ def trace(
     if output is None:
         raise InputError("trace needs a file to write to: -o FILE")
     from simdistill import config
+    from simdistill.files import is_plain
     from simdistill.simulation import event_log as eventlog
 
     configs = config.compose(overrides or [])
@@ -115,6 +118,5 @@ def trace(
         raise InputError(f"trace takes one task and one value for each field, not {len(configs)} runs")
     log = eventlog.of_task(configs[0].task, policy, configs[0].seed)
     eventlog.write(log, output, form)
-    # Beside what is written to a pipe or to /dev/stdout, a line more would spoil it.
     said = f"{output}: {len(log.entries)} entries until {log.time_unit} {log.time:g}"
-    typer.echo(said, err=output.is_symlink() or not output.is_file())
+    typer.echo(said, err=not is_plain(output))

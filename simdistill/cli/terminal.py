@@ -13,10 +13,10 @@ from rich.console import Console
 from simdistill.errors import InputError, ProcessError
 
 
-def wide_console() -> Console:
+def wide_console(stderr: bool = False) -> Console:
     """A console whose tables aren't squeezed when they go to a file."""
-    console = Console()
-    return console if console.is_terminal else Console(width=150)
+    console = Console(stderr=stderr)
+    return console if console.is_terminal else Console(stderr=stderr, width=150)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from simdistill.config import RunConfig, fingerprint
 from simdistill.data.question import Question
 from simdistill.data.store import load
 from simdistill.errors import InputError
-from simdistill.files import read_json, sha256, write_json
+from simdistill.files import read_json, sha256, write_json, writing
 from simdistill.runs.environment import peak_memory_mb
 from simdistill.runs.layout import Layout
 
@@ -42,7 +42,8 @@ class Record:
         """
         record = cls(config.output or _new_folder(Path("outputs") / config.task.name, config.seed))
         folder = record.folder
-        folder.mkdir(parents=True, exist_ok=True)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         with record.locked():
             if record.layout.config.exists():
                 resume = shlex.quote(f"resume={folder}")

@@ -86,7 +86,7 @@ def _check_form(name: str) -> None:
 
 
 def _check_free(paths: Iterable[Path]) -> None:
-    found = [str(path) for path in paths if path.exists()]
+    found = [str(path) for path in paths if path.exists() or path.is_symlink()]
     if found:
         verb = "exists" if len(found) == 1 else "exist"
         raise InputError(

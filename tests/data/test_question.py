@@ -1,10 +1,9 @@
 """Questions: rows that can be read by anybody and that reproduce their state."""
 
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet
@@ -22,6 +21,7 @@ from simdistill.data.question import Question
 from simdistill.data.store import features, load, save
 from simdistill.envs.prompts import Prompter
 from simdistill.errors import InputError
+from simdistill.models.device import quiet
 from simdistill.rewards import consistency
 from simdistill.simulation import TRAIN, World
 from simdistill.simulation.branching import replay
@@ -197,12 +197,17 @@ def test_a_file_without_the_columns_for_trl_is_read(asking, tmp_path):
 
 @pytest.mark.slow
 def test_trl_trains_on_the_file_as_it_is(asking, tiny_folder, tmp_path):
-    (tmp_path / "data").mkdir()
+    """Without any mapping of columns, as its commands `sft` and `grpo` do."""
+    from trl.trainer.grpo_config import GRPOConfig
+    from trl.trainer.grpo_trainer import GRPOTrainer
+    from trl.trainer.sft_config import SFTConfig
+    from trl.trainer.sft_trainer import SFTTrainer
+
+    path = tmp_path / "questions.parquet"
     asked = ask(asking, 6, {"forecast": 2})
-    save(asked, tmp_path / "data" / "questions.parquet", {asked[0].task: 2.0})
-    common = {
-        "model_name_or_path": tiny_folder,
-        "dataset_name": tmp_path / "data",
+    save(asked, path, {asked[0].task: 2.0})
+    rows = load_dataset("parquet", data_files=str(path), split="train", cache_dir=str(tmp_path / "cache"))
+    common: dict[str, Any] = {
         "use_cpu": True,
         "bf16": False,
         "gradient_checkpointing": False,
@@ -210,29 +215,23 @@ def test_trl_trains_on_the_file_as_it_is(asking, tiny_folder, tmp_path):
         "per_device_train_batch_size": 4,
         "logging_steps": 1,
         "report_to": "none",
+        "save_strategy": "no",
     }
-    grpo = {
-        "reward_funcs": "simdistill.rewards.consistency",
-        "scale_rewards": "none",
-        "num_generations": 4,
-        "max_completion_length": 4,
-    }
-    for verb, options, logged in (("sft", {}, "loss"), ("grpo", grpo, "lenient_answers")):
-        given = {**common, **options, "output_dir": tmp_path / verb}
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                "from trl.cli import main; main()",
-                verb,
-                *[f"--{name}={value}" for name, value in given.items()],
-            ],
-            capture_output=True,
-            text=True,
-            timeout=300,
+    with quiet():
+        imitating = SFTTrainer(
+            str(tiny_folder), args=SFTConfig(output_dir=str(tmp_path / "sft"), **common), train_dataset=rows
         )
-        assert done.returncode == 0, done.stderr[-2000:]
-        assert logged in done.stdout + done.stderr
+        assert imitating.train().global_step == 2
+        args = GRPOConfig(
+            output_dir=str(tmp_path / "grpo"),
+            num_generations=4,
+            max_completion_length=4,
+            scale_rewards="none",
+            **common,
+        )
+        rewarded = GRPOTrainer(str(tiny_folder), reward_funcs=consistency, args=args, train_dataset=rows)
+        assert rewarded.train().global_step == 2
+    assert "lenient_answers" in rewarded.state.log_history[0]
 
 
 def test_a_row_reproduces_its_state(questions, tmp_path):

@@ -91,6 +91,60 @@ def test_what_is_recorded(log):
     assert (log.cost, log.time, log.simulator) == (5.0, 13.0, "Clinic")
 
 
+def objects(log: EventLog) -> dict[str, int]:
+    """How many objects of each type an OCEL has; all relationships lead to one of them."""
+    found = ocel(log)
+    names = {thing["id"] for thing in found["objects"]}
+    related = [relation["objectId"] for event in found["events"] for relation in event["relationships"]]
+    assert set(related) == names
+    kinds = [thing["type"] for thing in found["objects"]]
+    assert {kind["name"] for kind in found["objectTypes"]} == set(kinds)
+    return {kind: kinds.count(kind) for kind in kinds}
+
+
+def test_a_job_shops_log_has_jobs_and_machines():
+    log = of_task(compose(["task=job_shop"])[0].task, None, 0)
+    assert objects(log) == {"process": 1, "job": 6, "machine": 4}
+    done = [entry for entry in log.entries if entry.event == "activity"]
+    for name, count in (
+        ("job arrives", 24),
+        ("operation begins", 24),
+        ("operation ends", 24),
+        ("job is done", 6),
+    ):
+        assert sum(entry.name == name for entry in done) == count
+    machine = dict[str, str]()
+    for entry in done:  # a machine works on one job at a time
+        if entry.name.startswith("operation"):
+            (at,), (job,) = entry.entities["machine"], entry.entities["job"]
+            assert machine.pop(at, job) == job
+            if entry.name == "operation begins":
+                machine[at] = job
+    assert max(entry.time for entry in done) == log.time == log.cost
+    assert all("machine" in entry.entities for entry in log.entries if entry.event == "decision")
+
+
+@pytest.mark.parametrize("lead_time", [0, 2])
+def test_an_inventorys_log_has_orders_a_product_and_a_supplier(lead_time):
+    fields = [
+        "task=inventory",
+        "task.warm_up=0",
+        "task.horizon=20",
+        f"task.parameters.default.lead_time={lead_time}",
+    ]
+    log = of_task(compose(fields)[0].task, "constant", 0)
+    found = objects(log)
+    orders = found.pop("order")
+    assert found == {"process": 1, "product": 1, "supplier": 1}
+    times = {"order is placed": dict[str, float](), "order arrives": dict[str, float]()}
+    for entry in log.entries:
+        if entry.name in times:
+            times[entry.name][entry.entities["order"][0]] = entry.time
+    placed, arrived = times.values()
+    assert len(placed) == orders > 10 and len(arrived) >= orders - lead_time - 1
+    assert all(time - placed[order] == lead_time for order, time in arrived.items())
+
+
 def test_recording_changes_nothing_and_costs_others_nothing():
     runs = [simulator({}, (0, 1)) for simulator in (Clinic, recorded(Clinic))]
     for model in runs:

@@ -175,7 +175,7 @@ def test_the_file_has_what_trl_and_the_rewards_read(asking, tmp_path):
     asked = ask(asking, 6, {"forecast": 2})
     save(asked, path, {asked[0].task: 2.0})
     rows = load_dataset("parquet", data_files=str(path), split="train", cache_dir=str(tmp_path / "cache"))
-    for row, question in zip(rows, asked, strict=True):
+    for row, question in zip(rows.to_list(), asked, strict=True):
         assert row["completion"] == [{"role": "assistant", "content": question.answer}]
         assert row["scale"] == 2.0
     given = {name: rows[name] for name in rows.column_names if name not in ("prompt", "completion")}

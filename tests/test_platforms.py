@@ -15,6 +15,8 @@ for name in {lacking!r}:
     if hasattr(os, name):
         delattr(os, name)
 if "resource" in {lacking!r}:
+    import psutil  # of Linux here, which itself needs what is taken away
+
     sys.modules["resource"] = None
 if "forkserver" in {lacking!r}:
     multiprocessing.get_all_start_methods = lambda: ["spawn"]

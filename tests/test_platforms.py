@@ -19,6 +19,7 @@ if "resource" in {lacking!r}:
 
     sys.modules["resource"] = None
 if "forkserver" in {lacking!r}:
+    multiprocessing.set_start_method("spawn", force=True)
     multiprocessing.get_all_start_methods = lambda: ["spawn"]
     for name in ("fork", "forkserver"):
         multiprocessing.context._concrete_contexts.pop(name, None)

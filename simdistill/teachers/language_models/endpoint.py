@@ -64,7 +64,7 @@ class EndpointTeacher(LanguageTeacher):
         from simdistill.teachers.language_models.client import Endpoint
 
         super().__init__(config, seed)
-        self.model, self.max_tokens = config.model or "", getattr(config, "max_tokens", None)
+        self.model, self.max_tokens = config.model or "", config.max_tokens
         self.endpoint = Endpoint(config.base_url or "")
         self.name = f"{self.model} at {self.endpoint.url}"
         self.made_by = {"url": self.endpoint.url, "model": self.model}

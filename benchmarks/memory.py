@@ -23,8 +23,9 @@ from training import Trainings, rows
 
 from simdistill.config import compose
 from simdistill.data.question import Question
-from simdistill.training.losses import Weights
-from simdistill.training.trainers.exact import train_round, training_questions
+from simdistill.training.trainers.batch import training_questions
+from simdistill.training.trainers.exact import train_round
+from simdistill.training.weights import Weights
 
 RESULTS = Path(__file__).parent / "results" / "memory.json"
 BATCHES, LENGTHS, STEPS = (8, 16, 32, 64), (1, 2, 4), 3
@@ -46,7 +47,7 @@ def train(batch_size: int, times: int) -> float:
         train_round(
             student.model,
             student.tokenizer,
-            training_questions(student, questions, config.task.scale, 0.1),
+            training_questions(student, questions, {config.task.name: config.task.scale}, 0.1),
             training.schedule(folder, batch_size),
             Weights(1.0, 1.0, 1.0, 1.0),
         )

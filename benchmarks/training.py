@@ -32,10 +32,11 @@ from simdistill.models.lora import Lora
 from simdistill.models.packing import pack
 from simdistill.models.student import Student
 from simdistill.teachers.loading import load_teacher
-from simdistill.training.losses import Weights
 from simdistill.training.schedule import Schedule
-from simdistill.training.trainers.exact import train_round, training_questions
+from simdistill.training.trainers.batch import training_questions
+from simdistill.training.trainers.exact import train_round
 from simdistill.training.trainers.plain import sft_round
+from simdistill.training.weights import Weights
 
 RESULTS = Path(__file__).parent / "results" / "training.json"
 PEAK_ROWS = 512
@@ -108,7 +109,9 @@ class Trainings:
             result = train_round(
                 student.model,
                 student.tokenizer,
-                training_questions(student, self.questions, self.config.task.scale, 0.1),
+                training_questions(
+                    student, self.questions, {self.config.task.name: self.config.task.scale}, 0.1
+                ),
                 self.schedule(folder, batch_size),
                 weights or Weights(1.0, 1.0, 1.0, 1.0),
                 [clock],
@@ -166,7 +169,7 @@ class Trainings:
         layer = config.hidden_size * (2 * config.hidden_size + 2 * head + 3 * config.intermediate_size)
         forward = 2.0 * layer * layers * self.tokens
         backward = 2.0 * layer * wanted * self.tokens
-        rows = [row.question for row in training_questions(student, self.questions, 1.0, 0.1)]
+        rows = [row.question for row in training_questions(student, self.questions, {"queueing": 1.0}, 0.1)]
         kept = sum(len(pack(rows[b : b + 16]).scored_J) for b in range(0, len(rows), 16))
         vocabulary = 2.0 * 2.0 * config.hidden_size * config.vocab_size * kept  # forward and back
         return (forward + backward + vocabulary) / len(rows)

@@ -7,10 +7,10 @@ import os
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from accelerate import PartialState
-from accelerate.utils import broadcast_object_list
+if TYPE_CHECKING:
+    from accelerate import PartialState
 
 PATIENCE = timedelta(days=7)
 """How long processes wait while the first one simulates or examines."""
@@ -50,13 +50,17 @@ def agreed(folder: Path | None, device: str) -> Path:
     """
     agreed_on: list[Any] = [folder]
     if processes() > 1:
+        from accelerate.utils import broadcast_object_list
+
         _state(device)
         broadcast_object_list(agreed_on)
     return agreed_on[0]
 
 
 @cache
-def _state(device: str) -> PartialState:
+def _state(device: str) -> "PartialState":
+    from accelerate import PartialState
+
     # Imported once the group exists, as wrapping a model does, it keeps it as the default of its arguments.
     importlib.import_module("torch.distributed.nn.functional")
     state = PartialState(cpu=device == "cpu", timeout=PATIENCE)
@@ -64,7 +68,7 @@ def _state(device: str) -> PartialState:
     return state
 
 
-def _leave(state: PartialState) -> None:
+def _leave(state: "PartialState") -> None:
     # A group whose threads outlive the interpreter's shutdown can abort the process. A model that was wrapped
     # for training keeps it too, and is part of cycles, which only a collection frees.
     state.destroy_process_group()

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from simdistill.files import read_lines, write_lines
 from simdistill.models.device import quiet
 from simdistill.models.student import Student
 from simdistill.training.clock import Clock
-from simdistill.training.measures import MEASURES
+from simdistill.training.measures import MEASURES, measures_of_kinds, question_kinds
 
 
 class MetricsWriter(TrainerCallback):
@@ -40,6 +41,7 @@ class MetricsWriter(TrainerCallback):
         first_token: int = 0,
     ):
         self.path = path
+        self.kept = {*MEASURES, *chain(*measures_of_kinds(question_kinds()).values())}
         self.questions_per_step, self.round = questions_per_step, round
         self.first_step, self.first_question, self.first_token = first_step, first_question, first_token
 
@@ -55,7 +57,7 @@ class MetricsWriter(TrainerCallback):
         """Writes one line."""
         if not logs or "loss" not in logs:
             return
-        self.write(state, {name: value for name, value in logs.items() if name in MEASURES})
+        self.write(state, {name: value for name, value in logs.items() if name in self.kept})
 
     def write(self, state: TrainerState, found: dict[str, float]) -> None:
         """Appends the numbers of a step's end."""

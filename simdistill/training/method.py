@@ -6,9 +6,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-
-import torch
-from transformers import TrainerCallback
+from typing import TYPE_CHECKING
 
 from simdistill import distributed as launched
 from simdistill.config import DistillConfig, RunConfig, StudentConfig
@@ -18,21 +16,21 @@ from simdistill.data.store import load, save
 from simdistill.errors import InputError
 from simdistill.files import read_json, write_json
 from simdistill.models.choice_model import Asked
-from simdistill.models.device import chosen_device, faster_dtype, release_memory
-from simdistill.models.lora import Lora
-from simdistill.models.pruning import student_base
-from simdistill.models.student import Student
+from simdistill.progress import Progress
 from simdistill.teachers.loading import answers_itself
-from simdistill.training.callbacks import MetricsWriter, Watch
 from simdistill.training.clock import Clock
 from simdistill.training.first_questions import first_questions
 from simdistill.training.schedule import Schedule, part_of
 from simdistill.training.stages import RoundResult, Stage, check_questions
 
-Collect = Callable[[int, Student], list[Question]]
-"""Round and student -> questions on states of the student's own rollouts."""
+if TYPE_CHECKING:
+    import torch
+    from transformers import TrainerCallback
 
-Progress = Callable[[str, int, int], None]
+    from simdistill.models.student import Student
+
+Collect = Callable[[int, "Student"], list[Question]]
+"""Round and student -> questions on states of the student's own rollouts."""
 
 WEIGHTS = ("imitation", "soft", "regret", "validity")
 """Fields of `distill` that weigh the terms of a loss."""
@@ -58,7 +56,7 @@ class Method:
 
     Attributes:
         learning_rate: Its peak where `distill.learning_rate` is left open.
-        goes_by: Which of `WEIGHTS` it uses; others that are set are told to be of no use.
+        loss_weights_used: Which of `WEIGHTS` it uses; a warning names the others that are set.
         learns_from: What it learns from inside the language model `teacher.model`, whichever teacher
             answers; None where it needs no such model.
 
@@ -68,7 +66,7 @@ class Method:
     """
 
     learning_rate = 1e-3
-    goes_by: Sequence[str] = WEIGHTS
+    loss_weights_used: Sequence[str] = WEIGHTS
     learns_from: str | None = None
 
     def __init__(self, config: RunConfig, folder: Path):
@@ -81,6 +79,10 @@ class Method:
         Raises:
             InputError: If something is missing or doesn't fit.
         """
+        from simdistill.models.device import release_memory
+        from simdistill.models.pruning import student_base
+        from simdistill.models.student import Student
+
         base = student_base(self.config.student)
         for number in range(len(self.stages)):
             self.schedule(number)  # refuses a batch that parts or processes can't share
@@ -91,7 +93,7 @@ class Method:
         release_memory()
 
     def _tell_unused(self) -> None:
-        unused = _unused(self.config.distill, self.goes_by)
+        unused = _unused(self.config.distill, self.loss_weights_used)
         if unused:
             log.warning("method=%s doesn't use %s", self.config.method.name, unused)
         teacher = self.config.teacher
@@ -104,7 +106,7 @@ class Method:
                 teacher.name,
             )
 
-    def check_models(self, student: Student, asked: Sequence[Asked]) -> None:
+    def check_models(self, student: "Student", asked: Sequence[Asked]) -> None:
         """Checks that the language models can be trained, or learned from, as the method does it.
 
         Args:
@@ -122,18 +124,22 @@ class Method:
         raise NotImplementedError
 
     def train(
-        self, number: int, student: Student, questions: Sequence[Question], callbacks: list[TrainerCallback]
+        self,
+        number: int,
+        student: "Student",
+        questions: Sequence[Question],
+        callbacks: list["TrainerCallback"],
     ) -> RoundResult:
         """Trains the student in place in one stage."""
         raise NotImplementedError
 
     def __call__(
-        self, tune: Sequence[Question], collect: Collect, card: str, progress: Progress
+        self, validation: Sequence[Question], collect: Collect, card: str, progress: Progress
     ) -> Distilled:
         """Trains stage after stage; finished stages of a stopped run are not done again.
 
         Args:
-            tune: Held-out questions for the learning curve.
+            validation: Held-out questions for the learning curve.
             collect: Finds and labels states of the student's own rollouts.
             card: The adapter's model card.
             progress: Called with a phase, how much is done and how much there is.
@@ -142,9 +148,8 @@ class Method:
             What it has cost. The adapter of the last stage is `adapter()`.
         """
         clock = Clock(self.training / "clock.jsonl")
-        results = [
-            self._stage(number, tune, collect, card, progress, clock) for number in range(len(self.stages))
-        ]
+        numbers = range(len(self.stages))
+        results = [self._stage(n, validation, collect, card, progress, clock) for n in numbers]
         return Distilled(sum(r.questions for r in results), sum(r.tokens for r in results))
 
     def assist(self) -> None:
@@ -161,7 +166,7 @@ class Method:
     def _stage(
         self,
         number: int,
-        tune: Sequence[Question],
+        validation: Sequence[Question],
         collect: Collect,
         card: str,
         progress: Progress,
@@ -170,6 +175,9 @@ class Method:
         done = self._done(number)
         if done.exists():
             return RoundResult(**read_json(done))
+        from simdistill.models.device import release_memory
+        from simdistill.training.callbacks import MetricsWriter, Watch
+
         release_memory()
         self._collect(number, collect)
         questions = self._questions(number)
@@ -185,7 +193,9 @@ class Method:
             first_token=sum(result.tokens for result in earlier),
         )
         every = self.config.distill.validation_steps
-        watch = Watch(student, tune, every, self.dtype, writer, clock, self.stages[number].title, progress)
+        watch = Watch(
+            student, validation, every, self.dtype, writer, clock, self.stages[number].title, progress
+        )
         launched.meet(self.device)
         result = self.train(number, student, questions, [writer, watch])
         student.save_adapter(self.adapter(number), card)
@@ -195,7 +205,11 @@ class Method:
     def _done(self, number: int) -> Path:
         return self.training / f"round-{number}.json"
 
-    def _student(self, number: int) -> Student:
+    def _student(self, number: int) -> "Student":
+        from simdistill.models.lora import Lora
+        from simdistill.models.pruning import student_base
+        from simdistill.models.student import Student
+
         student, lora = self.config.student, self.config.student.lora
         return Student.for_training(
             student_base(student),
@@ -209,11 +223,17 @@ class Method:
     @property
     def device(self) -> str:
         """Where the student is trained, "cpu" or "cuda"."""
+        from simdistill.models.device import chosen_device
+
         return chosen_device(self.config.device)
 
     @cached_property
-    def dtype(self) -> torch.dtype:
+    def dtype(self) -> "torch.dtype":
         """Arithmetic of training; a resumed run keeps what it began with."""
+        import torch
+
+        from simdistill.models.device import faster_dtype
+
         chosen = self.training / "dtype.json"
         if not chosen.exists():
             wanted = self.config.student.dtype
@@ -239,13 +259,16 @@ class Method:
             seed=self.config.seed,
             checkpoint_steps=settings.checkpoint_steps,
             accumulation=settings.accumulation,
-            bf16=self.dtype == torch.bfloat16,
+            bf16=str(self.dtype) == "torch.bfloat16",
             device=self.device,
             resume=True,
         )
 
     def _collect(self, number: int, collect: Collect) -> None:
         """Writes down a stage's questions on the student's own states, if they aren't yet."""
+        from simdistill.models.pruning import student_base
+        from simdistill.models.student import Student
+
         own, path = self.stages[number].on_policy, self._own(number)
         if own and not path.exists():
             student = Student.load(student_base(self.config.student), self.adapter(number - 1), self.device)
@@ -269,6 +292,11 @@ class Method:
         """Returns those of a stage's questions that the method learns from, by default all."""
         return questions
 
+    @property
+    def scales(self) -> dict[str, float]:
+        """Name of a task -> its scale, in cost units."""
+        return {task.name: task.scale for task in self.config.tasks}
+
 
 def _check_vllm(device: str) -> None:
     if device != "cuda":
@@ -279,10 +307,10 @@ def _check_vllm(device: str) -> None:
         raise InputError("method.vllm=true: vLLM isn't installed; pip install 'simdistill[vllm]'")
 
 
-def _unused(settings: DistillConfig, goes_by: Sequence[str]) -> str:
-    """Weights that were set and aren't gone by, in words."""
+def _unused(settings: DistillConfig, loss_weights_used: Sequence[str]) -> str:
+    """Returns the weights that were set and aren't used, in words."""
     fields = DistillConfig.model_fields
-    found = {name: getattr(settings, name) for name in WEIGHTS if name not in goes_by}
+    found = {name: getattr(settings, name) for name in WEIGHTS if name not in loss_weights_used}
     return ", ".join(f"distill.{n}={value:g}" for n, value in found.items() if value != fields[n].default)
 
 

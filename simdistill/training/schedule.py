@@ -4,15 +4,16 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
-from transformers import PrinterCallback, Trainer
-from transformers.trainer_utils import TrainOutput
 
 from simdistill import distributed as launched
 from simdistill.errors import InputError
-from simdistill.models.device import quiet
+
+if TYPE_CHECKING:
+    from transformers import Trainer
+    from transformers.trainer_utils import TrainOutput
 
 
 @dataclass(frozen=True)
@@ -87,12 +88,16 @@ class Schedule:
             "push_to_hub": False,
         }
 
-    def train(self, trainer: Trainer) -> TrainOutput:
+    def train(self, trainer: "Trainer") -> "TrainOutput":
         """Trains to the end.
 
         Raises:
             InputError: A checkpoint can't be written.
         """
+        from transformers import PrinterCallback
+
+        from simdistill.models.device import quiet
+
         checkpoint = last_checkpoint(self.output_dir) if self.resume else None
         if launched.is_first():
             _remove_checkpoints(self.output_dir, but=checkpoint)

@@ -8,7 +8,7 @@ from simdistill.config import RunConfig
 from simdistill.data.question import Question
 from simdistill.models.student import Student
 from simdistill.teachers.loading import answers_itself
-from simdistill.training.trainers.exact import TrainingQuestion, training_questions
+from simdistill.training.trainers.batch import TrainingQuestion, training_questions
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,8 @@ def targets(
         questions: Decisions with values, and forecasts.
         soft: Share of soft targets in what is learned; without any, it isn't said that a teacher tells none.
     """
-    rows = training_questions(student, questions, config.task.scale, config.distill.temperature)
+    scales = {task.name: task.scale for task in config.tasks}
+    rows = training_questions(student, questions, scales, config.distill.temperature)
     if not answers_itself(config.teacher.name):
         return rows
     taught = [question.teacher_C if question.decides else None for question in questions]

@@ -286,9 +286,10 @@ def generated(student, question):
 
 
 def test_greedy_is_what_generate_says(tiny_folder, tmp_path):
-    from simdistill.training.losses import Weights
     from simdistill.training.schedule import Schedule
-    from simdistill.training.trainers.exact import TrainingQuestion, train_round
+    from simdistill.training.trainers.batch import TrainingQuestion
+    from simdistill.training.trainers.exact import train_round
+    from simdistill.training.weights import Weights
 
     student = Student.load(tiny_folder)
     questions = [asked(f"Jobs A {index}, B {index % 3}.", ["A", "1", "10"]) for index in range(9)]

@@ -7,7 +7,8 @@ import torch
 from simdistill.data.kinds.decision import soft_targets
 from simdistill.models.likelihood import choice_log_probabilities
 from simdistill.models.packing import TokenizedQuestion, pack
-from simdistill.training.losses import Targets, Weights, terms
+from simdistill.training.losses import Targets, terms
+from simdistill.training.weights import Weights
 
 LOG_P_QC = torch.tensor([[-1.0, -2.0, -3.0], [-0.5, -4.0, -torch.inf]], dtype=torch.float64)
 TARGETS = Targets(

@@ -23,7 +23,7 @@ from simdistill.training.sampling import SamplingConfig
 from simdistill.training.schedule import Schedule
 from simdistill.training.stages import RoundResult, Stage
 from simdistill.training.trainers import plain
-from simdistill.training.trainers.exact import collate, training_questions
+from simdistill.training.trainers.batch import Batch, training_questions
 
 SMALL = [
     "task=queueing",
@@ -289,7 +289,9 @@ def test_vllm_is_asked_for_where_it_can_run(tiny_folder, tmp_path, monkeypatch, 
     for vllm in (False, True):
         settings = SamplingConfig(samples=4, vllm=vllm)
         with quiet():
-            arguments = plain.sampling(student, shorter_queue[:4], 1.0, settings, schedule)["args"]
+            arguments = plain.sampling(student, shorter_queue[:4], {"queueing": 1.0}, settings, schedule)[
+                "args"
+            ]
         assert arguments.use_vllm is vllm
 
 
@@ -313,10 +315,10 @@ def forced(asked: list[Question]) -> list[Question]:
     return [replace(question, choices=["A"], answer="A") for question in asked]
 
 
-def test_targets_of_forecasts_are_marked(tiny_folder, shorter_queue, outcomes):
+def test_a_batch_says_of_which_kind_its_questions_are(tiny_folder, shorter_queue, outcomes):
     learner = Student.load(str(tiny_folder))
-    rows = training_questions(learner, [*shorter_queue[:1], *outcomes[:1]], 1.0, 0.1)
-    assert collate([row.row() for row in rows])["forecast_Q"].tolist() == [0, 1]
+    rows = training_questions(learner, [*shorter_queue[:1], *outcomes[:1]], {"queueing": 1.0}, 0.1)
+    assert Batch.of(rows, ["forecast", "decision"])["kind_Q"].tolist() == [1, 0]
 
 
 NO_DECISIONS = r"questions-0\.parquet has no decisions to learn from; raise teacher\.scenarios"
@@ -396,7 +398,7 @@ def test_a_model_that_nobody_asks_is_told(name, tiny_folder, tmp_path, caplog):
 
 
 @pytest.mark.parametrize("name", registry.names("methods"))
-def test_a_method_goes_by_the_weights_it_says(name, tiny_folder, tmp_path):
+def test_a_method_uses_the_loss_weights_it_says(name, tiny_folder, tmp_path):
     """What is made of the settings changes with them, or is said not to."""
     method = registry.load("methods", name)
     model = looked_into(name, tiny_folder)
@@ -407,7 +409,7 @@ def test_a_method_goes_by_the_weights_it_says(name, tiny_folder, tmp_path):
 
     for override in WEIGHED:
         field = override.removeprefix("distill.").partition("=")[0]
-        assert (made(override) != made()) == (field in method.goes_by)
+        assert (made(override) != made()) == (field in method.loss_weights_used)
 
 
 def test_only_certain_answers_stay(shorter_queue):

@@ -19,7 +19,8 @@ from simdistill.training.methods.sft import LIKELIHOOD
 from simdistill.training.sampling import SamplingConfig
 from simdistill.training.schedule import Schedule
 from simdistill.training.trainers import plain
-from simdistill.training.trainers.exact import train_round, training_questions
+from simdistill.training.trainers.batch import training_questions
+from simdistill.training.trainers.exact import train_round
 from simdistill.training.trainers.plain import grpo_round, sft_round
 
 
@@ -49,7 +50,9 @@ def grpo(tiny_folder, folder: Path, asked: list[Question], callbacks=(), seed: i
     gradients = Gradients()
     student = moved(Student.for_training(tiny_folder, Lora(2), seed, dtype=torch.float32))
     schedule = replace(Schedule(1e-3, 0.0, 0, 8, folder, 0, 0, bf16=False), **changes)
-    result = grpo_round(student, asked, 1.0, SamplingConfig(samples=4), schedule, [gradients, *callbacks])
+    result = grpo_round(
+        student, asked, {"queueing": 1.0}, SamplingConfig(samples=4), schedule, [gradients, *callbacks]
+    )
     return student, gradients.found, result
 
 
@@ -107,7 +110,7 @@ def test_sft_follows_the_gradient_of_the_likelihood_packed_or_not(
     )
     gradients = Gradients()
     if packed:
-        rows = training_questions(student, asked, 1.0, 0.1)
+        rows = training_questions(student, asked, {"queueing": 1.0}, 0.1)
         train_round(student.model, student.tokenizer, rows, schedule, LIKELIHOOD, [gradients])
     else:
         sft_round(student, asked, schedule, [gradients])
@@ -190,7 +193,9 @@ def test_an_answer_always_has_room_for_a_choice(tiny_folder, tmp_path, shorter_q
     for tokens, room in ((None, 3), (1, 3), (12, 12)):
         settings = SamplingConfig(samples=4, answer_tokens=tokens)
         with quiet():
-            arguments = plain.sampling(student, shorter_queue[:4], 1.0, settings, schedule)["args"]
+            arguments = plain.sampling(student, shorter_queue[:4], {"queueing": 1.0}, settings, schedule)[
+                "args"
+            ]
         assert arguments.max_completion_length == room
 
 
@@ -202,7 +207,7 @@ def test_answers_are_sampled_at_the_temperature_that_is_set(
     schedule = Schedule(1e-3, 0.0, 0, 8, tmp_path, 0, 0, bf16=False)
     settings = SamplingConfig(samples=4, temperature=temperature)
     with quiet():
-        arguments = plain.sampling(student, shorter_queue[:4], 1.0, settings, schedule)
+        arguments = plain.sampling(student, shorter_queue[:4], {"queueing": 1.0}, settings, schedule)
         trainer = plain.PlainGRPOTrainer(student.model, processing_class=student.tokenizer, **arguments)
     assert trainer.generation_config.temperature == trainer.temperature == temperature
 

@@ -5,14 +5,17 @@ demonstrated token of probability p weighs p * (1 - p). Tokens that the student 
 would never say, hardly count: a student that never says a label isn't taught to say one.
 """
 
-from typing import ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
-import torch
 from pydantic import Field
 
 from simdistill.training.methods.simdistill_sampled import SampledSimDistill
 from simdistill.training.sampling import SamplingConfig
-from simdistill.training.trainers.sampled import Mix
+
+if TYPE_CHECKING:
+    import torch
+
+    from simdistill.training.trainers.sampled import Mix
 
 
 class ChordConfig(SamplingConfig):
@@ -26,10 +29,12 @@ class Chord(SampledSimDistill):
 
     Config: ClassVar[type[SamplingConfig]] = ChordConfig
     learning_rate = 1e-4
-    goes_by = ()
+    loss_weights_used = ()
 
     @property
-    def mix(self) -> Mix:
+    def mix(self) -> "Mix":
+        from simdistill.training.trainers.sampled import Mix
+
         mu = cast(ChordConfig, self.own).mu
         return Mix(1 - mu, mu, self.own.demonstrations, phi)
 
@@ -38,6 +43,6 @@ class Chord(SampledSimDistill):
         return 0.0
 
 
-def phi(p_N: torch.Tensor) -> torch.Tensor:
+def phi(p_N: "torch.Tensor") -> "torch.Tensor":
     """Weights of demonstrated tokens of these probabilities."""
     return p_N * (1 - p_N)

@@ -6,17 +6,18 @@ GRPO (Shao et al., DeepSeekMath, arXiv 2402.03300) without division by a group's
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import ClassVar, cast
-
-from transformers import TrainerCallback
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from simdistill.data.question import Question
-from simdistill.models.student import Student
 from simdistill.training.method import Method
 from simdistill.training.sampling import SamplingConfig
 from simdistill.training.schedule import Schedule
 from simdistill.training.stages import RoundResult, Stage
-from simdistill.training.trainers.plain import grpo_round
+
+if TYPE_CHECKING:
+    from transformers import TrainerCallback
+
+    from simdistill.models.student import Student
 
 
 class GRPO(Method):
@@ -24,7 +25,7 @@ class GRPO(Method):
 
     Config: ClassVar[type[SamplingConfig]] = SamplingConfig
     learning_rate = 1e-4
-    goes_by = ()
+    loss_weights_used = ()
 
     @property
     def own(self) -> SamplingConfig:
@@ -36,10 +37,15 @@ class GRPO(Method):
         return [sampled(self.own)]
 
     def train(
-        self, number: int, student: Student, questions: Sequence[Question], callbacks: list[TrainerCallback]
+        self,
+        number: int,
+        student: "Student",
+        questions: Sequence[Question],
+        callbacks: list["TrainerCallback"],
     ) -> RoundResult:
-        scale = self.config.task.scale
-        return grpo_round(student, questions, scale, self.own, self.schedule(number), callbacks)
+        from simdistill.training.trainers.plain import grpo_round
+
+        return grpo_round(student, questions, self.scales, self.own, self.schedule(number), callbacks)
 
     def step(self, number: int) -> int:
         """Returns the sampled answers of an optimizer step."""

@@ -4,15 +4,15 @@ Hinton, Vinyals and Dean, arXiv 1503.02531. A language model teaches its own pro
 in place of logits, what choices cost in simulation.
 """
 
-from simdistill.training.losses import Weights
 from simdistill.training.methods.simdistill import SimDistill
 from simdistill.training.stages import Stage
+from simdistill.training.weights import Weights
 
 
 class KD(SimDistill):
     """Forward KL to soft targets: a language model's, else a softmax of simulated values."""
 
-    goes_by = ()
+    loss_weights_used = ()
 
     @property
     def stages(self) -> list[Stage]:

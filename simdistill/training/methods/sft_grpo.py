@@ -6,18 +6,19 @@ don't beat it (arXiv 2604.23747).
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import cast
-
-from transformers import TrainerCallback
+from typing import TYPE_CHECKING, cast
 
 from simdistill.data.question import Question
-from simdistill.models.student import Student
 from simdistill.training.methods.grpo import GRPO, answers, on_samples, sampled
 from simdistill.training.methods.sft import SFT
 from simdistill.training.sampling import SamplingConfig
 from simdistill.training.schedule import Schedule
 from simdistill.training.stages import RoundResult, Stage
-from simdistill.training.trainers.plain import grpo_round
+
+if TYPE_CHECKING:
+    from transformers import TrainerCallback
+
+    from simdistill.models.student import Student
 
 
 class SFTThenGRPO(SFT):
@@ -39,12 +40,17 @@ class SFTThenGRPO(SFT):
         return [*super().stages, replace(stage, first=max(0, min(self.config.distill.questions, left)))]
 
     def train(
-        self, number: int, student: Student, questions: Sequence[Question], callbacks: list[TrainerCallback]
+        self,
+        number: int,
+        student: "Student",
+        questions: Sequence[Question],
+        callbacks: list["TrainerCallback"],
     ) -> RoundResult:
+        from simdistill.training.trainers.plain import grpo_round
+
         if number == 0:
             return super().train(number, student, questions, callbacks)
-        scale = self.config.task.scale
-        return grpo_round(student, questions, scale, self.own, self.schedule(number), callbacks)
+        return grpo_round(student, questions, self.scales, self.own, self.schedule(number), callbacks)
 
     def step(self, number: int) -> int:
         """Returns the questions of an optimizer step in the first stage, sampled answers in the second."""

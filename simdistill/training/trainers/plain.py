@@ -5,7 +5,7 @@ TRL's defaults handicap a small model on a processor: a learning rate of 2e-5 (1
 `method.answer_tokens` gives room to reason before, and rates are those of LoRA.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from datasets import Dataset
@@ -77,7 +77,7 @@ def sft_round(
 def grpo_round(
     student: Student,
     questions: Sequence[Question],
-    scale: float,
+    scales: Mapping[str, float],
     settings: SamplingConfig,
     schedule: Schedule,
     callbacks: Sequence[TrainerCallback] = (),
@@ -88,7 +88,7 @@ def grpo_round(
     Args:
         student: With an adapter; trained in place.
         questions: Decisions with values.
-        scale: The task's scale, in cost units.
+        scales: Name of a task -> its scale, in cost units.
         settings: How answers are sampled.
         schedule: Rates, sizes and checkpoints; a batch is of answers.
         callbacks: Of transformers.
@@ -102,7 +102,7 @@ def grpo_round(
         trainer = kind(
             model=student.model,
             processing_class=student.tokenizer,
-            **sampling(student, questions, scale, settings, schedule),
+            **sampling(student, questions, scales, settings, schedule),
             callbacks=list(callbacks),
         )
     result = schedule.train(trainer)
@@ -114,7 +114,7 @@ def grpo_round(
 def sampling(
     student: Student,
     questions: Sequence[Question],
-    scale: float,
+    scales: Mapping[str, float],
     settings: SamplingConfig,
     schedule: Schedule,
 ) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def sampling(
     Args:
         student: Whose tokens they are.
         questions: Decisions with values.
-        scale: The task's scale, in cost units.
+        scales: Name of a task -> its scale, in cost units.
         settings: How answers are sampled.
         schedule: Rates, sizes and checkpoints; a batch is of answers.
 
@@ -147,7 +147,7 @@ def sampling(
                     "prompt": question.prompt,
                     "choices": question.choices,
                     "values": question.costs_C,
-                    "scale": scale,
+                    "scale": scales[question.task],
                 }
                 for question in questions
             ]

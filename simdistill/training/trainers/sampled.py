@@ -16,7 +16,8 @@ from simdistill.errors import InputError
 from simdistill.models.likelihood import token_log_probabilities
 from simdistill.models.packing import PackedBatch, TokenizedQuestion, pack
 from simdistill.training.losses import squared_gradient
-from simdistill.training.trainers.exact import TrainingQuestion, WithoutCard
+from simdistill.training.trainers.batch import TrainingQuestion
+from simdistill.training.trainers.exact import WithoutCard
 
 Phi = Callable[[torch.Tensor], torch.Tensor]
 """Probabilities of demonstrated tokens -> their weights, both (N,)."""

@@ -24,7 +24,8 @@ def check_names(config: RunConfig) -> None:
         _check_name("policy", "task.policies", name, policies)
     _check_name("policy", "teacher.base", config.teacher.base, policies)
     _check_name("teacher", "teacher.name", config.teacher.name, registry.names("teachers") + policies)
-    teacher = None if config.teacher.name in policies else registry.load("teachers", config.teacher.name)
+    registered = config.teacher.name in registry.names("teachers") or ":" in config.teacher.name
+    teacher = registry.load("teachers", config.teacher.name) if registered else None
     if config.task.reference is not None:
         if config.task.reference == "teacher" and not getattr(teacher, "everywhere", True):
             raise InputError(

@@ -15,8 +15,7 @@ import multiprocessing
 import os
 import time
 import tracemalloc
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -24,13 +23,14 @@ from typing import Literal
 import gymnasium
 import measures
 import numpy as np
-import simpy
+from bare_queueing import PATH, BareQueueing, first
 from measures import Found, geometric, show
 from rich.console import Console
 from rich.progress import track
+from tandems import LeanTandem, Tandem, ciw_tandem, salabim_tandem, tandem
 
 from simdistill.executors import simulating
-from simdistill.simulation import EPISODE, TEST, ProcessModel, Streams, World, exponential, letters
+from simdistill.simulation import EPISODE, TEST, Streams, World
 from simdistill.simulation.branching import replay, what_if
 from simdistill.simulation.rollout import run_policy
 from simdistill.simulation.situations import Episode, Situation
@@ -39,7 +39,6 @@ from simdistill.simulators.queueing import Queueing, shortest_expected_delay
 from simdistill.statistics import mean_estimate
 
 RESULTS = Path(__file__).parent / "results" / "simulation.json"
-PATH = (0, TEST, EPISODE, 1)
 ROUTING = {"arrival_rate": 2.0, "service_rates": (2.0, 0.5)}
 
 Work = Callable[[], object]
@@ -61,65 +60,6 @@ def ratio(work: Work, beside: Work, rounds: int) -> Found:
 
 
 # The layer against bare SimPy.
-
-
-def first(state: dict, choices: Sequence[str]) -> str:
-    """The trivial policy: the first choice."""
-    return choices[0]
-
-
-class BareQueueing:
-    """`simulators/queueing.py` as it is written with SimPy alone.
-
-    Streams, statistics, the observed state and the policy are the same; the policy is called where the job
-    arrives.
-    """
-
-    def __init__(self, arrival_rate: float, service_rates: tuple[float, ...]):
-        self.env, self.world = simpy.Environment(), World(Streams(PATH))
-        self.arrival_rate, self.service_rates = arrival_rate, service_rates
-        self.jobs = [0] * len(service_rates)
-        self.servers = dict(zip(letters(len(service_rates)), itertools.count()))
-        self.choices = list(self.servers)
-        self.told = {"arrival_rate": arrival_rate, "service_rates": list(service_rates)}
-        self.since = [deque() for _ in service_rates]
-        self.woken = [self.env.event() for _ in service_rates]
-        self.area = self.changed = self.spent = self.served = 0.0
-        for server in range(len(service_rates)):
-            self.env.process(self.serve(server))
-        self.env.process(self.arrivals())
-
-    def arrivals(self):
-        between = exponential(1 / self.arrival_rate)
-        for job in itertools.count():
-            yield self.env.timeout(self.world.duration("arrival", job, between, self.env.now))
-            server = self.servers[first(self.observe(), self.choices)]
-            self.since[server].append((job, self.env.now))
-            self.change(server, +1)
-            if self.jobs[server] == 1:
-                self.woken[server].succeed()
-
-    def observe(self) -> dict:
-        return {**self.told, "jobs": list(self.jobs)}
-
-    def serve(self, server: int):
-        while True:
-            if self.jobs[server] == 0:
-                self.woken[server] = self.env.event()
-                yield self.woken[server]
-            now = self.env.now
-            yield self.env.timeout(
-                self.world.tick(f"service at {server}", self.service_rates[server], now) - now
-            )
-            _, since = self.since[server].popleft()
-            self.spent += self.env.now - since
-            self.served += 1
-            self.change(server, -1)
-
-    def change(self, server: int, jobs: int):
-        self.area += sum(self.jobs) * (self.env.now - self.changed)
-        self.changed = self.env.now
-        self.jobs[server] += jobs
 
 
 LIGHT = {"arrival_rate": 1.5, "service_rates": (2.0, 0.5)}
@@ -275,104 +215,6 @@ def two_processes(rounds: int, scale: float) -> list[dict]:
 
 
 # A tandem of five stations, here and elsewhere.
-
-STATIONS, ARRIVALS, SERVICE = 5, 1.0, 1.25
-
-
-class Tandem(ProcessModel):
-    """Five single servers in a row; a process a job, as SimPy's tutorial would have it."""
-
-    def build(self):
-        self.stations = [simpy.Resource(self.env) for _ in range(STATIONS)]
-        self.between, self.service = exponential(1 / ARRIVALS), exponential(1 / SERVICE)
-        self.env.process(self.arrivals())
-
-    def arrivals(self):
-        for job in itertools.count():
-            yield self.duration("arrival", job, self.between)
-            self.env.process(self.visit(job))
-
-    def visit(self, job: int):
-        came = self.env.now
-        for number, station in enumerate(self.stations):
-            with station.request() as turn:
-                yield turn
-                yield self.duration("service", job, self.service, visit=number)
-        self.tally("time_in_system", self.env.now - came)
-
-
-class LeanTandem(ProcessModel):
-    """The same with a process a server."""
-
-    def build(self):
-        self.waiting: list[deque] = [deque() for _ in range(STATIONS)]
-        self.idle: list[simpy.Event | None] = [None] * STATIONS
-        for station in range(STATIONS):
-            self.env.process(self.serve(station))
-        self.env.process(self.arrivals())
-
-    def arrivals(self):
-        for job in itertools.count():
-            yield self.duration("arrival", job, exponential(1 / ARRIVALS))
-            self.join(0, (job, self.env.now))
-
-    def join(self, station: int, job: tuple[int, float]):
-        self.waiting[station].append(job)
-        idle = self.idle[station]
-        if idle is not None:
-            self.idle[station] = None
-            idle.succeed()
-
-    def serve(self, station: int):
-        waiting, service = self.waiting[station], exponential(1 / SERVICE)
-        while True:
-            if not waiting:
-                self.idle[station] = idle = self.env.event()
-                yield idle
-            yield self.duration("service", waiting[0][0], service, visit=station)
-            job = waiting.popleft()
-            if station + 1 < STATIONS:
-                self.join(station + 1, job)
-            else:
-                self.tally("time_in_system", self.env.now - job[1])
-
-
-def tandem(model: type[ProcessModel], horizon: float) -> None:
-    model({}, PATH).advance(horizon)
-
-
-def ciw_tandem(horizon: float) -> None:
-    import ciw
-    import ciw.dists
-
-    stations = range(STATIONS)
-    network = ciw.create_network(
-        arrival_distributions=[ciw.dists.Exponential(ARRIVALS), *[None] * (STATIONS - 1)],
-        service_distributions=[ciw.dists.Exponential(SERVICE) for _ in stations],
-        number_of_servers=[1] * STATIONS,
-        routing=[[float(j == i + 1) for j in stations] for i in stations],
-    )
-    ciw.seed(1)
-    ciw.Simulation(network).simulate_until_max_time(horizon)
-
-
-def salabim_tandem(horizon: float) -> None:
-    import salabim
-
-    salabim.yieldless(False)
-
-    class Job(salabim.Component):
-        def process(self):
-            for station in stations:
-                yield self.request(station)
-                yield self.hold(service.sample())
-                self.release(station)
-
-    env = salabim.Environment(random_seed=1, trace=False, yieldless=False)
-    stations = [salabim.Resource(f"station {n}") for n in range(STATIONS)]
-    service = salabim.Exponential(1 / SERVICE)
-    salabim.ComponentGenerator(Job, iat=salabim.Exponential(1 / ARRIVALS))
-    env.run(till=horizon)
 
 
 def against_others(rounds: int, scale: float) -> list[dict]:

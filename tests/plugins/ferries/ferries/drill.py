@@ -3,9 +3,9 @@
 from pydantic import Field
 
 from simdistill.config import MethodConfig
-from simdistill.training.losses import Weights
 from simdistill.training.methods.simdistill import SimDistill
 from simdistill.training.stages import Stage
+from simdistill.training.weights import Weights
 
 
 class Drill(SimDistill):

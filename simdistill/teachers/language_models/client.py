@@ -99,9 +99,9 @@ class Endpoint:
             api_key="in a header of each request",
             base_url=base_url,
             max_retries=tries - 1,
+            timeout=timeout,
             # The key would go with a redirect.
             http_client=openai.DefaultHttpxClient(
-                timeout=timeout,
                 follow_redirects=False,
                 event_hooks={"request": [self._count], "response": [_judge]},
             ),
@@ -203,7 +203,9 @@ class Endpoint:
             raise InputError(f"{self.url}: another request has failed")
         refusal, reason, key = None, "", _key()
         authorization: Any = f"Bearer {key}" if key else openai.Omit()
-        options: Any = {"headers": {"Authorization": authorization}, "max_retries": tries - 1}
+        # No connection is left open for the next request, which may never come.
+        headers = {"Authorization": authorization, "Connection": "close"}
+        options: Any = {"headers": headers, "max_retries": tries - 1}
         try:
             text = self._client.post("/chat/completions", body=body, cast_to=str, options=options)
             reply = _read(_shown(text))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simdistill import registry
 from simdistill.data.question import Question
@@ -75,7 +75,7 @@ def features() -> "Features":
     """Returns the columns with their types, as `datasets` has them."""
     from datasets import Features, List, Value
 
-    def typed(column: object):
+    def typed(column: Any):
         if isinstance(column, list):
             return List(typed(column[0]))
         if isinstance(column, dict):

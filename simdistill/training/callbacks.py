@@ -125,8 +125,8 @@ class Watch(TrainerCallback):
         ]
         agree_Q = [question.choices[answer.choice] == question.answer for question, answer in answered]
         found = {
-            "tune_regret": float(np.mean(regret_Q)),
-            "tune_agreement": float(np.mean(agree_Q)),
-            "tune_validity": float(np.mean([answer.mass for answer in answers])),
+            "validation_regret": float(np.mean(regret_Q)),
+            "validation_agreement": float(np.mean(agree_Q)),
+            "validation_validity": float(np.mean([answer.mass for answer in answers])),
         }
         self.writer.write(state, found)

@@ -99,7 +99,7 @@ def test_a_method_trains_in_its_stages(name, tiny_folder, tmp_path, distilled):
     rows = read_lines(tmp_path / "metrics.jsonl")
     losses = [row["loss"] for row in rows if "loss" in row]
     assert len(losses) == sum(found["steps"] for found in rounds) and np.isfinite(losses).all()
-    assert [row["step"] for row in rows if "tune_regret" in row][-1] == len(losses)
+    assert [row["step"] for row in rows if "validation_regret" in row][-1] == len(losses)
     assert rows[-1]["questions"] == done.questions and rows[-1]["tokens"] == done.tokens
     times = read_lines(tmp_path / "training" / "clock.jsonl")
     assert [row["step"] for row in times] == list(range(1, len(losses) + 1))
@@ -204,7 +204,7 @@ def test_parts_that_cannot_be_equal_are_told(tiny_folder, tmp_path):
 def told(config: RunConfig, tiny_folder: Path, asked: list[Question]) -> list[tuple[float, ...]]:
     method = registry.load("methods", config.method.name)(config, Path("unused"))
     rows = method.rows(Student.load(tiny_folder), asked)
-    assert [row.regret_C for row in rows] == [tuple(q.values) for q in asked]
+    assert [row.regret_C for row in rows] == [tuple(q.costs_C) for q in asked]
     return [row.soft_C for row in rows]
 
 

@@ -62,4 +62,4 @@ def test_several_runs_may_keep_answers_in_one_file(server):
     for thread in threads:
         thread.join()
     with closing(Cache(str(cached_answers()))) as cache:
-        assert len(cache) == 40 + 1  # and what the server takes
+        assert len(list(cache)) == 40 + 1  # and what the server takes

@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from simdistill.teachers.language_models.dialect import Dialect
 
 sys.path.append(str(Path(__file__).parent))
 loopback = importlib.import_module("loopback")
-Server, SURE, KEY = loopback.Server, loopback.SURE, loopback.KEY
+SURE, KEY = loopback.SURE, loopback.KEY
 asked, body, client, completion, once, teacher = (
     loopback.asked,
     loopback.body,
@@ -29,7 +30,7 @@ def refusing(field: str, reply: tuple, then: str = completion("B", SURE)) -> Cal
     return lambda number, body: reply if field in body else then
 
 
-def takes(server: Server, wanted: Callable[[dict], bool], reply: tuple) -> None:
+def takes(server: Any, wanted: Callable[[dict], bool], reply: tuple) -> None:
     """Answers requests that a server of some kind takes, and refuses others."""
     server.answer = lambda number, body: completion("B", SURE) if wanted(body) else reply
 

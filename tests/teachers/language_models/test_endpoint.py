@@ -4,6 +4,7 @@ import importlib
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -100,7 +101,7 @@ def test_a_teacher_that_never_answers_by_a_choice_is_diagnosed(server):
     assert len(server.bodies) == 64
 
 
-def small(tiny_folder: Path, output: Path, server: Server, *overrides: str):
+def small(tiny_folder: Path, output: Path, server: Any, *overrides: str):
     fields = [
         "task=queueing",
         "teacher=endpoint",

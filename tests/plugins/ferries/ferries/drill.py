@@ -1,5 +1,7 @@
 """A method: cross-entropy on the teacher's answers, with every answer counted alpha times."""
 
+from typing import cast
+
 from pydantic import Field
 
 from simdistill.config import MethodConfig
@@ -27,4 +29,5 @@ class Drill(SimDistill):
     @property
     def weights(self) -> Weights:
         """Only the answers count."""
-        return Weights(imitation=self.config.method.alpha, soft=0.0, regret=0.0, validity=0.0)
+        settings = cast(Drill.Config, self.config.method)
+        return Weights(imitation=settings.alpha, soft=0.0, regret=0.0, validity=0.0)

@@ -1,7 +1,7 @@
 """Exact examination of a policy with one parameter set, where the state is Markov.
 
-A policy that decides quickly is asked in every state. A model is asked in the states that matter: those that
-hold all but a thousandth or so of the probability under its own policy.
+A policy that decides quickly is queried in every state. A language model is queried only in the states that
+matter: the most probable ones under its own policy, which together hold nearly all of the probability.
 Axes: S states, C choices, N numbers of a state.
 """
 
@@ -18,35 +18,38 @@ from simdistill.simulation.policies import decide_many
 from simdistill.simulation.states import key, matrix
 
 SIZES = (40, 80, 120, 160)
-"""Of truncations of the chain, the smallest that fits being taken."""
+"""Sizes at which the chain may be truncated; the smallest one that suffices is used."""
 NEGLIGIBLE = 1e-6
-"""Probability of a truncation's boundary below which it doesn't matter."""
+"""A truncation suffices if its boundary states have less than this probability."""
 GROWING = 1e-3
-"""Probability of the boundary from which on the queues are taken to grow without bound."""
+"""From this probability of the boundary states on, queues are taken to grow without bound."""
 MOST_ASKED = 1500
-"""States in which a model is asked per parameter set at most; under an unstable policy all of them matter."""
+"""Query limit per parameter set: once a model was queried in so many states, no more are added.
+
+Under an unstable policy there would be no end to the states that matter.
+"""
 UNSEEN = 1e-10
-"""Probability below which no simulation of ours meets a state."""
+"""States with a smaller probability practically never occur in a simulation."""
 
 
 def chain(build: Callable[[int], mdp.Solvable], heuristic: Policy) -> mdp.Solvable:
-    """Returns the Markov process, truncated where the heuristic hardly ever leads.
+    """Returns the Markov process, truncated so that the heuristic hardly ever reaches the boundary.
 
     Args:
-        build: Returns the process at a size.
-        heuristic: Decides which size is large enough.
+        build: Returns the process truncated at a size.
+        heuristic: The policy by which a size is judged large enough.
     """
     fitting = mdp.fitting_size(build, lambda process: mdp.tabulate(process, heuristic), NEGLIGIBLE, SIZES)
     return fitting[0] if fitting else build(SIZES[-1])
 
 
 def examine(process: mdp.Solvable, policy_SC: np.ndarray, fallback: Policy | None) -> Examined:
-    """Evaluates a policy that is known in every state.
+    """Evaluates a policy whose choice is known in every state.
 
     Args:
         process: The chain.
         policy_SC: Probability of each choice in each state.
-        fallback: Stands in for it beyond the chain, in simulation; None for a policy that decides at random.
+        fallback: The policy for states beyond the chain, in simulation; None if the policy decides at random.
     """
     evaluation = mdp.evaluate(process, policy_SC)
     stable = evaluation.boundary < GROWING
@@ -67,19 +70,19 @@ def examine_where_it_matters(
     extra_S: np.ndarray | None = None,
     most: int | None = None,
 ) -> Examined:
-    """Examines a policy that is costly to ask, in the states that its own decisions lead to.
+    """Examines a policy that is costly to query, in the states that its own decisions lead to.
 
-    In the remaining, rare states it is taken to do what it does in the nearest state in which it was asked.
-    It isn't asked where there is only one choice.
+    The policy is assumed to choose in each of the remaining, rare states as in the nearest state in which it
+    was queried. States with a single choice need no query.
 
     Args:
         process: The chain.
-        optimum_S: Probability of each state under the optimum, where asking begins.
-        policy: Decides.
-        fallback: Stands in for it beyond the chain, in simulation.
-        mass: Share of the stationary probability in which it is asked itself.
-        extra_S: Further states in which it is asked, for the decision map.
-        most: States that are added at once, the most probable ones, if answers have a price.
+        optimum_S: Probability of each state under the optimum; the first queries are in its likeliest states.
+        policy: The policy.
+        fallback: The policy for states beyond the chain, in simulation.
+        mass: Share of the stationary probability whose states the policy itself is queried in.
+        extra_S: Further states to query, for the decision map.
+        most: Largest number of states to add in one pass, for a policy whose answers cost money.
     """
     legal_SC = mdp.legal(process)
     place_SN = matrix(process.states)
@@ -101,7 +104,7 @@ def examine_where_it_matters(
 
 
 def _columns(process: mdp.Solvable, legal_SC: np.ndarray, rows: np.ndarray, policy: Policy) -> list[int]:
-    """Returns the choices that a policy takes in some states, as columns."""
+    """Returns the columns of the choices that a policy makes in some states."""
     choices = [[label for label, c in zip(process.labels, legal_SC[r], strict=True) if c] for r in rows]
     labels = decide_many(policy, [process.states[int(r)] for r in rows], choices)
     return [process.labels.index(label) for label in labels]
@@ -110,13 +113,13 @@ def _columns(process: mdp.Solvable, legal_SC: np.ndarray, rows: np.ndarray, poli
 def _nearest(
     process: mdp.Solvable, legal_SC: np.ndarray, place_SN: np.ndarray, column_S: np.ndarray
 ) -> np.ndarray:
-    """Returns the policy (S, C) that does in each state what was chosen in the nearest known one.
+    """Returns the policy (S, C) that makes in each state the choice of the nearest queried state.
 
     Args:
         process: The chain.
-        legal_SC: Which choices are legal; where the nearest state's isn't, all that are get the same share.
+        legal_SC: Whether each choice is legal; where the nearest state's choice isn't, the policy is uniform.
         place_SN: Each state as numbers.
-        column_S: The choice in each state; -1 where it isn't known.
+        column_S: Column of the choice in each state; -1 where the policy wasn't queried.
     """
     known = np.flatnonzero(column_S >= 0)
     _, nearest_S = KDTree(place_SN[known]).query(place_SN)
@@ -126,7 +129,7 @@ def _nearest(
 
 
 def _scattered(place_SN: np.ndarray) -> np.ndarray:
-    """Returns a few states from everywhere, so that no choice is carried far beyond where it was made."""
+    """Returns a few states from all regions of the chain, so that every state has a queried state near it."""
     rounded_SN = np.round(2 * np.log1p(np.abs(place_SN)))
     _, rows = np.unique(rounded_SN, axis=0, return_index=True)
     scattered_S = np.zeros(len(place_SN), dtype=bool)
@@ -135,7 +138,10 @@ def _scattered(place_SN: np.ndarray) -> np.ndarray:
 
 
 def _core(stationary_S: np.ndarray, mass: float, most: int | None = None) -> np.ndarray:
-    """Returns the fewest states that hold a share of the probability, or the `most` most probable ones."""
+    """Returns the smallest set of states that holds the share `mass` of the probability (S).
+
+    If that set has more than `most` states, the `most` most probable ones are returned.
+    """
     order_S = np.argsort(-stationary_S, kind="stable")
     count = int(np.searchsorted(np.cumsum(stationary_S[order_S]), mass)) + 1
     core_S = np.zeros(len(stationary_S), dtype=bool)
@@ -144,7 +150,7 @@ def _core(stationary_S: np.ndarray, mass: float, most: int | None = None) -> np.
 
 
 def _table(process: mdp.Solvable, policy_SC: np.ndarray, stationary_S: np.ndarray, fallback: Policy) -> Table:
-    """Writes out the states that a simulation can come across."""
+    """Returns a policy as a table of the states that may occur in a simulation."""
     rows = np.flatnonzero(stationary_S > UNSEEN).tolist()
     labels = [process.labels[int(column)] for column in policy_SC[rows].argmax(axis=1)]
     keys = [key(state) for state in process.states]

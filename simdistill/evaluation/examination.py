@@ -1,4 +1,4 @@
-"""What an examination of one task found."""
+"""The results of examining all policies of one task."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,20 +12,20 @@ from simdistill.simulation import Policy
 
 @dataclass(frozen=True)
 class Examination:
-    """What an examination of one task found.
+    """The results of examining all policies of one task.
 
     Attributes:
         task: The task.
-        settings: How much was examined.
-        cases: Parameter sets of all settings, with what was found of each policy.
+        settings: Evaluation settings, with the numbers of parameter sets and replications.
+        cases: Parameter sets of all settings, with the results of each policy.
         reference: The policy that all others are compared with.
         teacher: The teacher as a policy.
-        student: The student as a policy, with its answers.
-        perplexity: Of plain English, by the `untuned` and the trained `student`.
-        untuned_valid: Share of the untuned student's answers that were a choice and nothing else.
-        teacher_valid: The same of a language model that teaches.
-        forecasts: Scored forecasts; none if training asked for none.
-        shown: Some new situations with the student's answers and the simulator's costs.
+        student: The student as a policy, with the answers that it gave.
+        perplexity: Perplexity of plain English text under the `untuned` and the trained `student`.
+        untuned_valid: Share of the untuned student's answers that consisted of a choice alone.
+        teacher_valid: The same share for a language model that teaches; None for other teachers.
+        forecasts: Scored forecasts; empty if training had no forecast questions.
+        shown: Examples for the report: new situations with the student's answers and simulated costs.
     """
 
     task: TaskConfig

@@ -197,7 +197,10 @@ def small() -> Callable:
     from simdistill.config import compose
 
     def composed(student: Path, output: Path, *overrides: str):
-        return compose([*TINY_RUN, f"student.name={student}", f"output={output}", *overrides])[0]
+        searches = not any(override.startswith("teacher.name=") for override in overrides)
+        own = ("teacher.generations=", "teacher.compared_sets=")  # fields of a search alone
+        given = [override for override in TINY_RUN if searches or not override.startswith(own)]
+        return compose([*given, f"student.name={student}", f"output={output}", *overrides])[0]
 
     return composed
 

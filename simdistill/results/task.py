@@ -1,7 +1,7 @@
-"""What the policies of one task cost.
+"""Results of one task: the costs of its policies, and measures of the student.
 
-Costs are averages per unit of time, or per episode of a terminating task, in the task's cost unit. "Over"
-means relative to: 0.05 is five per cent more.
+Costs are averages per unit of time, or per episode of a terminating task, in the task's cost unit. A cost
+"over" another is their ratio minus one: 0.05 is five per cent more.
 """
 
 from pydantic import Field, FiniteFloat, NonNegativeInt, model_validator
@@ -11,7 +11,7 @@ from simdistill.statistics import Estimate
 
 
 class Simulated(Part):
-    """A cost by simulation alone, beside the exact one."""
+    """A simulated cost, given in addition to the exact one."""
 
     mean: FiniteFloat
     ci95: list[FiniteFloat] | None
@@ -19,17 +19,17 @@ class Simulated(Part):
 
 
 class Cost(Part):
-    """What a policy costs in one setting.
+    """A policy's cost in one setting.
 
     Attributes:
-        mean: Mean over the parameter sets; None where queues grow without end.
-        ci95: Its 95% interval.
-        exact: Whether it comes from solving the process rather than from simulation.
-        replications: Simulated replications of each parameter set.
+        mean: Mean over the parameter sets; None if queues grow without bound.
+        ci95: The mean's 95% interval.
+        exact: Whether the cost was computed by solving the process rather than by simulation.
+        replications: Number of simulated replications for each parameter set.
         simulated: The simulated cost that confirms an exact one.
-        tabulated: Share of the time in which the policy was asked itself; None without an exact solution.
-        unstable: Whether queues grow without end.
-        growth: By how much the cost grows per unit of time, if it does.
+        tabulated: Share of time in states in which the policy itself was queried; None without exact costs.
+        unstable: Whether queues grow without bound.
+        growth: Growth of the cost per unit of time under an unstable policy.
     """
 
     mean: FiniteFloat | None
@@ -43,17 +43,18 @@ class Cost(Part):
 
     @property
     def estimate(self) -> Estimate | None:
-        """Mean and interval; None where queues grow."""
+        """Mean and interval of the cost; None if queues grow."""
         return Estimate.of({"mean": self.mean, "ci95": self.ci95})
 
 
 class PolicyResults(Part):
-    """One policy's costs.
+    """The costs of one policy.
 
     Attributes:
-        title: What people call it.
-        cost: By setting; None where the policy wasn't examined.
-        over_reference: Cost over the reference's minus one, paired; None where either is unknown.
+        title: The policy's name as readers see it.
+        cost: Setting -> cost; None where the policy wasn't examined.
+        over_reference: Setting -> paired ratio of the policy's cost to the reference's, minus one; None where
+            either cost is unknown.
     """
 
     title: str
@@ -69,7 +70,7 @@ class PolicyResults(Part):
 
 
 class Spoken(Part):
-    """What a student wrote where it should have answered with one of the choices."""
+    """A student's text that isn't one of the choices, with the choices it should have selected from."""
 
     said: str
     choices: list[str]
@@ -79,9 +80,9 @@ class Forecasts(Part):
     """Log scores of forecasts, in nats.
 
     Attributes:
-        log_score: `marginal`, `student`, `simulator`: the mean score of each.
-        states: States in which a forecast was asked for.
-        futures: Simulated futures of each state.
+        log_score: Mean log scores of the `marginal` forecast, the `student` and the `simulator`.
+        states: Number of states in which forecasts were examined.
+        futures: Number of simulated futures of each state.
     """
 
     log_score: dict[str, FiniteFloat]
@@ -90,7 +91,7 @@ class Forecasts(Part):
 
 
 class SimulatorSteps(Part):
-    """Decisions that were simulated, by what they were for."""
+    """Numbers of simulated decisions, by purpose: teaching, on-policy states, and the examination."""
 
     teach: NonNegativeInt
     own_states: NonNegativeInt
@@ -98,15 +99,15 @@ class SimulatorSteps(Part):
 
 
 class Generation(Part):
-    """One generation of the searching teacher.
+    """One generation of the search teacher's policy iteration.
 
     Attributes:
-        generation: Its number.
-        accepted: Whether it replaced the policy before it.
-        improvement: Relative cost that it saves.
-        states: Searched states.
-        simulator_steps: Simulated decisions.
-        futures_coupled: Share of the pairs of futures that became equal.
+        generation: Number of the generation.
+        accepted: Whether the generation's policy replaced the previous policy.
+        improvement: Share of the previous policy's cost that the generation's policy saves.
+        states: Number of searched states.
+        simulator_steps: Number of simulated decisions.
+        futures_coupled: Share of the pairs of futures that reached the same state and so became identical.
     """
 
     generation: int
@@ -118,25 +119,25 @@ class Generation(Part):
 
 
 class TaskResults(Part):
-    """What the policies of one task cost.
+    """The results of one task.
 
     Attributes:
         task: The task's name.
-        reference: The policy that all are compared with.
-        heuristic: What a practitioner would use.
-        policies: All examined policies, `student` and `teacher` among them.
-        measures: Measure -> setting -> estimate; None where it is undefined.
-        valid_answers: Share of the asked states in which unconstrained decoding gives one of the choices.
-        said_instead_of_choices: What the student wrote first, if it never answered with a choice.
-        answer_mass: Mean probability of answering with a choice at all.
+        reference: Name of the policy that all others are compared with.
+        heuristic: Name of the policy that a practitioner would use.
+        policies: Name -> results of each examined policy, including `student` and `teacher`.
+        measures: Measure -> setting -> estimate; None where the measure is undefined.
+        valid_answers: Share of situations in which the student's unconstrained answer is one of the choices.
+        said_instead_of_choices: The student's first texts, if it never answered with a choice.
+        answer_mass: Mean probability that the student's unconstrained answer is one of the choices.
         untuned_valid_answers: The untuned student's share of valid answers.
-        teacher_valid_answers: The same of a language model that teaches.
-        forecasts: Scores of forecasts, if training asked for any.
-        questions_asked: States in which the student was asked.
-        simulator_steps: Simulated decisions.
-        states_searched: States that were searched to teach.
-        generations: The searching teacher's.
-        failed_rollouts: What simulations failed of; they count nowhere.
+        teacher_valid_answers: Share of valid answers of a language model that teaches; None for others.
+        forecasts: Scores of the student's forecasts; None if training had no forecast questions.
+        questions_asked: Number of different situations in which the student was queried.
+        simulator_steps: Numbers of simulated decisions.
+        states_searched: Number of states that were searched for teaching.
+        generations: The generations of a search teacher.
+        failed_rollouts: Messages of the simulations that failed; these simulations enter no other result.
     """
 
     task: str
@@ -164,5 +165,5 @@ class TaskResults(Part):
         return self
 
     def measure(self, name: str, setting: str) -> Estimate | None:
-        """Returns a measure in one setting; None where it is undefined or wasn't taken."""
+        """Returns a measure's estimate in one setting; None if it is undefined or wasn't computed."""
         return self.measures.get(name, {}).get(setting)

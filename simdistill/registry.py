@@ -11,7 +11,8 @@ and a notebook with `simdistill.register("clinic", "my_module:Clinic")`.
 import ast
 import difflib
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -59,6 +60,18 @@ def registered() -> dict[tuple[str, str], str]:
 def register_all(known: dict[tuple[str, str], str]) -> None:
     """Registers all that `registered` returned in another process."""
     _registered.update(known)
+
+
+@contextmanager
+def registering() -> Iterator[None]:
+    """Begins a block with nothing registered, and forgets at its end what was registered inside it."""
+    before = dict(_registered)
+    _registered.clear()
+    try:
+        yield
+    finally:
+        _registered.clear()
+        _registered.update(before)
 
 
 def names(kind: str) -> list[str]:

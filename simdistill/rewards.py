@@ -7,11 +7,15 @@ of `questions.parquet` has `choices` and `values`. Rewards are looked up; nothin
 A reward is None where it says nothing about a question; TRL then leaves the completion out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 PENALTY = 1.0
 """What an answer that is no choice costs beyond the worst choice, in units of the task's scale."""
+
+
+Reward = Callable[..., list[float | None]]
+"""A reward function as TRL calls it: completions and columns of the data set, by keyword -> rewards."""
 
 
 def consistency(

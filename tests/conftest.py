@@ -12,6 +12,15 @@ import pytest
 from simdistill.simulation import Parameters, ProcessModel, deterministic, exponential, gamma
 
 
+@pytest.fixture
+def own_registry():
+    """Whatever the test registers is forgotten at its end."""
+    from simdistill import registry
+
+    with registry.registering():
+        yield
+
+
 @pytest.fixture(scope="session")
 def real_base():
     """The embedded student's base model, from the user's cache (fetched once)."""

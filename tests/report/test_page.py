@@ -192,8 +192,7 @@ class Decisions(Figure):
         return Shown("Decisions", Markup("<p>drawn</p>"), f"{record.run.decisions_per_second:.0f} a second")
 
 
-def test_an_installed_figure_stands_on_the_page_in_its_place(run, monkeypatch):
-    monkeypatch.setattr(registry, "_registered", {})
+def test_an_installed_figure_stands_on_the_page_in_its_place(run, own_registry):
     registry.register("decisions", f"{__name__}:Decisions", kind="figures")
     page = report(run)
     assert page.ids.index("sets") < page.ids.index("decisions") < page.ids.index("questions")

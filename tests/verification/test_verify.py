@@ -89,8 +89,8 @@ def test_cases_of_a_folder_stand_alone(written):
     assert len(verify.select(None, folder, quick=True).items) == 1
 
 
-def test_a_case_that_no_simulator_takes_is_skipped_with_a_line(written, monkeypatch):
-    monkeypatch.setattr(registry, "_registered", {("simulators", "ghost"): "no.such:Ghost"})
+def test_a_case_that_no_simulator_takes_is_skipped_with_a_line(written, own_registry):
+    registry.register("ghost", "no.such:Ghost")
     selection = verify.select(None, written(family="teleport"), quick=False)
     assert selection.items == []
     assert any(line.startswith("ghost: can't be loaded") for line in selection.skipped)

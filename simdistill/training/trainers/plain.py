@@ -82,6 +82,7 @@ def grpo_round(
     schedule: Schedule,
     callbacks: Sequence[TrainerCallback] = (),
     kind: Callable[..., GRPOTrainer] = PlainGRPOTrainer,
+    reward: rewards.Reward = rewards.consistency,
 ) -> RoundResult:
     """Trains on the simulator's reward for sampled answers with `GRPOTrainer`, once over the questions.
 
@@ -93,6 +94,7 @@ def grpo_round(
         schedule: Rates, sizes and checkpoints; a batch is of answers.
         callbacks: Of transformers.
         kind: Makes the trainer.
+        reward: Reward function, called as TRL calls it.
 
     Raises:
         InputError: A step has more questions than there are, no sampled answer is a choice, or a checkpoint
@@ -102,7 +104,7 @@ def grpo_round(
         trainer = kind(
             model=student.model,
             processing_class=student.tokenizer,
-            **sampling(student, questions, scales, settings, schedule),
+            **sampling(student, questions, scales, settings, schedule, reward),
             callbacks=list(callbacks),
         )
     result = schedule.train(trainer)
@@ -117,6 +119,7 @@ def sampling(
     scales: Mapping[str, float],
     settings: SamplingConfig,
     schedule: Schedule,
+    reward: rewards.Reward = rewards.consistency,
 ) -> dict[str, Any]:
     """Returns what a `GRPOTrainer` needs to answer questions for the simulator's reward, as its arguments.
 
@@ -126,6 +129,7 @@ def sampling(
         scales: Name of a task -> its scale, in cost units.
         settings: How answers are sampled.
         schedule: Rates, sizes and checkpoints; a batch is of answers.
+        reward: Reward function, called as TRL calls it.
 
     Raises:
         InputError: A step has more questions than there are.
@@ -140,7 +144,7 @@ def sampling(
     longest = max(len(ids) for question in tokenized for ids in question.choice_ids)
     needed = longest + 2  # the end token, and one that shows that it goes on
     return {
-        "reward_funcs": Legality(rewards.consistency),
+        "reward_funcs": Legality(reward),
         "train_dataset": Dataset.from_list(
             [
                 {

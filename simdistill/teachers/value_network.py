@@ -1,7 +1,7 @@
-"""A fast policy fitted to what-if values: a small network on the numbers of the state.
+"""A fast policy fitted to what-if values: a small neural network on the numbers of a state.
 
-Fitting uses torch. Deciding is plain NumPy and caches its choices, as a policy inside branches must take only
-a few microseconds for a decision.
+Fitting uses torch. Deciding uses NumPy and a cache of choices, as a policy that continues branches must
+decide within a few microseconds.
 """
 
 import math
@@ -19,7 +19,7 @@ FEATURES_PER_NUMBER = 3
 
 
 def features(numbers_SN: np.ndarray) -> np.ndarray:
-    """Returns each number itself, on a log scale and as a reciprocal: rates divide, queues range widely."""
+    """Returns each number, its logarithm and its reciprocal: rates are divisors, and queues vary widely."""
     size_SN = np.abs(numbers_SN)
     return np.concatenate(
         [numbers_SN, np.sign(numbers_SN) * np.log1p(size_SN), 1.0 / (0.25 + size_SN)], axis=1
@@ -28,16 +28,16 @@ def features(numbers_SN: np.ndarray) -> np.ndarray:
 
 @dataclass
 class FittedPolicy:
-    """Takes the choice of least fitted cost; a choice that was never searched comes last.
+    """A policy that takes the choice of least fitted cost, and choices that were never searched last.
 
-    Axes: M networks (their mean counts), F features, H hidden units, C choices.
+    Axes: M networks, whose mean is used, S states, F features, H hidden units, C choices.
 
     Attributes:
         labels: Labels of the choices, in the order of the networks' outputs.
-        shift_F, stretch_F: Standardise the features.
-        layers: Per layer the weights (M, in, out) and biases (M, 1, out).
-        scale: Cost units of an output of 1.
-        fallback: Decides in states of another form, with more or fewer numbers than the fit was made on.
+        shift_F, stretch_F: Mean and scale by which features are standardised.
+        layers: Weights (M, in, out) and biases (M, 1, out) of each layer.
+        scale: Cost, in cost units, of a network output of 1.
+        fallback: Policy for states with more or fewer numbers than those of the fit.
     """
 
     labels: tuple[str, ...]
@@ -49,7 +49,7 @@ class FittedPolicy:
     _remembered: dict = field(default_factory=dict, repr=False, compare=False)
 
     def with_streams(self, streams: Streams) -> "FittedPolicy":
-        """Returns the policy for one run, whose random numbers the fallback policy may draw."""
+        """Returns the policy for one simulation run, with random numbers for the fallback policy."""
         if self.fallback is None:
             return self
         return replace(self, fallback=with_streams(self.fallback, streams))  # the cache is shared
@@ -66,7 +66,7 @@ class FittedPolicy:
         return choice
 
     def many(self, states: Sequence[State], choices_S: Sequence[Sequence[str]]) -> list[str]:
-        """Returns the choice in each of many states; the networks are evaluated once for all of them."""
+        """Returns the choice in each of many states; the networks are evaluated once for all states."""
         if self.fallback is not None and not all(map(self.knows, states)):
             return [self(state, choices) for state, choices in zip(states, choices_S, strict=True)]
         costs_SC = self.costs(states).tolist() if states else []
@@ -79,7 +79,7 @@ class FittedPolicy:
         return self.costs_of_each(states).mean(axis=0)
 
     def costs_of_each(self, states: Sequence[State]) -> np.ndarray:
-        """Returns what each network says (M, S, C)."""
+        """Returns the costs that each network predicts, (M, S, C)."""
         values_SF = features(matrix(states))
         hidden = ((values_SF - self.shift_F) / self.stretch_F)[None]
         for depth, (weights, biases) in enumerate(self.layers):
@@ -89,7 +89,7 @@ class FittedPolicy:
         return hidden * self.scale
 
     def knows(self, state: State) -> bool:
-        """Whether a state has as many numbers as those that the fit was made on."""
+        """Returns whether a state has the same number of numbers as the states of the fit."""
         return FEATURES_PER_NUMBER * len(numbers(state)) == len(self.shift_F)
 
     def _cheapest(self, costs_C: Sequence[float], choices: Sequence[str]) -> str:
@@ -101,13 +101,14 @@ class FittedPolicy:
 
 
 def precision(costs_SC: np.ndarray, variances_SC: np.ndarray) -> np.ndarray:
-    """Returns how much each cost counts in a fit (S, C): 0 where the choice isn't legal, 1 on average.
+    """Returns the weight of each cost in a fit (S, C): 0 if the choice isn't legal, 1 on average.
 
-    Where costs are large their absolute error matters less than their sign, hence the squared cost in the
-    denominator; the noise floor keeps a state whose few futures happened to agree from dominating.
+    The weight is 1 / (variance + median variance + 0.1 * cost²), up to a factor. The squared cost is added
+    because the error of a large cost matters less than its sign. The median is added so that states whose few
+    futures agree by chance don't dominate.
     """
     legal_SC = np.isfinite(costs_SC)
-    noisy_SC = legal_SC & (np.nan_to_num(variances_SC) > 0)  # choices that are alike have no variance at all
+    noisy_SC = legal_SC & (np.nan_to_num(variances_SC) > 0)  # equivalent choices have a variance of 0
     noise = float(np.median(variances_SC[noisy_SC])) if noisy_SC.any() else 1e-12
     weights_SC = legal_SC / (np.nan_to_num(variances_SC) + noise + 0.1 * np.nan_to_num(costs_SC) ** 2)
     return weights_SC / weights_SC.mean()
@@ -127,14 +128,14 @@ def fit(
     """Fits networks to noisy costs by weighted least squares.
 
     Args:
-        states: What was observed, length S.
+        states: Observed states, length S.
         labels: Labels of the choices, length C.
-        costs_SC: Cost of each choice relative to the mean over the legal ones, NaN where it isn't legal.
-        weights_SC: How much each cost counts, as `precision` says.
-        train_MS: Which states each network learns from.
-        seed: Of the networks' first weights.
-        hidden: Units in each of two hidden layers.
-        steps: Optimiser steps, each on all states.
+        costs_SC: Cost of each choice relative to the mean over legal choices, NaN if it isn't legal.
+        weights_SC: Weight of each cost, as returned by `precision`.
+        train_MS: Whether a network is trained on a state.
+        seed: Seed of the networks' initial weights.
+        hidden: Number of units in each of two hidden layers.
+        steps: Number of optimiser steps, each on all states.
         decay: Weight decay.
     """
     import torch
@@ -168,7 +169,7 @@ def fit(
 
 
 def _first_layers(sizes: Sequence[int], networks: int, seed: int) -> list[tuple]:
-    """Returns weights (M, in, out) and biases (M, 1, out) of each layer, to be trained."""
+    """Returns the initial weights (M, in, out) and biases (M, 1, out) of each layer, for training."""
     import torch
 
     generator = torch.Generator().manual_seed(seed)

@@ -1,11 +1,11 @@
-"""Which numbers of a trainer's log are kept in `metrics.jsonl`."""
+"""Names of the numbers of a trainer's log that are kept in `metrics.jsonl`."""
 
 from simdistill import registry
 
 TERMS = ("imitation", "regret", "validity")
 """Terms of the exact loss."""
 APART = ("imitation", "soft", "regret", "agreement")
-"""Means over questions that are also logged for each kind of question alone."""
+"""Means over all questions that are also logged separately for each kind of question."""
 MEASURES = (
     "loss",
     *TERMS,
@@ -20,23 +20,26 @@ MEASURES = (
     "learning_rate",
     "grad_norm",
 )
-"""The numbers that are kept, beside those of each kind of question.
+"""Numbers that are kept, besides those of `measures_of_kinds`.
 
-`policy` is GRPO's own loss, `reward` the mean reward of its samples, and `frac_reward_zero_std` the share of
-samples whose group was rewarded alike: at 1, the rewards of a step gave no gradient.
+`policy` is GRPO's own loss. `reward` is the mean reward of the sampled answers. `frac_reward_zero_std` is the
+share of samples whose group got equal rewards; if it is 1, the step's rewards gave no gradient.
 """
 
 
 def question_kinds() -> dict[str, bool]:
-    """Returns the installed kinds of questions, and whether each decides."""
+    """Returns, for the name of each installed kind of question, whether it asks for a decision."""
     return {name: registry.load("questions", name).decides for name in registry.names("questions")}
 
 
 def measures_of_kinds(kinds: dict[str, bool]) -> dict[str, list[str]]:
-    """Returns the numbers that are kept for each kind of question alone.
+    """Returns the names of the numbers that are kept separately for each kind of question.
 
-    These are means over its questions and, of a kind that decides nothing, its share of all questions: as
-    `forecast_soft` and `forecasts`. Where nothing is decided, nothing is regretted.
+    They are means over the kind's questions, such as `forecast_soft`. A kind that doesn't ask for decisions
+    also has its share of all questions, such as `forecasts`, and has no regret.
+
+    Args:
+        kinds: Name of each kind -> whether it asks for decisions.
     """
     return {
         kind: [

@@ -438,7 +438,7 @@ def test_models_of_attention_alone_can_be_packed(tiny_folder, tokenizer, tmp_pat
 
 def test_a_recurrent_model_is_refused(tokenizer, tmp_path):
     student = Student.load(saved(hybrid(tokenizer), tokenizer, tmp_path / "hybrid"))
-    with pytest.raises(InputError, match=r"hybrid .*packed in one batch.*attention alone"):
+    with pytest.raises(InputError, match=r"hybrid .*packed in one batch.*only use attention"):
         student.check_packing(PACKABLE)
 
 

@@ -229,7 +229,7 @@ def test_without_all_probabilities_hard_labels_are_taught_and_that_is_said_once(
     hard = [tuple(float(choice == q.answer) for choice in q.choices) for q in asked]
     assert told(configured(tiny_folder, *what), tiny_folder, asked) == hard
     (message,) = caplog.messages
-    assert "for 7 of 8 questions: all are taught as hard labels" in message
+    assert "for 7 of 8 questions, so its answers to all of them are used as hard labels" in message
     if name == "simdistill":
         told(configured(tiny_folder, *what, "distill.soft=0"), tiny_folder, asked)
         assert len(caplog.messages) == 1
@@ -279,7 +279,7 @@ def test_a_packed_method_computes_fewer_tokens(name, tiny_folder, tmp_path, dist
 def test_vllm_is_asked_for_where_it_can_run(tiny_folder, tmp_path, monkeypatch, shorter_queue):
     sampling = configured(tiny_folder, "method.vllm=true", "device=cpu", method="grpo")
     method = registry.load("methods", "grpo")(sampling, tmp_path)
-    with pytest.raises(InputError, match="vLLM samples on a graphics card, and this run is on cpu"):
+    with pytest.raises(InputError, match="needs a graphics card, and this run is on device=cpu"):
         method.prepare()
     monkeypatch.setattr(type(method), "device", "cuda")
     with pytest.raises(InputError, match="pip install 'simdistill"):
@@ -321,7 +321,7 @@ def test_a_batch_says_of_which_kind_its_questions_are(tiny_folder, shorter_queue
     assert Batch.of(rows, ["forecast", "decision"])["kind_Q"].tolist() == [1, 0]
 
 
-NO_DECISIONS = r"questions-0\.parquet has no decisions to learn from; raise teacher\.scenarios"
+NO_DECISIONS = r"questions-0\.parquet has no decision questions to learn from; raise teacher\.scenarios"
 NO_CHOICE = r"questions-0\.parquet: none of the 4 decisions has more than one choice"
 
 
@@ -393,7 +393,8 @@ def test_a_model_that_nobody_asks_is_told(name, tiny_folder, tmp_path, caplog):
     method(configured(tiny_folder, *what), tmp_path).prepare()
     (message,) = caplog.messages
     assert message.endswith(
-        "learns from teacher.name=search alone; for the model's answers set teacher=hf, or teacher=endpoint"
+        "learns only from teacher.name=search; to learn from the model's answers set teacher=hf or "
+        "teacher=endpoint"
     )
 
 
@@ -418,7 +419,7 @@ def test_only_certain_answers_stay(shorter_queue):
 
 def test_no_certain_answer_is_told(tiny_folder, tmp_path, shorter_queue):
     method = registry.load("methods", "sft_filtered")(configured(tiny_folder), tmp_path)
-    with pytest.raises(InputError, match=r"sure of none of 1 answers; raise teacher\.futures"):
+    with pytest.raises(InputError, match=r"none of 1 answers is better .*; raise teacher\.futures"):
         method.wanted(shorter_queue[:1])
 
 

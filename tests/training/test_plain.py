@@ -237,5 +237,5 @@ def test_a_model_that_never_answers_is_told_with_what_it_says(tiny_folder, tmp_p
 
 
 def test_fewer_questions_than_a_step_answers_are_told(tiny_folder, tmp_path, shorter_queue):
-    with pytest.raises(InputError, match="a step answers 2 questions, and there are only 1; lower it"):
+    with pytest.raises(InputError, match="a step needs 2 questions, but there are only 1; lower"):
         grpo(tiny_folder, tmp_path, shorter_queue[:1])

@@ -284,7 +284,7 @@ def test_an_evaluation_shows_no_demonstrations(tiny_folder, tmp_path):
 @pytest.mark.parametrize(("shown", "per_step"), [([], 6), (None, 1)])
 def test_batches_without_demonstrations_are_refused(shown, per_step, tiny_folder, tmp_path):
     plan = schedule(tmp_path, batch_size=4, accumulation=2)
-    with pytest.raises(InputError, match=f"{per_step} in a step: each of a step's 2 batches needs one"):
+    with pytest.raises(InputError, match=f"{per_step} in a step: each of a step's 2 batches"):
         trainer(student(tiny_folder), plan, replace(MIX, per_step=per_step), shown=shown)
 
 

@@ -420,7 +420,7 @@ def test_a_method_without_a_model_is_told_at_once(method, what, tiny_folder):
 
 def test_a_student_is_not_its_own_teacher(tiny_folder, tmp_path):
     config = configured(tiny_folder, "hidden", f"teacher.model={tiny_folder}")
-    with pytest.raises(InputError, match="is what the student begins as"):
+    with pytest.raises(InputError, match="is the student's own base model"):
         registry.load("methods", "hidden")(config, tmp_path).prepare()
     student = learner(tiny_folder)
     student.save_adapter(tmp_path / "adapter", "# Card")

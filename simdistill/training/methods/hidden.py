@@ -1,11 +1,11 @@
-"""Soft targets, and the hidden states of a teacher language model.
+"""Distillation of soft targets and of a teacher language model's hidden states.
 
 FitNets (Romero et al., arXiv 1412.6550) with the layer map of TinyBERT (Jiao et al., arXiv 1909.10351) and
 the normalised distance of Patient KD (Sun et al., arXiv 1908.09355).
 
-The loss is the exact one of `simdistill.training.losses` plus `weight * distance`, with the distance of
-`simdistill.training.matching`. The weight is found before training: on the first steps' questions, with the
-student as it begins, it makes the gradients of both terms in the trained parameters equally long.
+The loss is the exact loss of `simdistill.training.losses` plus `weight * distance`, with the distance of
+`simdistill.training.matching`. The weight is calibrated before training, with the initial student and the
+questions of the first steps: both terms' gradients with respect to the trained parameters get equal norms.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Hidden(KD):
-    """Forward KL to soft targets, and the hidden states of a teacher language model."""
+    """Forward KL to soft targets, plus the distance from a teacher language model's hidden states."""
 
     learns_from = "hidden states"
 

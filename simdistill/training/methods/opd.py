@@ -1,8 +1,8 @@
-"""On-policy distillation: a teacher language model's probabilities along the student's own answers.
+"""On-policy distillation: a teacher language model's probabilities on the student's sampled answers.
 
 Generalised knowledge distillation (Agarwal et al., GKD, arXiv 2306.13649; with the reverse KL alone, Lu and
-Thinking Machines Lab, On-Policy Distillation, 2025), by TRL's DistillationTrainer. A student that never says
-a choice would learn about text that nobody needs, so `kd` comes first.
+Thinking Machines Lab, On-Policy Distillation, 2025), by TRL's DistillationTrainer. A stage of `kd` comes
+first, because a student that never answers with a choice would only learn about irrelevant text.
 """
 
 from collections.abc import Sequence
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 
 class OPDConfig(MethodConfig):
-    """Distillation on the student's own answers."""
+    """Settings of distillation on the student's own answers."""
 
     formerly: ClassVar[str | None] = "distill.opd"
 
-    questions: Count = Field(default=480, description="questions answered, after the first stage")
-    prompts: Count = Field(default=16, description="questions in a step")
+    questions: Count = Field(default=480, description="number of questions of the second stage")
+    prompts: Count = Field(default=16, description="number of questions in an optimizer step")
     divergence: float = Field(
         default=1.0,
         ge=0,
@@ -40,12 +40,12 @@ class OPDConfig(MethodConfig):
         "covers all answers; between: generalised Jensen-Shannon",
     )
     learning_rate: float = Field(
-        default=1e-4, gt=0, le=1, description="learning rate at first, which decays to zero"
+        default=1e-4, gt=0, le=1, description="initial learning rate, which decays to zero"
     )
 
 
 class OPD(KD):
-    """KD, then reverse KL to a teacher language model on sampled answers, with TRL's own trainer."""
+    """KD, then (by default) reverse KL to a teacher language model on sampled answers, by TRL's trainer."""
 
     Config = OPDConfig
     learns_from = "probabilities"
@@ -85,7 +85,7 @@ class OPD(KD):
         return opd_round(student, teacher, questions, divergence, self.schedule(number), callbacks)
 
     def schedule(self, number: int) -> Schedule:
-        """Returns a stage's settings; the first stage's rate falls to zero, and the second has its own."""
+        """Returns a stage's schedule; each stage has its own learning rate, which falls to zero."""
         settings, opd, schedule = self.config.distill, self.own, super().schedule(number)
         if number == 0:
             rate = settings.learning_rate or self.learning_rate

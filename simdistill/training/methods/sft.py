@@ -1,4 +1,4 @@
-"""Supervised fine-tuning on the teacher's answers, by TRL's SFTTrainer as it is or in packed batches.
+"""Supervised fine-tuning on the teacher's answers, by TRL's unmodified SFTTrainer or in packed batches.
 
 Behaviour cloning (Pomerleau, ALVINN, NeurIPS 1988) with the cross-entropy of the answer's tokens, as in the
 first step of Ouyang et al., arXiv 2203.02155.
@@ -22,7 +22,7 @@ LIKELIHOOD = Weights(imitation=1.0, soft=0.0, regret=0.0, validity=1.0)
 
 
 class SFT(Method):
-    """Cross-entropy on the teacher's answers, with TRL's own trainer unless `distill.packed` is set."""
+    """Cross-entropy on the teacher's answers, by TRL's own trainer unless `distill.packed` is set."""
 
     loss_weights_used = ()
 

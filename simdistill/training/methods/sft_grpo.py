@@ -1,7 +1,7 @@
 """Supervised fine-tuning, then reinforcement learning: the baseline that mixed methods must beat.
 
-The usual order since Ouyang et al., arXiv 2203.02155; once its bugs are fixed, most methods that mix the two
-don't beat it (arXiv 2604.23747).
+This order is usual since Ouyang et al., arXiv 2203.02155. Most methods that mix the two don't beat this
+baseline once bugs in its implementation are fixed (arXiv 2604.23747).
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class SFTThenGRPO(SFT):
-    """SFT, then GRPO on further questions: of those that it has learned the student is sure already."""
+    """SFT, then GRPO on new questions, as the student is already sure of its answers to those of SFT."""
 
     Config = SamplingConfig
 
@@ -53,11 +53,11 @@ class SFTThenGRPO(SFT):
         return grpo_round(student, questions, self.scales, self.own, self.schedule(number), callbacks)
 
     def step(self, number: int) -> int:
-        """Returns the questions of an optimizer step in the first stage, sampled answers in the second."""
+        """Returns the number of questions in a step of the first stage, of sampled answers in the second."""
         return answers(self.own) if number else super().step(number)
 
     def schedule(self, number: int) -> Schedule:
-        """Returns a stage's settings; the first stage's rate falls to zero, and GRPO begins with its own."""
+        """Returns a stage's schedule; each stage has its own learning rate, which falls to zero."""
         settings, schedule = self.config.distill, super().schedule(number)
         if number == 0:
             rate = settings.learning_rate or self.learning_rate

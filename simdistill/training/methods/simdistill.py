@@ -1,7 +1,8 @@
-"""Ours: imitation, exact expected regret and validity; states move from the teacher's to the student's.
+"""The project's own method: imitation, exact expected regret and validity.
 
-Later rounds learn from states that the student itself visits, labelled by the simulator (Ross, Gordon and
-Bagnell: DAgger, AISTATS 2011; with costs in place of labels: Ross and Bagnell, AggreVaTe, arXiv 1406.5979).
+The first round has states of the teacher. Later rounds add states that the student itself visits, labelled
+by the simulator (Ross, Gordon and Bagnell: DAgger, AISTATS 2011; with costs in place of labels: Ross and
+Bagnell, AggreVaTe, arXiv 1406.5979).
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class SimDistill(Method):
-    """Imitation plus exact simulator consistency, with later rounds on the student's own states."""
+    """Imitation plus exact expected regret, with later rounds on the student's own states."""
 
     @property
     def stages(self) -> list[Stage]:
@@ -45,7 +46,7 @@ class SimDistill(Method):
         return train_round(student.model, student.tokenizer, rows, schedule, self.weights, callbacks)
 
     def rows(self, student: "Student", questions: Sequence[Question]) -> list["TrainingQuestion"]:
-        """Gives questions their targets."""
+        """Returns tokenized questions with their targets."""
         from simdistill.training.targets import targets
 
         return targets(self.config, student, questions, self.weights.soft)

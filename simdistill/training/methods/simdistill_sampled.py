@@ -1,9 +1,9 @@
-"""Ours for students that sample: soft imitation and the simulator's consistency reward in one step of GRPO.
+"""The project's own method for sampled answers: soft imitation and the simulator's reward in one GRPO step.
 
-What `simdistill` takes as an expectation over all choices is estimated from samples here. So it is noisier,
-and a sampled answer needn't begin at once: with `method.answer_tokens` there is room to reason before
-"Answer:". Demonstrated are the choices' labels alone, without reasons, and the examination scores the choices
-as they are, so a student that reasons is examined without its reasons.
+`simdistill` computes the expected regret over all choices; this method estimates it from samples. So its
+gradient is noisier, but a sampled answer may contain reasoning before "Answer:", up to `method.answer_tokens`
+tokens. Demonstrations are labels without reasoning. The examination, too, scores labels alone, so a student
+that has learned to reason is examined without its reasoning.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class SampledSimDistill(GRPO):
-    """Imitation of soft targets plus reward for sampled answers, in one step."""
+    """Imitation of soft targets plus GRPO's reward for sampled answers, in one step."""
 
     learning_rate = 1e-3
     loss_weights_used = ("imitation", "soft", "regret")
@@ -44,7 +44,7 @@ class SampledSimDistill(GRPO):
 
     @property
     def soft(self) -> float:
-        """Share of soft targets in what is demonstrated."""
+        """Weight of soft targets in demonstrations; the remaining weight is the teacher's choice's."""
         return self.config.distill.soft
 
     def train(
@@ -67,7 +67,7 @@ class SampledSimDistill(GRPO):
 
 
 def mixed(settings: DistillConfig, own: SamplingConfig) -> Stage:
-    """Returns a stage that answers and imitates; a step's questions are those of both."""
+    """Returns a stage that samples and imitates; a step's questions are those of both parts together."""
     return Stage(
         title="train on samples and demonstrations",
         size=max(settings.questions, own.questions),

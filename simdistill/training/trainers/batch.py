@@ -1,4 +1,4 @@
-"""What a step of the exact path is made of: questions with their targets, packed in one batch.
+"""Batches of the exact path: questions with their targets, packed in one batch.
 
 Axes: Q questions of a batch, C choices.
 """
@@ -20,11 +20,11 @@ class TrainingQuestion:
     """A tokenized question with its targets, C choices.
 
     Attributes:
-        question: In tokens.
+        question: The tokenized question.
         hard: Index of the teacher's choice.
-        soft_C: The teacher's probabilities.
-        regret_C: Regret of each choice divided by the scale of the question's task.
-        kind: The question's kind.
+        soft_C: The teacher's probability of each choice.
+        regret_C: Regret of each choice, divided by the scale of the question's task.
+        kind: Name of the question's kind.
     """
 
     question: TokenizedQuestion
@@ -45,8 +45,8 @@ class Batch(dict[str, torch.Tensor]):
         """Packs questions.
 
         Args:
-            questions: At least one.
-            kinds: All kinds of questions; `kind_Q` is a question's place among them.
+            questions: The questions, at least one.
+            kinds: Names of all kinds of questions; `kind_Q` is the index of a question's kind among them.
         """
         packed = pack([question.question for question in questions])
         width = packed.choice_mask_QC.shape[1]
@@ -65,20 +65,20 @@ class Batch(dict[str, torch.Tensor]):
 
     @property
     def targets(self) -> Targets:
-        """What the student learns from them."""
+        """The targets of the packed questions."""
         return Targets(self["hard_Q"], self["soft_QC"], self["regret_QC"])
 
 
 def training_questions(
     student: Student, questions: Sequence[Question], scales: Mapping[str, float], temperature: float
 ) -> list[TrainingQuestion]:
-    """Tokenizes questions and gives them their targets.
+    """Tokenizes questions and adds their targets.
 
     Args:
-        student: Whose tokens they are.
-        questions: Of any kind.
-        scales: Name of a task -> its scale, in cost units.
-        temperature: Of soft targets that are made of costs, in units of the scale.
+        student: The student, whose tokenizer is used.
+        questions: Questions of any kind.
+        scales: Scale of each task by the task's name, in cost units.
+        temperature: Temperature of soft targets that are computed from costs, in units of the task's scale.
     """
     rows = []
     for question in questions:

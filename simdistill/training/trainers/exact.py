@@ -1,4 +1,4 @@
-"""The exact path on TRL: an SFTTrainer whose batches are packed questions and whose loss is the exact one."""
+"""The exact path on TRL: an SFTTrainer with batches of packed questions and the exact loss."""
 
 import math
 import os
@@ -35,22 +35,26 @@ class WithoutCard:
     """A trainer that writes no model card: the student writes its own with the adapter."""
 
     def create_model_card(self, *args, **kwargs) -> None:
-        """None."""
+        """Does nothing."""
 
 
 class SimulatorTrainer(WithoutCard, SFTTrainer):
     """Trains on `TrainingQuestion` rows with the exact loss, averaged over an optimizer step's questions.
 
-    Metrics in the log are means over questions of the unweighted terms, and `agreement`, the share of
-    questions on which the student's best choice is the teacher's. `imitation_gradient` and so on are the
-    lengths of these means' gradients in the log-probabilities of all questions' choices. `decision_regret`,
-    `forecast_soft` and so on are means over one kind of question alone, left out where there is none of it,
-    and `forecasts` is the forecasts' share of the questions. All processes' questions count.
+    Metrics in the log are over the questions of all processes:
+
+    - the mean of each unweighted term over questions, and `agreement`, the share of questions on which the
+      student's best choice is the teacher's;
+    - `imitation_gradient` and so on: the norm of the mean's gradient with respect to the log-probabilities of
+      all questions' choices;
+    - `decision_regret`, `forecast_soft` and so on: the mean over one kind of question, left out if there is
+      no question of this kind;
+    - `forecasts`: the share of forecasts in the questions.
 
     Args:
-        rows: The questions, in the order of training.
+        rows: Questions with their targets, in the order of training.
         weights: Weights of the loss's terms.
-        kwargs: As for `SFTTrainer`, without a dataset.
+        kwargs: Arguments of `SFTTrainer`, except for the dataset.
     """
 
     loss_is_scaled_for_ga = True
@@ -63,11 +67,11 @@ class SimulatorTrainer(WithoutCard, SFTTrainer):
         super().__init__(data_collator=self.collate, train_dataset=places, **kwargs)
 
     def collate(self, places: Sequence[Mapping[str, int]]) -> Batch:
-        """Packs the questions at some places of `rows`."""
+        """Packs the questions at the given indices of `rows`."""
         return Batch.of([self.rows[one["place"]] for one in places], list(self.kinds))
 
     def get_batch_samples(self, epoch_iterator: Iterator, num_batches: int, device: torch.device):
-        """The batches of one optimizer step, and how many questions they hold over all processes."""
+        """Returns the batches of one optimizer step, and their number of questions over all processes."""
         batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
         questions = sum(len(batch["hard_Q"]) for batch in batches)
         positions = sum(batch["input_ids"].numel() for batch in batches)
@@ -77,24 +81,24 @@ class SimulatorTrainer(WithoutCard, SFTTrainer):
         return batches, total
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        """The exact loss, summed over questions and divided by the optimizer step's number of questions."""
+        """Returns the sum of the questions' exact losses, divided by the optimizer step's questions."""
         batch = Batch(inputs)
         packed, targets = batch.packed, batch.targets
         outputs = self.outputs(model, packed)
         log_p_QC = choice_log_probabilities(outputs.logits, packed)
         found = terms(log_p_QC, targets)
         questions = len(targets.hard_Q) if num_items_in_batch is None else num_items_in_batch
-        # Processes average their gradients, where the loss wants their sum.
+        # Gradients are averaged over processes, but the loss needs their sum.
         loss = found.loss_Q(self.weights).sum() / questions * self.accelerator.num_processes
         self._count(found, log_p_QC, batch["kind_Q"])
         return (loss, outputs) if return_outputs else loss
 
     def outputs(self, model, batch: PackedBatch):
-        """The model's outputs for a batch; a subclass may ask for more of them."""
+        """Returns the model's outputs for a batch; a subclass may request further outputs."""
         return model(**batch.model_inputs())
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Adds the terms' means over the questions since the last log."""
+        """Adds the means of the terms over the questions since the last log, and writes the log."""
         if self._questions:
             found = [*self._sums.values(), *self._squares.values()]
             count = torch.tensor(self._questions, device=found[0].device, dtype=found[0].dtype)
@@ -110,7 +114,7 @@ class SimulatorTrainer(WithoutCard, SFTTrainer):
         super().log(logs, start_time)
 
     def _forget(self) -> None:
-        """Begins to count anew."""
+        """Resets the sums and the number of questions to zero."""
         self._sums: dict[str, torch.Tensor] = {}
         self._squares: dict[str, torch.Tensor] = {}
         self._questions = 0
@@ -130,12 +134,12 @@ class SimulatorTrainer(WithoutCard, SFTTrainer):
             of_kind_Q = (kind_Q == number).to(log_p_QC.dtype)
             self._add(f"{kind}/questions", of_kind_Q.sum())
             for name in APART:
-                # Not as products of vectors, which autocast would round to bfloat16.
+                # Not as a dot product, which autocast would round to bfloat16.
                 self._add(f"{kind}/{name}", (means[name] * of_kind_Q).sum())
         self._questions += len(found.hard_Q)
 
     def _add(self, name: str, total: torch.Tensor, *inputs: torch.Tensor) -> None:
-        """Counts a sum over questions and, if `inputs` are given, its gradient in them."""
+        """Adds a sum over questions and, if `inputs` are given, its squared gradient with respect to them."""
         self._sums[name] = self._sums.get(name, 0.0) + total.detach()
         if inputs and total.requires_grad:
             self._squares[name] = self._squares.get(name, 0.0) + squared_gradient(total, *inputs)
@@ -165,13 +169,13 @@ def train_round(
     """Trains `model` in place, once over `rows` in their order.
 
     Args:
-        model: With `sdpa` attention; with PEFT, only the adapter is trained.
-        tokenizer: The model's.
-        rows: In the order of training; a batch of them is packed in one forward pass.
-        schedule: Rates, sizes and checkpoints.
+        model: Language model with `sdpa` attention; of a `PeftModel`, only the adapter is trained.
+        tokenizer: The model's tokenizer.
+        rows: Questions with their targets, in the order of training; each batch is one packed forward pass.
+        schedule: Learning rates, sizes and checkpoints.
         weights: Weights of the loss's terms.
-        callbacks: Of transformers, such as `MetricsWriter`.
-        kind: Makes the trainer.
+        callbacks: Callbacks of transformers' trainer, such as `MetricsWriter`.
+        kind: Class or function that makes the trainer.
 
     Raises:
         InputError: A checkpoint can't be written.

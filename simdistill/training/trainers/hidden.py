@@ -1,7 +1,8 @@
-"""The exact path with one more term: the distance between the hidden states of student and teacher.
+"""The exact path with one more loss term: the distance between the student's and the teacher's hidden states.
 
-The term's weight is found before training: on the first steps' questions, with the student as it begins, it
-makes the gradient of the term, in the trained parameters, `SHARE` times as long as that of the exact loss.
+The weight of this term is calibrated before training, with the initial student and the questions of the first
+steps: the gradients with respect to the trained parameters are computed for the term and for the exact loss,
+and the weight makes the norm of the former `SHARE` times that of the latter.
 """
 
 from collections.abc import Sequence
@@ -21,21 +22,21 @@ from simdistill.training.trainers.batch import Batch
 from simdistill.training.trainers.exact import SimulatorTrainer
 
 SHARE = 1.0
-"""Length of the gradient of the hidden states' term over that of the exact loss, at the beginning."""
+"""Ratio of the norms of two gradients before training: the hidden states' term over the exact loss."""
 CALIBRATION_STEPS = 4
 MATCHING_FILE = "matching.safetensors"
 
 
 class HiddenTrainer(SimulatorTrainer):
-    """The exact loss plus the distance between hidden states; the log has it as `hidden`, unweighted.
+    """Trainer with the exact loss plus the distance between hidden states; `hidden` is the mean distance.
 
-    `hidden_gradient` is the length of the mean distance's gradient in the student's hidden states: those of
-    all mapped layers and positions, each as if it could move alone, though a layer's states follow from those
-    below it. States are compared by direction, so the longer they are, the shorter it is.
+    `hidden_gradient` is the norm of the mean distance's gradient with respect to the student's hidden states
+    of all mapped layers and positions. Each state is treated as independent, although a layer's states are
+    functions of the states below. Since states are normalised, the gradient is small where they are large.
 
     Args:
-        teacher: With the student's tokenizer, `sdpa` attention, and weights of its own.
-        kwargs: As for `SimulatorTrainer`.
+        teacher: Language model with the student's tokenizer, `sdpa` attention, and weights of its own.
+        kwargs: Arguments of `SimulatorTrainer`.
 
     Raises:
         InputError: The teacher shares weights with the student.
@@ -48,7 +49,7 @@ class HiddenTrainer(SimulatorTrainer):
         self.matching = Matching(self.model, teacher).to(self.args.device)  # type: ignore[arg-type]
 
     def train(self, resume_from_checkpoint=None, **kwargs):
-        """Trains; the weight of the hidden states is found first, or read from the checkpoint."""
+        """Calibrates the weight of the hidden states' term, or reads it from a checkpoint; then trains."""
         if resume_from_checkpoint is None:
             self._calibrate()
         else:
@@ -56,13 +57,13 @@ class HiddenTrainer(SimulatorTrainer):
         return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
 
     def outputs(self, model, batch: PackedBatch):
-        """The student's outputs, hidden states among them."""
+        """Returns the student's outputs, including hidden states."""
         return model(**batch.model_inputs(), output_hidden_states=True)
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        """The exact loss plus the weighted distance, both as means over the optimizer step's questions."""
+        """Returns the exact loss plus the weighted distance, both divided by the step's questions."""
         loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
-        # As views, states have gradients of their own, which end there and don't go back through the model.
+        # As views, states are separate nodes of the graph: their gradients don't go back through the model.
         states = [state.float().view_as(state) for state in outputs.hidden_states]
         distance = self._distance(Batch(inputs).packed, states)
         self._add("hidden", distance, *states[1:])
@@ -71,18 +72,18 @@ class HiddenTrainer(SimulatorTrainer):
         return (loss, outputs) if return_outputs else loss
 
     def create_optimizer(self, model=None):
-        """The optimizer of the adapter and, where there is one, of the projection."""
+        """Returns the optimizer of the adapter and, if there is one, of the projection."""
         optimizer = super().create_optimizer(model)
         projection = list(self.matching.parameters())
         if projection:
             optimizer.add_param_group({"params": projection, "weight_decay": 0.0})
-            # The trainer averages over processes, and forgets, gradients of its own model's weights alone.
+            # The trainer averages and resets only the gradients of its own model's weights.
             optimizer.register_step_pre_hook(lambda *_: self._average_over_processes(projection))
             optimizer.register_step_post_hook(lambda *_: self.matching.zero_grad())
         return optimizer
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
-        """Saves the adapter, and beside it the projection and the weight."""
+        """Saves the adapter, and in the same folder the projection and the weight of its term."""
         super().save_model(output_dir, _internal_call)
         if self.args.should_save:
             folder = Path(output_dir or str(self.args.output_dir))
@@ -94,7 +95,7 @@ class HiddenTrainer(SimulatorTrainer):
             self.matching.load_state_dict(load_file(path, device=str(self.args.device)))
         except (OSError, RuntimeError) as error:
             raise InputError(
-                f"{path} can't be read: {error}. Remove {checkpoint} and resume: training then begins anew."
+                f"{path} can't be read: {error}. Remove {checkpoint} and resume: this stage then restarts."
             ) from error
 
     def _average_over_processes(self, weights: Sequence[torch.nn.Parameter]) -> None:
@@ -102,7 +103,7 @@ class HiddenTrainer(SimulatorTrainer):
             weight.grad = torch.as_tensor(self.accelerator.reduce(weight.grad, "mean"))
 
     def _distance(self, batch: PackedBatch, states: Sequence[torch.Tensor]) -> torch.Tensor:
-        """The distance, summed over questions."""
+        """Returns the sum of the questions' distances."""
         with torch.no_grad():
             taught = self.teacher.base_model(
                 input_ids=batch.input_ids,
@@ -114,7 +115,7 @@ class HiddenTrainer(SimulatorTrainer):
         return self.matching(states, taught.hidden_states, shares(batch))
 
     def _calibrate(self) -> None:
-        """Sets the weight from the gradients of the first steps, as one process would take them."""
+        """Sets the weight from the gradients of the first steps; each process computes all of them."""
         part, model = self.args.per_device_train_batch_size, self.model
         step = part * self.args.gradient_accumulation_steps * self.accelerator.num_processes
         rows = self.rows[: CALIBRATION_STEPS * step]
@@ -131,12 +132,13 @@ class HiddenTrainer(SimulatorTrainer):
         self._forget()
         if hidden == 0.0:
             raise InputError(
-                "The student's hidden states are the teacher's; there is nothing to learn from it."
+                "The student's hidden states equal the teacher's, so there is nothing to learn from them; "
+                "choose another teacher.model or teacher.adapter."
             )
         self.matching.weight.fill_(SHARE * exact / hidden)
 
     def _gradient_lengths(self, parts: Sequence[Batch], questions: int) -> tuple[float, float]:
-        """The lengths of a step's mean gradients of the exact loss and of the distance."""
+        """Returns the norms of a step's gradients of the mean exact loss and of the mean distance."""
         model: Any = self.model
         trained = [weight for weight in model.parameters() if weight.requires_grad]
         exact = [torch.zeros_like(weight) for weight in trained]
@@ -152,7 +154,7 @@ class HiddenTrainer(SimulatorTrainer):
 
 
 def _add_gradient(totals: list[torch.Tensor], loss: torch.Tensor, weights: list[torch.nn.Parameter]) -> None:
-    """Adds a loss's gradient in the weights; the way back stays open for another loss."""
+    """Accumulates a loss's gradient with respect to the weights and retains the graph for another loss."""
     for total, gradient in zip(
         totals, torch.autograd.grad(loss, weights, retain_graph=True, allow_unused=True), strict=True
     ):
@@ -161,5 +163,5 @@ def _add_gradient(totals: list[torch.Tensor], loss: torch.Tensor, weights: list[
 
 
 def _length(gradients: Sequence[torch.Tensor]) -> float:
-    """The Euclidean length of a gradient in all weights."""
+    """Returns the Euclidean norm of a gradient with respect to all weights."""
     return float(torch.stack([gradient.float().square().sum() for gradient in gradients]).sum().sqrt())

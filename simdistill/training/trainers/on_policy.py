@@ -32,15 +32,16 @@ def opd_round(
     """Trains on the student's own sampled answers with `DistillationTrainer`, once over the questions.
 
     Args:
-        student: With an adapter; trained in place.
-        teacher: With the student's tokenizer and number of logits, and weights of its own.
-        questions: Whose prompts are answered.
-        divergence: 1 for the reverse KL, 0 for the forward, between for the generalised Jensen-Shannon.
-        schedule: Rates, sizes and checkpoints.
-        callbacks: Of transformers.
+        student: Student with an adapter; trained in place.
+        teacher: Teacher with the student's tokenizer and number of logits, and with weights of its own.
+        questions: Questions whose prompts the student answers.
+        divergence: 1 for the reverse KL, 0 for the forward KL, between 0 and 1 for the generalised
+            Jensen-Shannon divergence.
+        schedule: Learning rates, sizes and checkpoints.
+        callbacks: Callbacks of transformers' trainer.
 
     Raises:
-        InputError: The teacher doesn't fit, or a checkpoint can't be written.
+        InputError: The teacher's logits or weights don't fit, or a checkpoint can't be written.
     """
     check_same_logits(student, teacher)
     taught: PreTrainedModel = teacher.model  # type: ignore[assignment]
@@ -56,7 +57,7 @@ def opd_round(
             args=DistillationConfig(
                 **schedule.arguments(),
                 beta=divergence,
-                max_completion_length=longest + 2,  # the end token, and one that shows that it goes on
+                max_completion_length=longest + 2,  # the end token, and one that a longer answer needs
                 shuffle_dataset=False,
             ),
             callbacks=list(callbacks),
@@ -67,10 +68,10 @@ def opd_round(
 
 
 def check_same_logits(student: Student, teacher: Student) -> None:
-    """Checks that two models have as many logits; a larger model of a family may have padded its vocabulary.
+    """Checks that two models have the same number of logits; larger models may pad their vocabulary.
 
     Raises:
-        InputError: They haven't.
+        InputError: The numbers differ.
     """
     ours, theirs = student.model.config.vocab_size, teacher.model.config.vocab_size
     if ours != theirs:

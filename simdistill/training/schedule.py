@@ -102,6 +102,9 @@ class Schedule:
         if launched.is_first():
             _remove_checkpoints(self.output_dir, but=checkpoint)
         trainer.remove_callback(PrinterCallback)
+        # The straight line to the last rate divides by the steps that are left after the warm-up.
+        steps = -(-len(trainer.get_train_dataloader()) // self.accumulation)
+        trainer.args.warmup_steps = max(0, min(self.warmup_steps, steps - 1))
         try:
             with quiet():
                 return trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)

@@ -86,6 +86,12 @@ def test_sft_in_parts_has_the_gradient_of_one_batch(tiny_folder, tmp_path, short
     assert_same(found[1], found[0])
 
 
+def test_a_training_as_short_as_its_warm_up_goes_to_its_end(tiny_folder, tmp_path, shorter_queue):
+    student = Student.for_training(tiny_folder, Lora(2), 0, dtype=torch.float32)
+    schedule = Schedule(1e-3, 0.0, 2, 4, tmp_path, 0, 0, bf16=False)
+    assert sft_round(student, shorter_queue[:8], schedule).steps == 2
+
+
 def likelihood_gradient(student: Student, asked: list[Question], after: str) -> torch.Tensor:
     """The direction of the gradient of the answers' negative log-likelihood, one question at a time."""
     tail = student.tokenizer(after, add_special_tokens=False)["input_ids"]

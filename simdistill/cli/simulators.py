@@ -112,6 +112,6 @@ def trace(
         raise InputError(f"trace takes one task and one value for each field, not {len(configs)} runs")
     log = eventlog.of_task(configs[0].task, policy, configs[0].seed)
     eventlog.write(log, output, form)
-    # Beside what is written to a pipe or to /dev/stdout, a line more would spoil it.
+    # If the log goes to a pipe or to /dev/stdout, this line goes to stderr, as it would spoil the log.
     said = f"{output}: {len(log.entries)} entries until {log.time_unit} {log.time:g}"
     typer.echo(said, err=output.is_symlink() or not output.is_file())

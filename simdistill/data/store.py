@@ -1,4 +1,4 @@
-"""Files of questions, as Parquet: one row a question, whatever its kind."""
+"""Parquet files of questions: one row for each question of any kind."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,13 +34,13 @@ COLUMNS = {
     "time": "float64",
     "teacher_probabilities": ["float64"],
 }
-"""Columns of every file and their types, a list's as [type]; a kind may add columns of its own."""
+"""Type of each column that all files have; [type] is a list. A kind may add columns of its own."""
 COSTS = ("values", "standard_errors", "raw_values", "raw_standard_errors")
-"""Columns that are empty lists, not null, for a kind that has no costs."""
+"""Columns that have empty lists, not null, for kinds without costs."""
 
 
 def save(questions: Sequence[Question], path: Path) -> None:
-    """Writes questions in one step."""
+    """Writes questions to a file atomically."""
     from datasets import Dataset, Features, disable_progress_bars
 
     disable_progress_bars()
@@ -72,7 +72,7 @@ def load(path: Path) -> list[Question]:
 
 
 def features() -> "Features":
-    """Returns the columns with their types, as `datasets` has them."""
+    """Returns the columns and their types as `Features` of the package `datasets`."""
     from datasets import Features, List, Value
 
     def typed(column: Any):

@@ -1,4 +1,4 @@
-"""The routing model as it is written with SimPy alone, for comparisons of speed."""
+"""The routing model written with SimPy alone, for comparisons of speed."""
 
 import itertools
 from collections import deque
@@ -12,15 +12,15 @@ PATH = (0, TEST, EPISODE, 1)
 
 
 def first(state: dict, choices: Sequence[str]) -> str:
-    """The trivial policy: the first choice."""
+    """Returns the first choice: a trivial policy."""
     return choices[0]
 
 
 class BareQueueing:
-    """`simulators/queueing.py` as it is written with SimPy alone.
+    """The model of `simulators/queueing.py`, written with SimPy alone.
 
-    Streams, statistics, the observed state and the policy are the same; the policy is called where the job
-    arrives.
+    Random streams, statistics, observed state and policy are the same as there. The policy is called directly
+    in the arrival process.
     """
 
     def __init__(self, arrival_rate: float, service_rates: tuple[float, ...]):

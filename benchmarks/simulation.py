@@ -1,4 +1,4 @@
-"""Speed of simulation, as ratios of times measured side by side in one run.
+"""Speed of simulation, as ratios of times measured alternately in one run.
 
     python benchmarks/simulation.py          # about six minutes
     python benchmarks/simulation.py --quick  # under two
@@ -45,7 +45,7 @@ Work = Callable[[], object]
 
 
 def seconds(work: Work) -> float:
-    """Returns the processor time that a piece of work takes; what others do on the machine matters less."""
+    """Returns the processor time of a piece of work; it depends less on other load than elapsed time."""
     gc.collect()
     begin = time.process_time()
     work()
@@ -53,17 +53,17 @@ def seconds(work: Work) -> float:
 
 
 def ratio(work: Work, beside: Work, rounds: int) -> Found:
-    """Returns the geometric mean of the ratios of times, one a round, with a 95% interval."""
+    """Returns the geometric mean of the ratios of two times, one ratio per round, with a 95% interval."""
     work()
     beside()
     return geometric([seconds(work) / seconds(beside) for _ in range(rounds)])
 
 
-# The layer against bare SimPy.
+# The process layer against bare SimPy.
 
 
 LIGHT = {"arrival_rate": 1.5, "service_rates": (2.0, 0.5)}
-"""Parameters with which the first server alone keeps up."""
+"""Parameters at which the first server alone can serve all jobs."""
 
 
 def bare(horizon: float) -> None:
@@ -83,7 +83,7 @@ def steps(env: gymnasium.Env) -> None:
 
 
 def against_simpy(rounds: int, scale: float) -> list[dict]:
-    """The process layer, and the Gymnasium step, against the same model in bare SimPy."""
+    """Compares the process layer, and the Gymnasium step, with the same model in bare SimPy."""
     horizon = 4_000.0 * scale
     env = gymnasium.make("simdistill/Queueing-v0", horizon=horizon, disable_env_checker=True, **LIGHT)
     plain = partial(bare, horizon)
@@ -97,7 +97,7 @@ def against_simpy(rounds: int, scale: float) -> list[dict]:
 
 
 def situation(depth: int) -> Situation:
-    """Returns the decision after `depth` others."""
+    """Returns the decision that follows `depth` decisions."""
     episode = Episode(Queueing(ROUTING, PATH))
     while (found := episode.advance()) is not None and len(found.actions) < depth:
         episode.answer(shortest_expected_delay(found.state, found.choices))
@@ -106,7 +106,7 @@ def situation(depth: int) -> Situation:
 
 
 def branch(where: Situation, count: int) -> None:
-    """Branches `count` times, each followed by an hour of simulated time."""
+    """Branches `count` times from a decision, and simulates each branch for an hour."""
     past = World(Streams(where.path))
     for future in range(count):
         world = BranchedWorld(past, Streams((*where.path, future)), where.time)
@@ -117,7 +117,7 @@ def branch(where: Situation, count: int) -> None:
 
 
 def branches(rounds: int, scale: float) -> list[dict]:
-    """Branches a second at three depths; each runs on for an hour, some 120 decisions."""
+    """Measures branches per second at three depths; each branch runs for an hour, about 120 decisions."""
     count = max(4, int(60 * scale))
     begun, rows = situation(0), []
     for depth in (0, 100, 2_000):
@@ -130,7 +130,7 @@ def branches(rounds: int, scale: float) -> list[dict]:
 
 
 def what_if_overhead(rounds: int, scale: float) -> list[dict]:
-    """What-if values against plain simulation of as many decisions."""
+    """Compares what-if values with plain simulation of the same number of decisions."""
     where, futures = situation(20), max(16, int(400 * scale))
 
     def values():
@@ -151,7 +151,10 @@ def what_if_overhead(rounds: int, scale: float) -> list[dict]:
 
 
 def paired(rounds: int, scale: float) -> list[dict]:
-    """Standard deviation of the cost difference of two choices over 1,000 minutes."""
+    """Compares the standard deviation of two choices' cost difference with and without common random numbers.
+
+    Costs are those of 1,000 minutes.
+    """
     where, futures = situation(40), max(100, int(600 * scale))
     costs_CK = np.array(
         [
@@ -181,7 +184,7 @@ def cost_of(where: Situation, choice: str, future: int) -> float:
 
 
 def loop(count: int) -> float:
-    """Plain work for a processor."""
+    """Returns a sum that takes processor time and no memory."""
     total = 0.0
     for number in range(count):
         total += number % 7
@@ -200,7 +203,7 @@ def wall(work: Work) -> float:
 
 
 def two_processes(rounds: int, scale: float) -> list[dict]:
-    """Gain of two simulating processes over the gain of two plain loops."""
+    """Compares the speed-up of simulation by two processes with that of plain loops."""
     plans = [(number, 400.0 * max(scale, 0.3)) for number in range(32)]
     counts = [int(2e7 * max(scale, 0.3))] * 2
     ratios = []
@@ -214,11 +217,11 @@ def two_processes(rounds: int, scale: float) -> list[dict]:
     return [row("two processes, gain against two plain loops", geometric(ratios), 0.9, "at_least")]
 
 
-# A tandem of five stations, here and elsewhere.
+# A tandem of five stations, in simdistill and in other libraries.
 
 
 def against_others(rounds: int, scale: float) -> list[dict]:
-    """Five stations in a row; the other libraries' time over ours."""
+    """Compares the time of five stations in a row in other libraries with simdistill's."""
     horizon, rows = 3_000.0 * scale, []
     for library, work in (("ciw", ciw_tandem), ("salabim", salabim_tandem)):
         try:
@@ -236,7 +239,7 @@ def against_others(rounds: int, scale: float) -> list[dict]:
 
 
 def growth(rounds: int, scale: float) -> list[dict]:
-    """Time a decision in longer episodes and with more servers; memory over time."""
+    """Measures time per decision in longer episodes and with more servers, and memory over time."""
     horizon = 1_000.0 * scale
 
     def routed(parameters: dict, until: float) -> None:
@@ -258,11 +261,11 @@ def scaled(found: Found, by: float) -> Found:
 
 
 def memory() -> float:
-    """Returns memory held by a model at the end of an episode over the memory after a fifth of it."""
+    """Returns a model's memory at the end of an episode over its memory after a fifth of the episode."""
     tracemalloc.start()
     model = Queueing(ROUTING, PATH)
     held = []
-    # Streams keep a bounded number of blocks, which are full by the first of these times.
+    # Streams store a bounded number of blocks; the bound is reached before the first of these times.
     for until in (32_000.0, 160_000.0):
         run_policy(model, shortest_expected_delay, until)
         gc.collect()
@@ -284,7 +287,7 @@ PARTS = (against_simpy, branches, what_if_overhead, paired, two_processes, again
 
 
 def main() -> None:
-    """Measures, prints, writes."""
+    """Measures all parts, prints the table and writes the results."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

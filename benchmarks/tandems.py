@@ -1,4 +1,4 @@
-"""A tandem of five stations as a process model, as a lean one, in Ciw and in salabim."""
+"""A tandem of five stations: an idiomatic and a lean process model, and models in Ciw and salabim."""
 
 import itertools
 from collections import deque
@@ -12,7 +12,7 @@ STATIONS, ARRIVALS, SERVICE = 5, 1.0, 1.25
 
 
 class Tandem(ProcessModel):
-    """Five single servers in a row; a process a job, as SimPy's tutorial would have it."""
+    """Five single servers in a row, with one SimPy process per job, as in SimPy's tutorial."""
 
     def build(self):
         self.stations = [simpy.Resource(self.env) for _ in range(STATIONS)]
@@ -34,7 +34,7 @@ class Tandem(ProcessModel):
 
 
 class LeanTandem(ProcessModel):
-    """The same with a process a server."""
+    """Five single servers in a row, with one SimPy process per server."""
 
     def build(self):
         self.waiting: list[deque] = [deque() for _ in range(STATIONS)]

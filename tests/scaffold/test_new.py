@@ -145,7 +145,7 @@ def test_a_second_time_names_the_files_that_exist(tmp_path, monkeypatch):
         ("my clinic", "is 'my_clinic' meant?"),
         ("../clinic", "is 'clinic' meant?"),
         ("9", "use lower-case letters"),
-        ("class", "no word of Python's"),
+        ("class", "no Python keyword"),
         ("queueing", "there is a simulator 'queueing' already"),
         ("json", "there is a Python module 'json' already"),
         ("simpy", "such as 'simpy_process'"),

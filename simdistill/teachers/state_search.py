@@ -52,7 +52,7 @@ def search(
         searched.extend(item for item in found if isinstance(item, Searched))
         progress(scenario + 1, scenarios)
     if not searched:
-        reason = failures[-1].message if failures else "no decision was met"
+        reason = failures[-1].message if failures else "it had no decision"
         raise ProcessError(
             task.simulator, root, 0.0, f"every teaching episode failed; the last one: {reason}"
         )

@@ -227,13 +227,13 @@ class Endpoint:
         """Returns an error with the reason why a request has no answer, and with what to do."""
         if refusal.retry_after > LONGEST_ASKED:
             return InputError(
-                f"{self.url}: {refusal}; it asks to be left alone for {refusal.retry_after:.0f} seconds. "
-                "What it has answered is kept: start again then."
+                f"{self.url}: {refusal}; the server asks to wait for {refusal.retry_after:.0f} seconds. "
+                "Its answers so far are cached: start again after this time."
             )
         if refusal.used_up:
             return InputError(
-                f"{self.url}: the quota is used up: {refusal}. What it has answered is kept: start again "
-                "when there is more."
+                f"{self.url}: the quota is used up: {refusal}. Answers so far are cached: start again when "
+                "there is new quota."
             )
         if refusal.may_pass:
             return self._silent(str(refusal))

@@ -35,8 +35,8 @@ def check_apart(student: torch.nn.Module, teacher: torch.nn.Module) -> None:
     own = {weight.data_ptr() for weight in student.parameters()}
     if any(weight.data_ptr() in own for weight in teacher.parameters()):
         raise InputError(
-            "The teacher shares its weights with the student, so it would always agree; load it as an object "
-            "of its own, as in Student.load(model, adapter)"
+            "The teacher shares its weights with the student, so both would always agree; load the teacher "
+            "as a separate object, as in Student.load(model, adapter)"
         )
 
 

@@ -79,7 +79,7 @@ def test_the_server_says_when_to_come_back(server, when):
 
 def test_a_server_that_wants_hours_ends_the_run(server):
     server.answer = once((429, {"Retry-After": "7200"}, "daily limit"))
-    with pytest.raises(InputError, match=r"HTTP 429, daily limit; it asks to be left alone for 7200 seconds"):
+    with pytest.raises(InputError, match=r"HTTP 429, daily limit; the server asks to wait for 7200 seconds"):
         client(server).complete([body("a")])
 
 
@@ -172,7 +172,7 @@ def test_without_a_key_none_is_sent(server):
 )
 def test_a_quota_that_is_used_up_ends_the_run_at_once(server, text):
     server.answer = lambda number, body: (429, {}, text)
-    with pytest.raises(InputError, match=r"the quota is used up: HTTP 429.*start again when there is more"):
+    with pytest.raises(InputError, match=r"the quota is used up: HTTP 429.*when there is new quota"):
         client(server, tries=6).complete([body("a")])
     assert len(server.bodies) == 1
 

@@ -24,7 +24,7 @@ class Range(Section):
         if self.low > self.high:
             raise ValueError(f"low {self.low:g} is above high {self.high:g}")
         if self.spacing == "log" and self.low < 0:
-            raise ValueError(f"low {self.low:g} is below 0, where log spacing ends")
+            raise ValueError(f"low {self.low:g} is below 0, which log spacing doesn't allow")
         return self
 
 

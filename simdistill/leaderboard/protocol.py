@@ -61,7 +61,7 @@ class Protocol(BaseModel):
         every += [o for plan in self.methods.values() for o in plan.overrides]
         for override in every:
             if override.partition("=")[0] in CHOSEN:
-                raise ValueError(f"{override}: {', '.join(CHOSEN)} are chosen by the cells")
+                raise ValueError(f"{override}: {', '.join(CHOSEN)} are chosen by the cells; leave this out")
         return self
 
     @property
@@ -112,8 +112,8 @@ class Protocol(BaseModel):
             ):
                 if found != budget:
                     raise InputError(
-                        f"protocol {self.version}: {method} on {task} takes {found} {noun}, the budget is "
-                        f"{budget}; change the method's overrides"
+                        f"protocol {self.version}: {method} on {task} takes {found} {noun}, but the budget "
+                        f"is {budget}; change the method's overrides"
                     )
             simulator = registry.load("simulators", config.task.simulator)
             named = config.task.reference or mdp.solvable(simulator, config.task.kind)

@@ -101,7 +101,7 @@ def _read(path: Path, protocol: Protocol) -> Result:
     run = Results.of(read_document(path))
     method, seed = run.method, run.seed
     if len(run.tasks) > 1:
-        raise InputError(f"it has {len(run.tasks)} tasks, a cell has one")
+        raise InputError(f"the run has {len(run.tasks)} tasks, but a cell has one")
     task = run.tasks[0].task
     if task not in protocol.tasks:
         raise InputError(f"{protocol.version} has no task {task}")
@@ -140,7 +140,7 @@ def _check_config(path: Path, results: Results, protocol: Protocol, cell: Cell) 
     # Loading validates the file, so that fields newer than the run get a value in both configurations.
     config = load_config(path)
     if config.seed != cell.seed:
-        raise InputError(f"its seed is {cell.seed}, that of config.yaml beside it {config.seed}")
+        raise InputError(f"its seed is {cell.seed}, but the seed in config.yaml beside it is {config.seed}")
     run, planned = (one.model_dump(mode="json") for one in (config, protocol.config(cell)))
     differing = [
         f"{name} is {_short(there)}, in {protocol.version} {_short(here)}"
@@ -173,8 +173,8 @@ def _check_budget(result: Result, protocol: Protocol) -> None:
     asked, searched = result.run.questions, result.task.states_searched
     if asked > protocol.questions + forecasts:
         raise InputError(
-            f"it trained on {asked} questions, the budget is {protocol.questions} decisions "
+            f"the run trained on {asked} questions, but the budget is {protocol.questions} decisions "
             f"and {forecasts} forecasts"
         )
     if searched > protocol.states:
-        raise InputError(f"{searched} states were searched for it, the budget is {protocol.states}")
+        raise InputError(f"{searched} states were searched for the run, but the budget is {protocol.states}")

@@ -106,14 +106,14 @@ class Results(Part):
         if layout not in READ:
             known = " and ".join(map(str, READ))
             raise InputError(
-                f"its layout is {layout}, this version of simdistill reads {known}; make the run again"
+                f"its layout is {layout}, but this version of simdistill reads {known}; make the run again"
             )
         try:
             return cls.model_validate(migrated(document) if layout == 2 else document)
         except ValidationError as error:
             found = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
             more = " …" if len(found) > 3 else ""
-            raise InputError(f"its metrics: {'; '.join(found[:3])}{more}") from None
+            raise InputError(f"invalid metrics: {'; '.join(found[:3])}{more}") from None
 
     @classmethod
     def read(cls, path: Path) -> "Results":

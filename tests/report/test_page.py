@@ -265,7 +265,7 @@ def test_a_run_of_the_layout_before_is_reported(tmp_path):
 
 def test_results_of_an_unknown_layout_are_refused_with_a_reason(run, edit):
     edit(run, "metrics.json", lambda metrics: metrics.update(layout=99))
-    with pytest.raises(InputError, match=r"metrics.json: its layout is 99, this version .* reads 2 and 3"):
+    with pytest.raises(InputError, match=r"metrics.json: its layout is 99, but this .* reads 2 and 3"):
         write_report(run)
 
 

@@ -48,14 +48,14 @@ class Case:
     def solved(self) -> mdp.Solvable:
         """The chain of a case that has one; else a `ValueError` is raised."""
         if self.chain is None:
-            raise ValueError(f"parameter set {self.number} of {self.setting} has no exact solution")
+            raise ValueError(f"{self.setting}, parameter set {self.number}, has no exact solution")
         return self.chain
 
     def stationary(self, name: str) -> np.ndarray:
         """Returns the probability of each state of the chain under a policy (S)."""
         stationary_S = self.policies[name].stationary_S
         if stationary_S is None:
-            raise ValueError(f"{name} has no exact costs with parameter set {self.number} of {self.setting}")
+            raise ValueError(f"{name} has no exact costs in {self.setting}, parameter set {self.number}")
         return stationary_S
 
     def examine(self, name: str, policy: Policy, fallback: Policy) -> None:

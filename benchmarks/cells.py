@@ -1,4 +1,4 @@
-"""Cells of a benchmark: trainings, each in a folder of its own, so that a stopped benchmark goes on."""
+"""Cells of a benchmark: training runs, each in its own folder, so that a stopped benchmark can be resumed."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -15,22 +15,24 @@ from simdistill.runs.layout import Layout
 from simdistill.runs.record import Record
 
 FIRST_STAGE = ("metrics.jsonl", "training/clock.jsonl", "training/adapter-0", "training/round-0.json")
-"""What the first stage of training leaves, the last file last."""
+"""Files and folders that the first stage of training writes; the one written last comes last."""
 
 
 def train(config: RunConfig, lesson: RunConfig, begun: RunConfig | None = None) -> str | None:
-    """Teaches, if that hasn't been done, and distils; what is finished, or has failed, isn't done again.
+    """Teaches and distils a cell; finished steps and failed cells aren't repeated.
 
     Args:
-        config: The cell; `output` is its folder.
-        lesson: Whose teacher and questions it learns from: the same task, teacher and seed in another folder.
-        begun: A finished cell whose first stage is the same; it isn't trained again.
+        config: Settings of the cell; `output` is its folder.
+        lesson: Settings of the run whose teacher and questions the cell uses: the same task, teacher and
+            seed, in another folder.
+        begun: Settings of a finished cell with the same first stage, whose results are copied; None to train
+            it.
 
     Returns:
-        Why it can't be trained, as kept in its `failed.json`, or None.
+        The reason why the cell can't be trained, as stored in its `failed.json`; None if it was trained.
 
     Raises:
-        InputError: A folder was made with other settings or is in use, or there is no teacher.
+        InputError: If a folder was made with other settings or is in use, or there is no teacher.
     """
     with _opened(lesson) as (record, compute):
         pipeline.teach(record, compute, silent)
@@ -50,13 +52,16 @@ def train(config: RunConfig, lesson: RunConfig, begun: RunConfig | None = None) 
 
 
 def _taught(layout: Layout, config: RunConfig) -> list[str]:
-    """Returns what teaching leaves, the last file last, relative to a run's folder."""
+    """Returns the paths, relative to a run's folder, that teaching writes; the last one is written last."""
     found = [layout.validation, layout.taught, *(layout.lesson(task.name) for task in config.tasks)]
     return [str(path.relative_to(layout.folder)) for path in found]
 
 
 def _take(names: Sequence[str], source: Path, folder: Path) -> None:
-    """Copies files and folders that aren't there, unless the last, and so all, are."""
+    """Copies files and folders from one folder to another, unless the last one exists there already.
+
+    The last one is copied last, so if it exists, all do.
+    """
     if (folder / names[-1]).exists():
         return
     for name in names:

@@ -1,4 +1,4 @@
-"""Decisions a second: ours against `model.generate`, on the same machine, model and states, in one run.
+"""Decisions per second: simdistill's scoring against `model.generate`, on one machine, with the same states.
 
     python benchmarks/deciding.py          # five minutes on two cores
     python benchmarks/deciding.py --quick  # one
@@ -33,7 +33,7 @@ CHOICES = ("A", "B")
 
 
 def states(count: int, episodes: int = 8) -> list[list[dict]]:
-    """Returns the first states of some episodes, each with parameters of its own (episodes, count)."""
+    """Returns the first `count` observed states of each episode; each episode has its own parameters."""
     task = compose(["task=queueing"])[0].task
     simulator = registry.load("simulators", task.simulator)
     decide = registry.policies(task.simulator)[task.heuristic]
@@ -50,16 +50,16 @@ def states(count: int, episodes: int = 8) -> list[list[dict]]:
 
 
 def spread(observed: Sequence[dict], count: int) -> list[dict]:
-    """Returns so many of the states, evenly spaced, so that they are of all episodes."""
+    """Returns `count` of the states, evenly spaced, so that all episodes are represented."""
     return [observed[place] for place in np.linspace(0, len(observed) - 1, count).round().astype(int)]
 
 
 class Deciders:
-    """Ways in which the same student decides.
+    """Several ways of computing the same student's decisions.
 
     Args:
-        student: In evaluation mode.
-        language: The task's words.
+        student: The student, in evaluation mode.
+        language: Prompter that describes the task's states.
     """
 
     def __init__(self, student: Student, language: Prompter):
@@ -67,12 +67,17 @@ class Deciders:
         self.student.tokenizer.padding_side = "left"
 
     def ours(self, observed: Sequence[dict]) -> None:
-        """Scores all states at once; what was answered before is forgotten."""
+        """Scores all states at once, without cached answers."""
         self.student.forget()
         self.scored(observed)
 
     def playing(self, observed: Sequence[dict], episodes: int = 8) -> None:
-        """Scores states of episodes in play, one of each at a time; identical prompts are answered once."""
+        """Scores states as in parallel episodes, one state of each at a time; repeated prompts are cached.
+
+        Args:
+            observed: States, ordered by step and then by episode.
+            episodes: Number of parallel episodes.
+        """
         self.student.forget()
         for begin in range(0, len(observed), episodes):
             self.scored(observed[begin : begin + episodes])
@@ -81,7 +86,7 @@ class Deciders:
         self.student.score([Posed(self.language.decision(state), list(CHOICES)) for state in observed])
 
     def generating(self, observed: Sequence[dict], batch_size: int) -> None:
-        """Generates answers greedily, as many tokens as an answer and its end have."""
+        """Generates answers greedily, with two new tokens: the answer and the end of the turn."""
         tokenizer, model = self.student.tokenizer, self.student.model
         for begin in range(0, len(observed), batch_size):
             prompts = [
@@ -109,7 +114,7 @@ def row(measure: str, values: Sequence[float] | np.ndarray, target: float | None
 
 
 def measured(rounds: int, scale: float) -> list[dict]:
-    """Measures every way in each round, so that ratios are of the same moment."""
+    """Returns rows of rates and ratios; each round measures all ways, so that load on the machine cancels."""
     student = Student.load("smollm2-135m")
     deciders = Deciders(student, Prompter(compose(["task=queueing"])[0].task.language))
     many = states(int(60 * scale))
@@ -142,7 +147,7 @@ def measured(rounds: int, scale: float) -> list[dict]:
 
 
 def main() -> None:
-    """Measures, prints, writes."""
+    """Measures all ways, prints the table and writes the results."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,13 +1,13 @@
-"""Runs the cells of a leaderboard's protocol, and writes its page.
+"""Runs the cells of a leaderboard's protocol, and writes the leaderboard's page.
 
     python benchmarks/leaderboard.py benchmarks/protocols/cpu-v1.yaml benchmarks/results/cpu-v1
     python benchmarks/leaderboard.py PROTOCOL FOLDER --cells 'queueing-*' --until 60
     python benchmarks/leaderboard.py PROTOCOL FOLDER --beside 2
 
-Each cell is a run of its own in FOLDER/<task>-<method>-<seed>, in the protocol's order. Finished cells aren't
-done again, one that was stopped goes on, one that fails is noted in FOLDER/failed.json and tried again next
-time. Of a finished run only what the board needs is kept. With --beside N, N cells run at a time on one core
-each: more cells in an hour, and each of them takes longer.
+Each cell is a separate run in FOLDER/<task>-<method>-<seed>; cells run in the protocol's order. When the
+command is repeated, finished cells are skipped, stopped cells are resumed, and failed cells, which are listed
+in FOLDER/failed.json, are tried again. Of a finished run only the files that the board needs are kept. With
+--beside N, N cells run at a time on one core each: more cells per hour, but each takes longer.
 """
 
 import argparse
@@ -35,25 +35,25 @@ from simdistill.leaderboard.protocol import FILE
 KEPT = ("config.yaml", "metrics.json", "environment.json")
 FAILED = "failed.json"
 REPORT = "report.html"
-"""The last file of a run."""
+"""File that a run writes last."""
 ONE_CORE = ("workers=1", "threads=1")
 INTERRUPTED = (130, -signal.SIGINT)
-"""Exit codes of a run that was stopped by Ctrl-C, which is no failure."""
+"""Exit codes of a run that was stopped by Ctrl-C; such a run hasn't failed."""
 SAID = 2000
-"""Characters of a failed run's last words that are noted."""
+"""Number of characters at the end of a failed run's error output that are recorded."""
 
 
 def prepare(protocol_path: Path, folder: Path) -> Protocol:
-    """Copies a protocol into the folder of its results.
+    """Checks a protocol and copies it into the folder of its results.
 
     Raises:
-        InputError: If the folder holds another protocol, or a method doesn't keep to the budget.
+        InputError: If the folder has the results of another protocol, or a method exceeds the budget.
     """
     protocol = load_protocol(protocol_path)
     copy = folder / FILE
     if copy.exists() and load_protocol(copy) != protocol:
-        raise InputError(f"{copy} is another protocol than {protocol_path}; take another folder")
-    with get_context("spawn").Pool(1) as pool:  # methods load torch, which isn't needed here beside the runs
+        raise InputError(f"{copy} is another protocol than {protocol_path}; choose another folder")
+    with get_context("spawn").Pool(1) as pool:  # in another process, as the check loads torch
         pool.apply(protocol.check)
     write_text(copy, protocol_path.read_text(encoding="utf-8"))
     return protocol
@@ -62,7 +62,15 @@ def prepare(protocol_path: Path, folder: Path) -> Protocol:
 def run_cells(
     protocol: Protocol, folder: Path, cells: Sequence[Cell], beside: int = 1, minutes: float | None = None
 ) -> None:
-    """Runs cells that aren't finished, several beside each other; none is begun after so many minutes."""
+    """Runs the cells that aren't finished.
+
+    Args:
+        protocol: The protocol.
+        folder: Folder of the results.
+        cells: The cells to run.
+        beside: Number of cells that run at a time.
+        minutes: Time after which no further cell is begun; None for no limit.
+    """
     begin = time.monotonic()
     left = [cell for cell in cells if not finished(folder / str(cell))]
     known = threading.Lock()
@@ -78,19 +86,22 @@ def run_cells(
 
 
 def finished(run: Path) -> bool:
-    """Whether a cell's run has its metrics and has been cleared of all else."""
+    """Returns whether a cell's run has its metrics, and all unneeded files have been removed."""
     left = [name for name in ("training", REPORT) if (run / name).exists()]
     return (run / "metrics.json").exists() and not left
 
 
 def run_cell(protocol: Protocol, run: Path, cell: Cell, alone: bool = True) -> str | None:
-    """Runs a cell in a process of its own, or goes on with it; returns what it failed of.
+    """Runs or resumes a cell in a separate process.
 
     Args:
         protocol: The protocol.
-        run: The cell's folder.
+        run: Folder of the cell.
         cell: The cell.
-        alone: Whether it has all cores, or one.
+        alone: Whether the cell uses all cores, instead of one.
+
+    Returns:
+        The reason of a failure; None if the cell succeeded.
     """
     if (run / REPORT).exists():
         clear(run)
@@ -105,7 +116,7 @@ def run_cell(protocol: Protocol, run: Path, cell: Cell, alone: bool = True) -> s
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        # threads=1 is torch's; NumPy's linear algebra has threads of its own.
+        # threads=1 limits torch's threads; OMP_NUM_THREADS limits those of NumPy's linear algebra.
         env=os.environ if alone else os.environ | {"OMP_NUM_THREADS": "1"},
     )
     if done.returncode in INTERRUPTED:
@@ -117,7 +128,7 @@ def run_cell(protocol: Protocol, run: Path, cell: Cell, alone: bool = True) -> s
 
 
 def clear(run: Path) -> None:
-    """Removes what the board doesn't need; the report last, so that a clearing that was stopped goes on."""
+    """Removes files that the board doesn't need, the report last, so that a stopped removal is resumed."""
     for path in sorted(run.iterdir(), key=lambda path: path.name == REPORT):
         if path.is_dir():
             shutil.rmtree(path)
@@ -126,7 +137,7 @@ def clear(run: Path) -> None:
 
 
 def note(folder: Path, cell: Cell, failure: str | None) -> None:
-    """Keeps the list of failed cells up to date."""
+    """Adds a cell to the list of failed cells, or removes it if it didn't fail."""
     path = folder / FAILED
     failed = read_json(path) if path.exists() else {}
     failed.pop(str(cell), None)
@@ -140,19 +151,21 @@ def note(folder: Path, cell: Cell, failure: str | None) -> None:
 
 
 def main() -> None:
-    """Runs, then renders."""
+    """Runs the chosen cells, then writes the leaderboard's page."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("protocol", type=Path, metavar="PROTOCOL")
     parser.add_argument("folder", type=Path, metavar="FOLDER")
     parser.add_argument("--cells", nargs="+", default=["*"], help="names of cells, * for any characters")
-    parser.add_argument("--until", type=float, metavar="MINUTES", help="begin no cell after so long")
-    parser.add_argument("--beside", type=int, default=1, metavar="N", help="cells at a time, a core each")
+    parser.add_argument("--until", type=float, metavar="MINUTES", help="begin no cell after this time")
+    parser.add_argument(
+        "--beside", type=int, default=1, metavar="N", help="number of cells at a time, one core each"
+    )
     arguments = parser.parse_args()
     try:
         if arguments.beside < 1:
-            raise InputError(f"--beside {arguments.beside}: at least one cell runs at a time")
+            raise InputError(f"--beside {arguments.beside}: must be at least 1")
         protocol = prepare(arguments.protocol, arguments.folder)
         chosen = [cell for cell in protocol.cells if any(fnmatch(str(cell), p) for p in arguments.cells)]
         if not chosen:
@@ -163,7 +176,7 @@ def main() -> None:
         print(f"leaderboard: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("leaderboard: stopped; the same command goes on", file=sys.stderr)
+        print("leaderboard: stopped; repeat the command to resume", file=sys.stderr)
         sys.exit(130)
     show(found, Console(width=150))
     print(f"leaderboard: {write_page(found, arguments.folder)}")

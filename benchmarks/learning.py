@@ -1,17 +1,18 @@
-"""Questions, tokens and seconds until a student is as good as the heuristic, and twice as good.
+"""Questions, tokens and seconds that methods need to match the heuristic, and to halve its regret.
 
     python benchmarks/learning.py benchmarks/results/cpu-v1
 
-The trainings are those of a leaderboard's results, so methods have the same questions, student and budget.
+The training runs are those of a leaderboard's results, so all methods share questions, student and budget.
 
-Good is the mean regret on validation questions: what the choices taken cost above the best ones by the
-simulator's values. The reference takes the best ones, so half of the heuristic's gap to it is closed where
-the regret is half of the heuristic's. The first point of the learning curve that is so good counts; how many
-trainings are that good at their end stands beside it, as students fall back. Seconds are those of distilling,
-own rollouts among them, without the teacher's, which all methods share.
+Quality is the mean regret on validation questions: the extra cost of the student's choices over the best
+choices, by the simulator's values. The reference always takes the best choice, so half of the heuristic's gap
+to the reference is closed when the regret is half of the heuristic's. The first point of a learning curve
+with such a regret counts. As students may get worse again, the share of training runs that are this good at
+the end is given as well. Seconds include distillation and the student's own rollouts, but not the teacher's
+search, which all methods share.
 
-Each method's need is compared with that of `simdistill`, seed by seed. Runs of either method that never get
-there are censored at their full budget, and the row says so.
+For each seed, the resources that a method needs are compared with those of `simdistill`. Runs that never
+reach the regret are censored at their full budget, and the row says so.
 
 Prints a table and writes `benchmarks/results/learning.json`: a list of `measure`, `value`, `ci95` (none with
 one seed), `target`, `bound` and `command`.
@@ -34,16 +35,16 @@ RESULTS = Path(__file__).parent / "results" / "learning.json"
 OURS = "simdistill"
 UNITS = ("questions", "tokens", "seconds")
 BOUNDS = {"as good as the heuristic": 1.0, "half of the heuristic's gap closed": 0.5}
-"""Shares of the heuristic's regret that are to be reached."""
+"""Goals: each is a share of the heuristic's regret."""
 TARGETS = {("seconds", "grpo"): 10.0, ("seconds", "sft_grpo"): 10.0, ("questions", "sft"): 3.0}
-"""At least so many times of what ours needs."""
+"""Unit and method -> target for the method's need, as a multiple of simdistill's."""
 
 Need = tuple[LearningPoint, bool]
-"""A point of a curve, and whether it was good enough there."""
+"""The first good point of a learning curve, or the last point; and whether it is good enough."""
 
 
 def curves(results: Sequence[Result], task: str) -> dict[str, dict[int, Learning]]:
-    """Returns a task's curves by method and seed."""
+    """Returns a task's learning curves by method and seed."""
     found: dict[str, dict[int, Learning]] = {}
     for result in results:
         if result.cell.task == task:
@@ -53,10 +54,14 @@ def curves(results: Sequence[Result], task: str) -> dict[str, dict[int, Learning
 
 
 def measured(folder: Path, tasks: Sequence[str] | None) -> dict[str, dict[str, dict[int, Learning]]]:
-    """Returns the curves of tasks that ours was run on, by task; tells which results are refused.
+    """Returns the learning curves of each task with results of simdistill; prints refused results.
+
+    Args:
+        folder: Folder of a leaderboard's results.
+        tasks: Names of the tasks; None for all.
 
     Raises:
-        InputError: If there is none, or the folder holds no board's results.
+        InputError: If no task has such results, or the folder isn't a leaderboard's.
     """
     protocol = load_protocol(folder / FILE)
     results, refused = read_results(folder, protocol)
@@ -71,12 +76,12 @@ def measured(folder: Path, tasks: Sequence[str] | None) -> dict[str, dict[str, d
 
 
 def compared(task: str, found: Mapping[str, Mapping[int, Learning]], command: str) -> list[dict]:
-    """Returns the rows of a task: what ours needs, and how many times that each other method needs.
+    """Returns the rows of a task: simdistill's need, and every other method's as a multiple of it.
 
     Args:
-        task: Its name.
-        found: Learnings by method and seed, ours among them.
-        command: What makes the rows.
+        task: Name of the task.
+        found: Learning curves by method and seed, simdistill's among them.
+        command: Command line that reproduces the rows.
     """
     rows = []
     for bound, share in BOUNDS.items():
@@ -95,7 +100,7 @@ def compared(task: str, found: Mapping[str, Mapping[int, Learning]], command: st
 
 
 def _needed(title: str, unit: str, needs: Mapping[str, Mapping[int, Need]], command: str) -> Iterator[dict]:
-    """Yields what ours needs of a unit, and how many times that the others need, over seeds of both."""
+    """Yields simdistill's need in a unit, and each other method's as a multiple, over their common seeds."""
     ours = needs[OURS]
     if not any(there for _, there in ours.values()):
         return  # nothing to compare with
@@ -112,18 +117,18 @@ def _needed(title: str, unit: str, needs: Mapping[str, Mapping[int, Need]], comm
 
 
 def _missed(method: str, own: Mapping[int, Need]) -> str:
-    """Says how many runs are censored at their full budget."""
+    """Returns a remark on the number of runs that are censored at their full budget; empty if none is."""
     missed = sum(not there for _, there in own.values())
     return f" ({missed} of {len(own)} of {method} never got there)" if missed else ""
 
 
 def main() -> None:
-    """Reads, prints, writes."""
+    """Reads the results, prints the table and writes it."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path, help="results of a leaderboard")
-    parser.add_argument("--tasks", nargs="+", help="all of them by default")
+    parser.add_argument("--tasks", nargs="+", help="names of tasks; all by default")
     parser.add_argument("--results", type=Path, default=RESULTS, help="the file that is written")
     given = parser.parse_args()
     command = f"python benchmarks/learning.py {given.folder}"

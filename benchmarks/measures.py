@@ -1,4 +1,4 @@
-"""Rows of a benchmark's table: gathered, shown, and kept beside it."""
+"""Rows of a benchmark's table: makes, prints and writes them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,13 +13,13 @@ from simdistill.runs.environment import environment
 from simdistill.statistics import geometric_estimate
 
 Found = tuple[float, list[float] | None]
-"""A value with its 95% interval."""
+"""A value with its 95% interval, or None if there is no interval."""
 Bound = Literal["at_least", "at_most"]
 """Which side of its target a value should be on."""
 
 
 def geometric(values: Sequence[float] | np.ndarray) -> Found:
-    """Returns the geometric mean of rates or ratios, one a round; a single one has no interval."""
+    """Returns the geometric mean of rates or ratios, one per round; a single value has no interval."""
     found = geometric_estimate(values)
     return found.mean, found.ci95
 
@@ -44,12 +44,12 @@ def row(
 
 
 def show(rows: Sequence[dict], path: Path | None, measured: bool = True) -> None:
-    """Prints the rows, and writes them to a file if there is one.
+    """Prints the rows, and writes them to a file.
 
     Args:
-        rows: In the layout of `row`.
-        path: The file.
-        measured: Whether they were measured here; the file then says on what machine and by which versions.
+        rows: Rows in the layout of `row`.
+        path: File to write; None to write nothing.
+        measured: Whether the rows were measured on this machine; the file then names machine and versions.
     """
     table = Table("measure", "value", "95% interval", "target")
     for entry in rows:
@@ -64,10 +64,10 @@ def show(rows: Sequence[dict], path: Path | None, measured: bool = True) -> None
 
 
 def place(environment: dict) -> dict[str, str]:
-    """Returns on what machine and by which versions something was measured.
+    """Returns the machine and the versions of a measurement.
 
     Args:
-        environment: As a run's `environment.json` has it.
+        environment: Contents of a run's `environment.json`.
     """
     machine, versions = environment["machine"], environment["versions"]
     return {

@@ -1,4 +1,4 @@
-"""Peak memory of training against questions in a batch and the length of a prompt, a process each.
+"""Peak memory of training by batch size and length of prompts; a separate process measures each combination.
 
     python benchmarks/memory.py          # three minutes on two cores
     python benchmarks/memory.py --quick  # one
@@ -31,13 +31,13 @@ BATCHES, LENGTHS, STEPS = (8, 16, 32, 64), (1, 2, 4), 3
 
 
 def longer(question: Question, times: int) -> Question:
-    """Returns the question with its situation repeated several times."""
+    """Returns the question with its situation repeated `times` times."""
     system, user = question.prompt
     return replace(question, prompt=[system, {**user, "content": "\n".join([user["content"]] * times)}])
 
 
 def train(batch_size: int, times: int) -> float:
-    """Trains a few steps in this process; returns its peak memory so far in MB."""
+    """Trains a few steps in this process; returns the process's peak memory in MB."""
     config = compose(["task=queueing"])[0]
     questions = [longer(question, times) for question in rows(config, STEPS * batch_size)]
     training = Trainings(config, questions)
@@ -46,7 +46,7 @@ def train(batch_size: int, times: int) -> float:
         train_round(
             student.model,
             student.tokenizer,
-            training_questions(student, questions, config.task.scale, 0.1),
+            training_questions(student, questions, {config.task.name: config.task.scale}, 0.1),
             training.schedule(folder, batch_size),
             Weights(1.0, 1.0, 1.0, 1.0),
         )
@@ -60,7 +60,7 @@ def measured(batch_size: int, times: int) -> float:
 
 
 def main() -> None:
-    """Measures, prints, writes."""
+    """Measures all combinations, prints the table and writes the results."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,10 +1,10 @@
-"""Runs the queueing task with several training seeds and gathers what README shows.
+"""Runs the queueing task with several training seeds, and gathers the figures that README shows.
 
     python benchmarks/queueing.py --seeds 0 1 2 --folder outputs/benchmark
     python benchmarks/queueing.py distill.forecasts=160 --folder outputs/forecasts --results forecasts.json
 
-Further arguments are fields of all runs, as for `simdistill run`. Finished runs in the folder aren't done
-again. Writes `benchmarks/results/queueing.json` or what `--results` names: a list of `measure`,
+Further arguments set fields of all runs, as for `simdistill run`. Finished runs in the folder aren't
+repeated. Writes `benchmarks/results/queueing.json`, or the file that `--results` names: a list of `measure`,
 `value`, `ci95`, `target`, `bound` (`at_least` or `at_most`), `seed`, `command`, `machine` and `by`.
 """
 
@@ -33,7 +33,7 @@ TARGETS = [
 
 
 def finished(seed: int, folder: Path, overrides: Sequence[str]) -> tuple[Path, Results]:
-    """Returns a run's folder and results; the run is made or finished first if need be."""
+    """Returns a run's folder and results; first starts or resumes the run if it isn't finished."""
     run = folder / f"seed{seed}"
     if not (run / "report.html").exists():
         what = (
@@ -46,7 +46,7 @@ def finished(seed: int, folder: Path, overrides: Sequence[str]) -> tuple[Path, R
 
 
 def rows(seed: int, overrides: Sequence[str], run: Path, results: Results) -> list[dict]:
-    """Returns the figures of one seed beside their targets, and where and by what they were made."""
+    """Returns the figures of one seed with their targets, the command, the machine and the versions."""
     command = " ".join(["simdistill run task=queueing", f"seed={seed}", *overrides])
     own = {"seed": seed} | place(read_json(run / "environment.json"))
 
@@ -78,15 +78,13 @@ def rows(seed: int, overrides: Sequence[str], run: Path, results: Results) -> li
 
 
 def main() -> None:
-    """Runs, gathers, prints."""
+    """Makes the runs, gathers their figures, prints the table and writes it."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("overrides", nargs="*", help="field=value of every run")
+    parser.add_argument("overrides", nargs="*", help="field=value, for every run")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="training seeds")
-    parser.add_argument(
-        "--folder", type=Path, default=Path("outputs/benchmark"), help="where the runs are kept"
-    )
+    parser.add_argument("--folder", type=Path, default=Path("outputs/benchmark"), help="folder of the runs")
     parser.add_argument("--results", type=Path, default=RESULTS, help="the file that is written")
     arguments = parser.parse_intermixed_args()
     console = Console()

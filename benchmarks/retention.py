@@ -1,13 +1,14 @@
-"""How much of an expert's quality smaller students keep, and how fast they decide.
+"""Share of an expert's quality that smaller students keep, and the speed of their decisions.
 
     python benchmarks/retention.py --folder outputs/retention
     python benchmarks/retention.py seed=1 --method kd --layers 15 10 --results outputs/kd.json
 
-The expert is the whole student, trained as usual and merged; smaller ones learn from it with `--method`: `kd`
-and `opd` its probabilities, `hidden` its hidden states beside the simulator's soft targets. Every run has a
-folder of its own; finished ones aren't done again, stopped ones go on. What is kept is the share of the
-practitioner's excess cost that the student saves over the expert's share; it describes one student each, so
-it has no interval. Speeds are those of each run's own examination: leave the machine alone. Writes
+The expert is the whole student, trained as usual and merged. Smaller students learn from the expert with
+`--method`: with `kd` and `opd` from its probabilities, with `hidden` from its hidden states and the
+simulator's soft targets. Every run has its own folder; finished runs aren't repeated, stopped runs are
+resumed. A student and the expert each close a share of the heuristic's gap to the reference; the share kept
+is the student's over the expert's. It is a figure of a single student, so it has no interval. Speeds are
+measured during each run's examination, so nothing else should run on the machine. Writes
 `benchmarks/results/retention.json` in the layout of `benchmarks/measures.py`.
 """
 
@@ -30,7 +31,7 @@ STUDENT = ["student.lora.layers=null", "student.lora.r=256", "student.lora.alpha
 
 
 def finished(run: Path, overrides: list[str]) -> Results:
-    """Returns a run's results; the run is made or finished first if need be."""
+    """Returns a run's results; first starts or resumes the run if it isn't finished."""
     if not (run / "report.html").exists():
         what = [f"resume={run}"] if (run / "config.yaml").exists() else [*overrides, f"output={run}"]
         subprocess.run([sys.executable, "-m", "simdistill", "run", *what], check=True)
@@ -38,13 +39,20 @@ def finished(run: Path, overrides: list[str]) -> Results:
 
 
 def exported(run: Path) -> Path:
-    """Returns the folder of a run's merged model, made if it isn't there."""
+    """Returns the folder of a run's merged model; first exports the model if there is none."""
     model = run / "export" / "model"
     return model if model.is_dir() else export(run)[0]
 
 
 def rows(name: str, results: Results, expert: Results, command: str) -> list[dict]:
-    """Returns the figures of one student."""
+    """Returns the figures of one student, with and without comparison to the expert.
+
+    Args:
+        name: Name of the student.
+        results: Results of the student's run.
+        expert: Results of the expert's run.
+        command: Command line of the student's run.
+    """
     (task,), (expert_task,) = results.tasks, expert.tasks
     found = [
         row(f"{name}: kept of the expert's gain, {setting.replace('_', ' ')}", (kept, None), command)
@@ -65,22 +73,24 @@ def rows(name: str, results: Results, expert: Results, command: str) -> list[dic
 
 
 def _share(closed: Estimate | None, expert: Estimate | None) -> float | None:
-    """The student's gain over the expert's; None where either is undefined or the expert has none."""
+    """Returns the student's gain over the expert's; None if one is undefined, or the expert gains nothing."""
     if closed is None or expert is None or expert.mean <= 0:
         return None
     return closed.mean / expert.mean
 
 
 def main() -> None:
-    """Runs, gathers, prints, writes after each student."""
+    """Makes the runs; after each student, prints the table and writes it."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("overrides", nargs="*", help="further settings of every run, such as seed=1")
-    parser.add_argument("--folder", type=Path, default=Path("outputs/retention"), help="where runs are kept")
-    parser.add_argument("--method", default="hidden", help="how the smaller students learn")
-    parser.add_argument("--layers", type=int, nargs="+", default=LAYERS, help="their layers")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="where the table is kept")
+    parser.add_argument("overrides", nargs="*", help="further fields of every run, such as seed=1")
+    parser.add_argument("--folder", type=Path, default=Path("outputs/retention"), help="folder of the runs")
+    parser.add_argument("--method", default="hidden", help="method of the smaller students")
+    parser.add_argument(
+        "--layers", type=int, nargs="+", default=LAYERS, help="numbers of layers of the smaller students"
+    )
+    parser.add_argument("--results", type=Path, default=RESULTS, help="file that is written")
     arguments = parser.parse_args()
     common, folder = ["task=queueing", *arguments.overrides], arguments.folder
     expert = finished(folder / "expert", common)

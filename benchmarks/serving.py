@@ -1,12 +1,12 @@
-"""Requests a second and latency of a served student on loopback, at several concurrencies.
+"""Requests per second and latency of a served student on loopback, with several numbers of clients.
 
     python benchmarks/serving.py outputs/queueing/RUN          # four minutes on two cores
     python benchmarks/serving.py outputs/queueing/RUN --quick  # one
 
-Clients ask one state at a time, each as soon as it has its last answer: new states, of which none was asked
-before, and repeated ones, which the student remembers. Server and clients share the machine. Prints a table
-and writes `benchmarks/results/serving.json`: a list of `measure`, `value`, `ci95`, `target`, `bound`
-(`at_least` or `at_most`) and `command`.
+Each client sends one state at a time, as soon as the previous answer has arrived. States are new (never sent
+before) or repeated (cached by the student). Server and clients share the machine. Prints a table and writes
+`benchmarks/results/serving.json`: a list of `measure`, `value`, `ci95`, `target`, `bound` (`at_least` or
+`at_most`) and `command`.
 """
 
 import argparse
@@ -37,12 +37,12 @@ COMMAND = "python benchmarks/serving.py RUN"
 CONCURRENCIES = (1, 4, 16)
 PERCENTILES = (50, 95, 99)
 PATH = 12
-"""Tells these states from those of examinations, in the paths of their samples."""
+"""Part of the samples' seed paths, which makes the states differ from those of examinations."""
 
 
 @contextmanager
 def served(run: Path) -> Iterator[tuple[str, int]]:
-    """Serves a run in a process of its own; yields host and port."""
+    """Serves a run in a separate process; yields host and port."""
     command = [sys.executable, "-m", "simdistill", "serve", str(run), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -57,7 +57,7 @@ def served(run: Path) -> Iterator[tuple[str, int]]:
 
 
 def bodies(run: Path) -> Iterator[bytes]:
-    """Yields requests about states that differ from each other and from those of training."""
+    """Yields request bodies; their states differ from each other and from the training states."""
     task = Record.of(run).config.task
     simulator = registry.load("simulators", task.simulator)
     decide = registry.policies(task.simulator)[task.heuristic]
@@ -80,7 +80,7 @@ def bodies(run: Path) -> Iterator[bytes]:
 
 
 def latencies(address: tuple[str, int], asked: Sequence[bytes], concurrency: int) -> tuple[float, np.ndarray]:
-    """Asks with so many clients; returns requests a second, and the seconds that each took."""
+    """Sends requests from several clients; returns requests per second, and each latency in seconds."""
 
     def client(own: Sequence[bytes]) -> list[float]:
         connection, taken = http.client.HTTPConnection(*address), []
@@ -102,7 +102,7 @@ def latencies(address: tuple[str, int], asked: Sequence[bytes], concurrency: int
 
 
 def measured(run: Path, rounds: int, requests: int) -> list[dict]:
-    """Measures every concurrency in each round, so that what else the machine does falls on all of them."""
+    """Returns rows of rates and latencies; each round measures all concurrencies under similar load."""
     rates: dict[tuple[str, int], list[float]] = {}
     seconds: dict[tuple[str, int], list[np.ndarray]] = {}
     new = bodies(run)
@@ -128,7 +128,7 @@ def measured(run: Path, rounds: int, requests: int) -> list[dict]:
 
 
 def main() -> None:
-    """Measures, prints, writes."""
+    """Measures, prints the table and writes the results."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

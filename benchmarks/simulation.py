@@ -1,4 +1,4 @@
-"""Speed of simulation, as ratios of times measured side by side in one run.
+"""Speed of simulation, as ratios of times measured alternately in one run.
 
     python benchmarks/simulation.py          # about six minutes
     python benchmarks/simulation.py --quick  # under two
@@ -15,8 +15,7 @@ import multiprocessing
 import os
 import time
 import tracemalloc
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -24,13 +23,14 @@ from typing import Literal
 import gymnasium
 import measures
 import numpy as np
-import simpy
+from bare_queueing import PATH, BareQueueing, first
 from measures import Found, geometric, show
 from rich.console import Console
 from rich.progress import track
+from tandems import LeanTandem, Tandem, ciw_tandem, salabim_tandem, tandem
 
 from simdistill.executors import simulating
-from simdistill.simulation import EPISODE, TEST, ProcessModel, Streams, World, exponential, letters
+from simdistill.simulation import EPISODE, TEST, Streams, World
 from simdistill.simulation.branching import replay, what_if
 from simdistill.simulation.rollout import run_policy
 from simdistill.simulation.situations import Episode, Situation
@@ -39,14 +39,13 @@ from simdistill.simulators.queueing import Queueing, shortest_expected_delay
 from simdistill.statistics import mean_estimate
 
 RESULTS = Path(__file__).parent / "results" / "simulation.json"
-PATH = (0, TEST, EPISODE, 1)
 ROUTING = {"arrival_rate": 2.0, "service_rates": (2.0, 0.5)}
 
 Work = Callable[[], object]
 
 
 def seconds(work: Work) -> float:
-    """Returns the processor time that a piece of work takes; what others do on the machine matters less."""
+    """Returns the processor time of a piece of work; it depends less on other load than elapsed time."""
     gc.collect()
     begin = time.process_time()
     work()
@@ -54,76 +53,17 @@ def seconds(work: Work) -> float:
 
 
 def ratio(work: Work, beside: Work, rounds: int) -> Found:
-    """Returns the geometric mean of the ratios of times, one a round, with a 95% interval."""
+    """Returns the geometric mean of the ratios of two times, one ratio per round, with a 95% interval."""
     work()
     beside()
     return geometric([seconds(work) / seconds(beside) for _ in range(rounds)])
 
 
-# The layer against bare SimPy.
-
-
-def first(state: dict, choices: Sequence[str]) -> str:
-    """The trivial policy: the first choice."""
-    return choices[0]
-
-
-class BareQueueing:
-    """`simulators/queueing.py` as it is written with SimPy alone.
-
-    Streams, statistics, the observed state and the policy are the same; the policy is called where the job
-    arrives.
-    """
-
-    def __init__(self, arrival_rate: float, service_rates: tuple[float, ...]):
-        self.env, self.world = simpy.Environment(), World(Streams(PATH))
-        self.arrival_rate, self.service_rates = arrival_rate, service_rates
-        self.jobs = [0] * len(service_rates)
-        self.servers = dict(zip(letters(len(service_rates)), itertools.count()))
-        self.choices = list(self.servers)
-        self.told = {"arrival_rate": arrival_rate, "service_rates": list(service_rates)}
-        self.since = [deque() for _ in service_rates]
-        self.woken = [self.env.event() for _ in service_rates]
-        self.area = self.changed = self.spent = self.served = 0.0
-        for server in range(len(service_rates)):
-            self.env.process(self.serve(server))
-        self.env.process(self.arrivals())
-
-    def arrivals(self):
-        between = exponential(1 / self.arrival_rate)
-        for job in itertools.count():
-            yield self.env.timeout(self.world.duration("arrival", job, between, self.env.now))
-            server = self.servers[first(self.observe(), self.choices)]
-            self.since[server].append((job, self.env.now))
-            self.change(server, +1)
-            if self.jobs[server] == 1:
-                self.woken[server].succeed()
-
-    def observe(self) -> dict:
-        return {**self.told, "jobs": list(self.jobs)}
-
-    def serve(self, server: int):
-        while True:
-            if self.jobs[server] == 0:
-                self.woken[server] = self.env.event()
-                yield self.woken[server]
-            now = self.env.now
-            yield self.env.timeout(
-                self.world.tick(f"service at {server}", self.service_rates[server], now) - now
-            )
-            _, since = self.since[server].popleft()
-            self.spent += self.env.now - since
-            self.served += 1
-            self.change(server, -1)
-
-    def change(self, server: int, jobs: int):
-        self.area += sum(self.jobs) * (self.env.now - self.changed)
-        self.changed = self.env.now
-        self.jobs[server] += jobs
+# The process layer against bare SimPy.
 
 
 LIGHT = {"arrival_rate": 1.5, "service_rates": (2.0, 0.5)}
-"""Parameters with which the first server alone keeps up."""
+"""Parameters at which the first server alone can serve all jobs."""
 
 
 def bare(horizon: float) -> None:
@@ -143,7 +83,7 @@ def steps(env: gymnasium.Env) -> None:
 
 
 def against_simpy(rounds: int, scale: float) -> list[dict]:
-    """The process layer, and the Gymnasium step, against the same model in bare SimPy."""
+    """Compares the process layer, and the Gymnasium step, with the same model in bare SimPy."""
     horizon = 4_000.0 * scale
     env = gymnasium.make("simdistill/Queueing-v0", horizon=horizon, disable_env_checker=True, **LIGHT)
     plain = partial(bare, horizon)
@@ -157,7 +97,7 @@ def against_simpy(rounds: int, scale: float) -> list[dict]:
 
 
 def situation(depth: int) -> Situation:
-    """Returns the decision after `depth` others."""
+    """Returns the decision that follows `depth` decisions."""
     episode = Episode(Queueing(ROUTING, PATH))
     while (found := episode.advance()) is not None and len(found.actions) < depth:
         episode.answer(shortest_expected_delay(found.state, found.choices))
@@ -166,7 +106,7 @@ def situation(depth: int) -> Situation:
 
 
 def branch(where: Situation, count: int) -> None:
-    """Branches `count` times, each followed by an hour of simulated time."""
+    """Branches `count` times from a decision, and simulates each branch for an hour."""
     past = World(Streams(where.path))
     for future in range(count):
         world = BranchedWorld(past, Streams((*where.path, future)), where.time)
@@ -177,7 +117,7 @@ def branch(where: Situation, count: int) -> None:
 
 
 def branches(rounds: int, scale: float) -> list[dict]:
-    """Branches a second at three depths; each runs on for an hour, some 120 decisions."""
+    """Measures branches per second at three depths; each branch runs for an hour, about 120 decisions."""
     count = max(4, int(60 * scale))
     begun, rows = situation(0), []
     for depth in (0, 100, 2_000):
@@ -190,7 +130,7 @@ def branches(rounds: int, scale: float) -> list[dict]:
 
 
 def what_if_overhead(rounds: int, scale: float) -> list[dict]:
-    """What-if values against plain simulation of as many decisions."""
+    """Compares what-if values with plain simulation of the same number of decisions."""
     where, futures = situation(20), max(16, int(400 * scale))
 
     def values():
@@ -211,7 +151,10 @@ def what_if_overhead(rounds: int, scale: float) -> list[dict]:
 
 
 def paired(rounds: int, scale: float) -> list[dict]:
-    """Standard deviation of the cost difference of two choices over 1,000 minutes."""
+    """Compares the standard deviation of two choices' cost difference with and without common random numbers.
+
+    Costs are those of 1,000 minutes.
+    """
     where, futures = situation(40), max(100, int(600 * scale))
     costs_CK = np.array(
         [
@@ -241,7 +184,7 @@ def cost_of(where: Situation, choice: str, future: int) -> float:
 
 
 def loop(count: int) -> float:
-    """Plain work for a processor."""
+    """Returns a sum that takes processor time and no memory."""
     total = 0.0
     for number in range(count):
         total += number % 7
@@ -260,7 +203,7 @@ def wall(work: Work) -> float:
 
 
 def two_processes(rounds: int, scale: float) -> list[dict]:
-    """Gain of two simulating processes over the gain of two plain loops."""
+    """Compares the speed-up of simulation by two processes with that of plain loops."""
     plans = [(number, 400.0 * max(scale, 0.3)) for number in range(32)]
     counts = [int(2e7 * max(scale, 0.3))] * 2
     ratios = []
@@ -276,109 +219,11 @@ def two_processes(rounds: int, scale: float) -> list[dict]:
     return [row("two processes, gain against two plain loops", geometric(ratios), 0.9, "at_least")]
 
 
-# A tandem of five stations, here and elsewhere.
-
-STATIONS, ARRIVALS, SERVICE = 5, 1.0, 1.25
-
-
-class Tandem(ProcessModel):
-    """Five single servers in a row; a process a job, as SimPy's tutorial would have it."""
-
-    def build(self):
-        self.stations = [simpy.Resource(self.env) for _ in range(STATIONS)]
-        self.between, self.service = exponential(1 / ARRIVALS), exponential(1 / SERVICE)
-        self.env.process(self.arrivals())
-
-    def arrivals(self):
-        for job in itertools.count():
-            yield self.duration("arrival", job, self.between)
-            self.env.process(self.visit(job))
-
-    def visit(self, job: int):
-        came = self.env.now
-        for number, station in enumerate(self.stations):
-            with station.request() as turn:
-                yield turn
-                yield self.duration("service", job, self.service, visit=number)
-        self.tally("time_in_system", self.env.now - came)
-
-
-class LeanTandem(ProcessModel):
-    """The same with a process a server."""
-
-    def build(self):
-        self.waiting: list[deque] = [deque() for _ in range(STATIONS)]
-        self.idle: list[simpy.Event | None] = [None] * STATIONS
-        for station in range(STATIONS):
-            self.env.process(self.serve(station))
-        self.env.process(self.arrivals())
-
-    def arrivals(self):
-        for job in itertools.count():
-            yield self.duration("arrival", job, exponential(1 / ARRIVALS))
-            self.join(0, (job, self.env.now))
-
-    def join(self, station: int, job: tuple[int, float]):
-        self.waiting[station].append(job)
-        idle = self.idle[station]
-        if idle is not None:
-            self.idle[station] = None
-            idle.succeed()
-
-    def serve(self, station: int):
-        waiting, service = self.waiting[station], exponential(1 / SERVICE)
-        while True:
-            if not waiting:
-                self.idle[station] = idle = self.env.event()
-                yield idle
-            yield self.duration("service", waiting[0][0], service, visit=station)
-            job = waiting.popleft()
-            if station + 1 < STATIONS:
-                self.join(station + 1, job)
-            else:
-                self.tally("time_in_system", self.env.now - job[1])
-
-
-def tandem(model: type[ProcessModel], horizon: float) -> None:
-    model({}, PATH).advance(horizon)
-
-
-def ciw_tandem(horizon: float) -> None:
-    import ciw
-    import ciw.dists
-
-    stations = range(STATIONS)
-    network = ciw.create_network(
-        arrival_distributions=[ciw.dists.Exponential(ARRIVALS), *[None] * (STATIONS - 1)],
-        service_distributions=[ciw.dists.Exponential(SERVICE) for _ in stations],
-        number_of_servers=[1] * STATIONS,
-        routing=[[float(j == i + 1) for j in stations] for i in stations],
-    )
-    ciw.seed(1)
-    ciw.Simulation(network).simulate_until_max_time(horizon)
-
-
-def salabim_tandem(horizon: float) -> None:
-    import salabim
-
-    salabim.yieldless(False)
-
-    class Job(salabim.Component):
-        def process(self):
-            for station in stations:
-                yield self.request(station)
-                yield self.hold(service.sample())
-                self.release(station)
-
-    env = salabim.Environment(random_seed=1, trace=False, yieldless=False)
-    stations = [salabim.Resource(f"station {n}") for n in range(STATIONS)]
-    service = salabim.Exponential(1 / SERVICE)
-    salabim.ComponentGenerator(Job, iat=salabim.Exponential(1 / ARRIVALS))
-    env.run(till=horizon)
+# A tandem of five stations, in simdistill and in other libraries.
 
 
 def against_others(rounds: int, scale: float) -> list[dict]:
-    """Five stations in a row; the other libraries' time over ours."""
+    """Compares the time of five stations in a row in other libraries with simdistill's."""
     horizon, rows = 3_000.0 * scale, []
     for library, work in (("ciw", ciw_tandem), ("salabim", salabim_tandem)):
         try:
@@ -396,7 +241,7 @@ def against_others(rounds: int, scale: float) -> list[dict]:
 
 
 def growth(rounds: int, scale: float) -> list[dict]:
-    """Time a decision in longer episodes and with more servers; memory over time."""
+    """Measures time per decision in longer episodes and with more servers, and memory over time."""
     horizon = 1_000.0 * scale
 
     def routed(parameters: dict, until: float) -> None:
@@ -418,11 +263,11 @@ def scaled(found: Found, by: float) -> Found:
 
 
 def memory() -> float:
-    """Returns memory held by a model at the end of an episode over the memory after a fifth of it."""
+    """Returns a model's memory at the end of an episode over its memory after a fifth of the episode."""
     tracemalloc.start()
     model = Queueing(ROUTING, PATH)
     held = []
-    # Streams keep a bounded number of blocks, which are full by the first of these times.
+    # Streams store a bounded number of blocks; the bound is reached before the first of these times.
     for until in (32_000.0, 160_000.0):
         run_policy(model, shortest_expected_delay, until)
         gc.collect()
@@ -444,7 +289,7 @@ PARTS = (against_simpy, branches, what_if_overhead, paired, two_processes, again
 
 
 def main() -> None:
-    """Measures, prints, writes."""
+    """Measures all parts, prints the table and writes the results."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,12 +1,12 @@
-"""Learning rates: for every method the same rates on the same tuning seeds, judged by validation questions.
+"""Sweep of learning rates: all methods have the same rates and tuning seeds; validation regret is compared.
 
     python benchmarks/sweep.py task=queueing
 
-A cell is a short training in a folder of its own below `--folder`; a stopped sweep goes on. Further arguments
-are fields of the run, as for `simdistill run`. Prints every method's best rate, which belongs in its class as
-`learning_rate`, and writes `benchmarks/results/sweep.json`: a list of `method`, `learning_rate`,
-`validation_regret` (at the end, mean over seeds; null if a training failed), `seconds` (mean), `seeds`,
-`failures`.
+A cell is a short training run in its own folder below `--folder`; repeat the command to resume a stopped
+sweep. Further arguments set fields of the runs, as for `simdistill run`. Prints every method's best rate,
+which is then set as `learning_rate` in the method's class, and writes `benchmarks/results/sweep.json`: a list
+of `method`, `learning_rate`, `validation_regret` (at the end, mean over seeds; null if a training run
+failed), `seconds` (mean), `seeds` and `failures`.
 """
 
 import argparse
@@ -37,7 +37,7 @@ RESULTS = Path(__file__).parent / "results" / "sweep.json"
 FOLDER = Path("outputs") / "sweep"
 RATES = (3e-5, 1e-4, 3e-4, 1e-3, 3e-3)
 SEEDS = (1000, 1001)
-"""Seeds for tuning; no reported run has them."""
+"""Seeds for tuning; no reported run uses them."""
 SHORT = (
     "teacher.generations=2",
     "teacher.scenarios=696",
@@ -53,13 +53,14 @@ SHORT = (
     "distill.packed=true",
     "distill.forecasts=0",
 )
-"""About what `protocols/cpu-v1.yaml` gives a method."""
+"""Settings with about the budget that `protocols/cpu-v1.yaml` gives a method."""
 SAMPLED = ("method.questions=104", "method.prompts=2", "method.samples=4")
-"""The same of methods that sample answers."""
+"""Further settings with this budget, for methods that sample answers."""
 FIELDS = {"sft_grpo": "method.learning_rate", "opd": "method.learning_rate"}
-"""What is swept, where that isn't distill.learning_rate: the second stage, after the same first one."""
+"""Method -> field that is swept instead of distill.learning_rate: the learning rate of the second stage of
+training; a seed's cells share the first stage."""
 METHODS = [name for name in registry.names("methods") if not learns_from(name)]
-"""Methods that need no language model but the student."""
+"""Methods that need no language model other than the student."""
 
 
 def configs(
@@ -69,7 +70,7 @@ def configs(
     rates: Sequence[float],
     seeds: Sequence[int],
 ) -> Iterator[tuple[RunConfig, RunConfig]]:
-    """Yields every cell with its lesson, which cells of the same seed share."""
+    """Yields the settings of every cell, with those of its lesson; cells of the same seed share a lesson."""
     for seed, method, rate in product(seeds, methods, rates):
         short = [
             given for given in SHORT if not given.startswith("teacher.generations") or _searches(overrides)
@@ -87,20 +88,20 @@ def configs(
 
 
 def _searches(overrides: Sequence[str]) -> bool:
-    """Whether the teacher is the search, which alone has generations."""
+    """Returns whether the teacher is the search, the only teacher with generations."""
     pairs = [given.partition("=") for given in overrides]
     return all(value == "search" for field, _, value in pairs if field in ("teacher", "teacher.name"))
 
 
 def _concerns(override: str, method: str) -> bool:
-    """Whether a method has an overridden field; else another one of the sweep has it, or none."""
+    """Returns whether an override applies to a method: the method has the field, or no method has it."""
     field = override.removeprefix("method.").partition("=")[0]
     owners = [name for name, section in installed("method") if field in section.model_fields]
     return method in owners or not owners
 
 
 def rate_of(config: RunConfig) -> float:
-    """Returns the learning rate of a cell that the sweep has chosen."""
+    """Returns the learning rate that the sweep has set in a cell."""
     return float(attrgetter(_field(config.method.name))(config))
 
 
@@ -109,7 +110,7 @@ def _field(method: str) -> str:
 
 
 def swept(found: Sequence[tuple[RunConfig, RunConfig]]) -> list[dict]:
-    """Trains every cell and returns a row for every method and rate."""
+    """Trains every cell; returns a row for each combination of method and rate."""
     together: dict[tuple[str, float], list[tuple[int, str | None, LearningPoint | None]]] = {}
     begun: dict[tuple[str, int], RunConfig] = {}
     for config, lesson in track(found, "training", console=Console(stderr=True)):
@@ -135,7 +136,10 @@ def _row(method: str, rate: float, results: Sequence[tuple[int, str | None, Lear
 
 
 def best(rows: Sequence[dict]) -> dict[str, dict]:
-    """Returns the row of least regret of each method that has one; the smaller rate of equals."""
+    """Returns each method's row of least regret; of equal rows that of the smaller rate.
+
+    A method whose training runs failed at every rate is left out.
+    """
     found: dict[str, dict] = {}
     for row in sorted(rows, key=lambda row: row["learning_rate"]):
         if row["validation_regret"] is not None:
@@ -146,12 +150,12 @@ def best(rows: Sequence[dict]) -> dict[str, dict]:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Returns what reads the command line."""
+    """Returns the parser of the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("overrides", nargs="+", help="task=NAME, then field=value")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the cells are")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="folder of the cells")
     parser.add_argument("--results", type=Path, default=RESULTS, help="the file that is written")
     parser.add_argument("--methods", nargs="+", default=METHODS, help="hidden and opd need teacher.model")
     parser.add_argument("--rates", nargs="+", type=float, default=RATES)
@@ -160,7 +164,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    """Trains, prints, writes."""
+    """Trains all cells, prints the best rates and writes the results."""
     given = parser().parse_intermixed_args()
     try:
         found = list(configs(given.overrides, given.folder, given.methods, given.rates, given.seeds))

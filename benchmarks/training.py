@@ -1,11 +1,12 @@
-"""Questions trained a second: ours against TRL's SFTTrainer, on the same rows, machine and model, in one run.
+"""Training speed in questions per second: simdistill against TRL's SFTTrainer, with the same rows and model.
 
     python benchmarks/training.py          # ten minutes on two cores
     python benchmarks/training.py --quick  # two
 
-The ratio is split: what TRL gains when the head scores the answer's positions only, what packing adds, and
-the rest. Prints a table and writes `benchmarks/results/training.json`: a list of `measure`, `value`, `ci95`,
-`target`, `bound` (`at_least` or `at_most`) and `command`.
+The ratio is the product of three: the gain of a plain loop whose head scores the answer's positions only over
+TRL, the gain of packing over this loop, and the rest. Prints a table and writes
+`benchmarks/results/training.json`: a list of `measure`, `value`, `ci95`, `target`, `bound` (`at_least` or
+`at_most`) and `command`.
 """
 
 import argparse
@@ -32,18 +33,19 @@ from simdistill.models.lora import Lora
 from simdistill.models.packing import pack
 from simdistill.models.student import Student
 from simdistill.teachers.loading import load_teacher
-from simdistill.training.losses import Weights
 from simdistill.training.schedule import Schedule
-from simdistill.training.trainers.exact import train_round, training_questions
+from simdistill.training.trainers.batch import training_questions
+from simdistill.training.trainers.exact import train_round
 from simdistill.training.trainers.plain import sft_round
+from simdistill.training.weights import Weights
 
 RESULTS = Path(__file__).parent / "results" / "training.json"
 PEAK_ROWS = 512
-"""Rows of the matrix product that measures the machine's limit."""
+"""Number of rows of the matrix product that measures the machine's limit."""
 
 
 class Clock(TrainerCallback):
-    """Times the steps of a training, without the first: it warms up."""
+    """Measures the time of training steps, without the first one, which is a warm-up."""
 
     def __init__(self):
         self.begin, self.seconds, self.steps = 0.0, 0.0, 0
@@ -58,7 +60,7 @@ class Clock(TrainerCallback):
 
 
 def rows(config: RunConfig, count: int) -> list[DecisionQuestion]:
-    """Returns questions as a run would ask them; a written policy teaches, as only their form matters."""
+    """Returns questions of the form that a run asks; a simple policy teaches, as only the form matters."""
     teacher = config.teacher.model_copy(
         update={
             "name": "shortest_expected_delay",
@@ -84,11 +86,11 @@ def rows(config: RunConfig, count: int) -> list[DecisionQuestion]:
 
 
 class Trainings:
-    """The same training in several ways, each from a fresh adapter.
+    """Trains on the same questions in several ways, each from a new adapter.
 
     Args:
-        config: The task's settings.
-        questions: What is trained on.
+        config: Settings of the run.
+        questions: The training questions.
     """
 
     def __init__(self, config: RunConfig, questions: Sequence[Question]):
@@ -102,13 +104,15 @@ class Trainings:
         )
 
     def ours(self, batch_size: int = 16, weights: Weights | None = None) -> float:
-        """Returns questions a second of the packed exact loss."""
+        """Returns questions per second with simdistill's packed exact loss."""
         student, clock = self.student(), Clock()
         with tempfile.TemporaryDirectory() as folder:
             result = train_round(
                 student.model,
                 student.tokenizer,
-                training_questions(student, self.questions, self.config.task.scale, 0.1),
+                training_questions(
+                    student, self.questions, {self.config.task.name: self.config.task.scale}, 0.1
+                ),
                 self.schedule(folder, batch_size),
                 weights or Weights(1.0, 1.0, 1.0, 1.0),
                 [clock],
@@ -117,7 +121,7 @@ class Trainings:
         return batch_size * clock.steps / clock.seconds
 
     def trl(self, batch_size: int) -> float:
-        """Returns questions a second of TRL's SFTTrainer."""
+        """Returns questions per second with TRL's SFTTrainer."""
         student, clock = self.student(), Clock()
         with tempfile.TemporaryDirectory() as folder:
             sft_round(student, self.questions, self.schedule(folder, batch_size), [clock])
@@ -127,9 +131,9 @@ class Trainings:
         return Schedule(1e-3, 0.0, 0, batch_size, Path(folder), 0, 0, bf16=self.dtype == torch.bfloat16)
 
     def unpacked(self, batch_size: int) -> float:
-        """Returns questions a second of a plain loop whose head scores the answer's positions only.
+        """Returns questions per second with a plain loop whose head scores the answer's positions only.
 
-        One padded row a question, as TRL has it; what it gains over TRL is the share of head and trainer.
+        Each question is one padded row, as in TRL; the gain over TRL is due to the head and the trainer.
         """
         student = self.student()
         student.model.train()
@@ -158,7 +162,7 @@ class Trainings:
         return done / seconds
 
     def arithmetic(self) -> float:
-        """Returns the floating-point operations of one question of ours, of matrix products alone."""
+        """Returns the number of floating-point operations per question in simdistill's matrix products."""
         student = self.student()
         config = student.model.config
         layers, wanted = config.num_hidden_layers, self.config.student.lora.layers or config.num_hidden_layers
@@ -166,14 +170,14 @@ class Trainings:
         layer = config.hidden_size * (2 * config.hidden_size + 2 * head + 3 * config.intermediate_size)
         forward = 2.0 * layer * layers * self.tokens
         backward = 2.0 * layer * wanted * self.tokens
-        rows = [row.question for row in training_questions(student, self.questions, 1.0, 0.1)]
+        rows = [row.question for row in training_questions(student, self.questions, {"queueing": 1.0}, 0.1)]
         kept = sum(len(pack(rows[b : b + 16]).scored_J) for b in range(0, len(rows), 16))
-        vocabulary = 2.0 * 2.0 * config.hidden_size * config.vocab_size * kept  # forward and back
+        vocabulary = 2.0 * 2.0 * config.hidden_size * config.vocab_size * kept  # forward and backward
         return (forward + backward + vocabulary) / len(rows)
 
 
 def peak(dtype: torch.dtype, seconds: float = 1.0) -> float:
-    """Returns the machine's matrix-multiply limit, in operations a second, at a layer's width."""
+    """Returns the machine's limit in operations per second, by matrix products of a layer's width."""
     left, right = torch.randn(PEAK_ROWS, 576).to(dtype), torch.randn(576, 1536).to(dtype)
     best, until = 0.0, time.perf_counter() + seconds
     while time.perf_counter() < until:
@@ -189,7 +193,7 @@ def row(measure: str, values: Sequence[float] | np.ndarray, target: float | None
 
 
 def measured(rounds: int, count: int) -> list[dict]:
-    """Measures every way in each round, so that ratios are of the same moment."""
+    """Returns rows of rates and ratios; each round measures all ways, so that load on the machine cancels."""
     config = compose(["task=queueing"])[0]
     trainings = Trainings(config, rows(config, count))
     sizes = (4, 8, 16)
@@ -215,7 +219,7 @@ def measured(rounds: int, count: int) -> list[dict]:
 
 
 def main() -> None:
-    """Measures, prints, writes."""
+    """Measures all ways, prints the table and writes the results."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,21 +1,21 @@
-"""What can go wrong, told to the person who can mend it."""
+"""Errors that are reported as a message to the person who can fix them."""
 
 
 class InputError(ValueError):
-    """Something given by the user is wrong; the message says what, where, the value and what to do.
+    """An error in the user's input. Its message says what is wrong, where, the value, and what to do.
 
-    The command line prints the message alone and ends with exit code 2.
+    The command line prints only the message and exits with code 2.
     """
 
 
 class ProcessError(RuntimeError):
-    """A process model misbehaved during an episode.
+    """An error of a process model during an episode.
 
     Attributes:
         simulator: Name of the process model's class.
-        seed_path: Seed path of the episode, root first.
-        time: Simulated time at which it happened.
-        reason: What happened.
+        seed_path: Seed path of the episode, beginning with the root.
+        time: Simulated time of the error.
+        reason: Description of the error.
     """
 
     def __init__(self, simulator: str, seed_path: tuple[int, ...], time: float, reason: str):

@@ -1,7 +1,7 @@
-"""Where simulations run: in this process, in worker processes, or wherever an installed executor sends them.
+"""Executors, which run simulations in this process, in worker processes, or where an installed plug-in does.
 
-An executor opens one `map`. Results don't depend on it: each simulation draws from streams of its own path. A
-package offers its executor with
+An executor opens a `map`. Results don't depend on the executor, as each simulation draws from random streams
+of its own seed path. A package offers its executor with
 
     [project.entry-points."simdistill.executors"]
     cluster = "my_package.cluster:Cluster"
@@ -32,17 +32,17 @@ class Map(Protocol):
 
 
 class Executor(Protocol):
-    """Somewhere to run simulations; a class may name the fields of its section `compute` as `Config`.
+    """An executor of simulations; its class may declare the fields of its section `compute` as `Config`.
 
     Args:
-        config: The run's section `compute`, checked by the executor's `Config`.
-        workers: How many simulations may run at the same time, at least 1.
+        config: The run's section `compute`, validated by the executor's `Config`.
+        workers: Largest number of simulations at the same time, at least 1.
     """
 
     def __init__(self, config: ExecutorConfig, workers: int): ...
 
     def open(self) -> AbstractContextManager[Map]:
-        """Opens a `map` and closes it when the block ends, with or without an error."""
+        """Returns a context that yields a `map` and closes it when the block ends, even by an error."""
         ...
 
 
@@ -51,7 +51,7 @@ class Serial:
 
     Args:
         config: Has no fields of its own.
-        workers: Isn't used.
+        workers: Number of workers, which is ignored.
     """
 
     def __init__(self, config: ExecutorConfig, workers: int):
@@ -59,7 +59,7 @@ class Serial:
 
     @contextmanager
     def open(self) -> Iterator[Map]:
-        """Opens Python's own `map`."""
+        """Yields Python's own `map`."""
         yield map
 
 
@@ -76,11 +76,11 @@ class Processes:
 
     @contextmanager
     def open(self) -> Iterator[Map]:
-        """Starts the workers, and stops them when the block ends."""
+        """Starts the workers, yields their `map`, and stops them when the block ends."""
         if self.workers == 1:
             yield map
             return
-        # Each worker has a core for itself, so its linear algebra must not start threads of its own.
+        # Each worker has one core, so its linear algebra library must not start further threads.
         with _environment("OMP_NUM_THREADS", "1"):
             pool = ProcessPoolExecutor(self.workers, _context(), begin_worker, (registry.registered(),))
             with pool:
@@ -89,14 +89,14 @@ class Processes:
 
 @contextmanager
 def simulating(workers: int | None = None, config: ExecutorConfig | None = None) -> Iterator[Map]:
-    """Opens the `map` of an executor; results depend neither on it nor on the number of workers.
+    """Yields the `map` of an executor; results depend neither on the executor nor on the number of workers.
 
     Args:
-        workers: Simulations at the same time; None for one per core, 1 for this process alone.
-        config: Names the executor and holds its fields; worker processes if left out.
+        workers: Number of simulations at the same time; None for one per core, 1 for this process alone.
+        config: The executor's name and fields; by default worker processes.
 
     Raises:
-        InputError: If there is no such executor.
+        InputError: If there is no executor of that name.
     """
     config = config or ExecutorConfig()
     executor: Executor = registry.load("executors", config.name)(config, workers or cores())
@@ -105,24 +105,24 @@ def simulating(workers: int | None = None, config: ExecutorConfig | None = None)
 
 
 def cores() -> int:
-    """Returns how many cores this process may use."""
+    """Returns the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):  # Linux; macOS and Windows have no such limit to ask for
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def begin_worker(known: dict[tuple[str, str], str]) -> None:
-    """Prepares a process that was started to simulate; it doesn't outlive the process that started it.
+    """Prepares a worker process: registers plug-ins and makes the worker end with its parent process.
 
     Args:
-        known: What `simdistill.registry.registered()` returns in the process that starts it.
+        known: Registered plug-ins, as returned by `simdistill.registry.registered()` in the starting process.
     """
     registry.register_all(known)
     end_with_parent()
 
 
 def end_with_parent() -> None:
-    """Ends this process when its parent is gone, however that ended; a pool's workers wait for ever."""
+    """Makes this process end when its parent has ended in any way; a pool's worker would wait for ever."""
     Thread(target=_wait_for_parent, daemon=True).start()
 
 
@@ -134,7 +134,7 @@ def _wait_for_parent() -> None:
 
 
 def _context() -> Any:
-    """Returns how workers start: not by a fork, which may hang in a process with threads of torch."""
+    """Returns the context that starts workers; it doesn't fork this process, as torch's threads may hang."""
     methods = multiprocessing.get_all_start_methods()
     return multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
 

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written under a temporary name, then renamed."""
+"""Atomic file writing: a file is written under a temporary name, then renamed, so it is never incomplete."""
 
 import codecs
 import hashlib
@@ -17,12 +17,12 @@ from safetensors import SafetensorError
 from simdistill.errors import InputError
 
 OPEN_FILE = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
-"""Names of the files that this process has open; /dev/stdout is a link to one of them."""
+"""Paths that stand for this process's open files; /dev/stdout is a link to one of them."""
 
 
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
-    """Yields a temporary path whose file takes the place of `path` when the block ends without an error.
+    """Yields a temporary path, whose file replaces that of `path` when the block ends without an error.
 
     A link stays, and the file that it points to is replaced. Pipes, terminals and other things that aren't
     regular files are written to when the block ends.
@@ -51,8 +51,11 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
 
 def _resolved(path: Path) -> tuple[Path, int | None]:
-    """Follows links; also returns the number of the open file that a path such as /dev/stdout stands for."""
-    for _ in range(40):  # as many links as Linux follows
+    """Returns a path without links, and the descriptor of the open file that it stands for.
+
+    Only a path such as /dev/stdout stands for an open file; for others the descriptor is None.
+    """
+    for _ in range(40):  # Linux follows at most 40 links
         if opened := OPEN_FILE.fullmatch(str(path)):
             return path, int(opened[1])
         if not path.is_symlink():
@@ -72,24 +75,24 @@ def is_plain(path: Path) -> bool:
 
 
 def _pour(source: Path, target: Path | int) -> None:
-    """Copies a file into a path or an open file, at its position."""
+    """Copies a file's contents to a path, or to an open file at its present position."""
     with source.open("rb") as stream, open(target, "wb") as out:
         shutil.copyfileobj(stream, out)
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Writes a UTF-8 text file in one step."""
+    """Writes a UTF-8 text file atomically."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path | str, value: Any) -> None:
-    """Writes indented JSON in one step; NaN and infinity are refused, they aren't JSON."""
+    """Writes an indented JSON file atomically; NaN and infinity are refused, as they aren't JSON."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def write_lines(path: Path | str, rows: Iterable[dict]) -> None:
-    """Writes JSON lines in one step."""
+    """Writes a file of JSON lines atomically."""
     write_text(path, "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows))
 
 
@@ -99,7 +102,7 @@ def read_json(path: Path | str) -> Any:
 
 
 def read_lines(path: Path | str) -> list[dict]:
-    """Reads JSON lines; a last line that was cut off by a killed run is left out."""
+    """Reads a file of JSON lines; an incomplete last line, left by a killed run, is ignored."""
     rows = []
     for line in Path(path).read_text(encoding="utf-8").splitlines(keepends=True):
         if line.endswith("\n"):
@@ -151,14 +154,14 @@ def _unmarked(data: bytes) -> str:
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
+    """Returns the SHA-256 checksum of a file in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turns a full disk or missing permission into an `InputError`."""
+    """Turns an error of writing in the block, such as a full disk, into an `InputError` that names `path`."""
     try:
         yield
     except (OSError, SafetensorError) as error:
@@ -167,9 +170,9 @@ def writing(path: Path) -> Iterator[None]:
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
-    """Yields a new empty folder that takes the place of `path` when the block ends without an error.
+    """Yields a new empty folder, which replaces the folder `path` when the block ends without an error.
 
-    A link stays, and the folder that it points to is replaced.
+    If `path` is a link, the folder that it points to is replaced.
     """
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)

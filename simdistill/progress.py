@@ -1,20 +1,20 @@
-"""How code says how far it is, without knowing who shows it."""
+"""Progress reports: how long-running code reports its progress, independent of how that is shown."""
 
 from typing import Protocol
 
 
 class Progress(Protocol):
-    """Called whenever a part of a phase is done."""
+    """A function that is called whenever a part of a phase is finished."""
 
     def __call__(self, phase: str, done: int, total: int, /) -> None:
-        """Reports how far a phase is.
+        """Reports a phase's progress.
 
         Args:
-            phase: What is being done, for the person who waits.
-            done: Finished parts.
-            total: All parts.
+            phase: Words for the phase, shown to the user.
+            done: Number of finished parts.
+            total: Number of all parts.
         """
 
 
 def silent(phase: str, done: int, total: int, /) -> None:
-    """Shows nothing; for tests and for use as a library."""
+    """Ignores progress reports; for tests and for use as a library."""

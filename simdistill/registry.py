@@ -1,6 +1,6 @@
 """Names of simulators, teachers, methods and other plug-ins, resolved to "module:attribute" by entry points.
 
-Nothing is imported until it is loaded, so asking what exists is cheap. A package offers its simulator with
+A plug-in is imported only when it is loaded, so listing names is cheap. A package offers its simulator with
 
     [project.entry-points."simdistill.simulators"]
     clinic = "my_package.clinic:Clinic"
@@ -11,7 +11,8 @@ and a notebook with `simdistill.register("clinic", "my_module:Clinic")`.
 import ast
 import difflib
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -32,18 +33,19 @@ KINDS = {
     "figures": "figure",
     "executors": "executor",
 }
-"""Each kind (plural, also the end of its entry-point group) and what one of it is called."""
+"""Kind of plug-in, in the plural as in the name of its entry-point group -> word for one such plug-in."""
 
 _registered: dict[tuple[str, str], str] = {}
 
 
 def register(name: str, target: str, kind: str = "simulators") -> None:
-    """Makes "module:attribute" known under a name until the program ends; it goes before entry points.
+    """Registers "module:attribute" under a name until the program ends.
 
-    Worker processes that are started from then on know it, too.
+    The name takes precedence over an entry point of that name. It is also registered in worker processes that
+    are started later.
 
     Raises:
-        InputError: When the kind is unknown or the target isn't written "module:attribute".
+        InputError: If the kind is unknown or the target isn't written "module:attribute".
     """
     _check_kind(kind)
     _split(target)
@@ -51,26 +53,38 @@ def register(name: str, target: str, kind: str = "simulators") -> None:
 
 
 def registered() -> dict[tuple[str, str], str]:
-    """What `register` has made known so far, for processes that this one starts."""
+    """Returns (kind, name) -> target of all names registered so far, for processes that this one starts."""
     return dict(_registered)
 
 
 def register_all(known: dict[tuple[str, str], str]) -> None:
-    """Makes known what `registered` returned in another process."""
+    """Registers all that `registered` returned in another process."""
     _registered.update(known)
 
 
+@contextmanager
+def registering() -> Iterator[None]:
+    """Begins a block with nothing registered, and forgets at its end what was registered inside it."""
+    before = dict(_registered)
+    _registered.clear()
+    try:
+        yield
+    finally:
+        _registered.clear()
+        _registered.update(before)
+
+
 def names(kind: str) -> list[str]:
-    """All names of one kind, sorted."""
+    """Returns all names of one kind, sorted."""
     return sorted(_targets(kind))
 
 
 def load(kind: str, name: str) -> Any:
-    """Imports and returns what a name stands for; "module:attribute" stands for itself.
+    """Imports and returns the plug-in of a name; "module:attribute" can be used in place of a name.
 
     Raises:
-        InputError: When the name is unknown (with what is available and what was probably meant), or when
-            what it points to doesn't exist.
+        InputError: If the name is unknown or its target doesn't exist. The message for an unknown name lists
+            the available names and suggests the closest one.
     """
     target = name if ":" in name else _targets(kind).get(name)
     if target is None:
@@ -79,22 +93,22 @@ def load(kind: str, name: str) -> Any:
     try:
         return attrgetter(attribute)(import_module(module))
     except ModuleNotFoundError as error:
-        # Only the target's own absence is the user's business; a missing dependency keeps its traceback.
+        # Only a missing target is the user's error; a missing dependency of the target keeps its traceback.
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise
         raise InputError(
-            f"{KINDS[kind]} '{name}' is {target}, and there is no module {error.name}"
+            f"{KINDS[kind]} '{name}' is {target}, but there is no module {error.name}"
         ) from error
     except AttributeError as error:
         if error.name != attribute.split(".")[-1]:
             raise
-        raise InputError(f"{KINDS[kind]} '{name}' is {target}, and {module} has no {attribute}") from error
+        raise InputError(f"{KINDS[kind]} '{name}' is {target}, but {module} has no {attribute}") from error
 
 
 def describe(kind: str, name: str) -> str:
-    """One line on what a name stands for: its `description`, else the first line of its docstring.
+    """Returns one line that describes a plug-in: its `description`, else the first line of its docstring.
 
-    It is read from the source where it is written there: loading a method would import torch and TRL.
+    The line is taken from the source file if possible, as loading a method would import torch and TRL.
     """
     target = name if ":" in name else _targets(kind).get(name)
     text = _written(*_split(target)) if target else None
@@ -106,12 +120,12 @@ def describe(kind: str, name: str) -> str:
 
 
 def policies(simulator: str) -> dict[str, Callable]:
-    """The policies that a simulator's author wrote: name -> policy."""
+    """Returns the policies that a simulator's author wrote: name -> policy."""
     return dict(getattr(load("simulators", simulator), "policies", {}))
 
 
 def unknown(noun: str, name: str, available: Iterable[str]) -> str:
-    """The message for a name that doesn't exist: what does, and what was probably meant."""
+    """Returns the message for an unknown name: the available names and the closest one."""
     available = list(available)
     close = difflib.get_close_matches(name, available, n=1, cutoff=0.5)
     meant = f"; did you mean '{close[0]}'?" if close else ""
@@ -119,7 +133,7 @@ def unknown(noun: str, name: str, available: Iterable[str]) -> str:
 
 
 def _targets(kind: str) -> dict[str, str]:
-    """name -> "module:attribute" of one kind."""
+    """Returns name -> "module:attribute" of one kind."""
     _check_kind(kind)
     return _installed(kind) | {name: target for (of, name), target in _registered.items() if of == kind}
 
@@ -130,7 +144,10 @@ def _installed(kind: str) -> dict[str, str]:
 
 
 def _written(module: str, attribute: str) -> str | None:
-    """The docstring of a class or function, or an object's literal `description=`, as the source says."""
+    """Returns the docstring of a class or function, or an object's literal `description=`, from the source.
+
+    None if the source can't be read or has no such text.
+    """
     try:
         spec = find_spec(module)
         source = Path(spec.origin).read_text(encoding="utf-8") if spec and spec.origin else ""
@@ -157,7 +174,7 @@ def _check_kind(kind: str) -> None:
 
 
 def _split(target: str) -> tuple[str, str]:
-    """The module and the attribute of "module:attribute"."""
+    """Returns the module and the attribute of "module:attribute"."""
     module, colon, attribute = target.partition(":")
     if not (module and colon and attribute):
         raise InputError(f"'{target}' must be written module:attribute, for example my_package.clinic:Clinic")

@@ -21,6 +21,10 @@ LENIENT = "lenient_answers"
 """Name in TRL's log of the share of answers that are a choice only if their form is overlooked."""
 
 
+Reward = Callable[..., list[float | None]]
+"""A reward function as TRL calls it: completions and columns of the data set, by keyword -> rewards."""
+
+
 def consistency(
     completions: Sequence[Any],
     choices: Sequence[Sequence[str]],

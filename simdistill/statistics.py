@@ -1,4 +1,4 @@
-"""Estimates with 95% intervals, and corrections for several comparisons."""
+"""Estimates with 95% intervals, and the correction of p-values for multiple comparisons."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -15,8 +15,8 @@ class Estimate:
 
     Attributes:
         mean: The mean.
-        low: Lower end of the interval; NaN where there is no interval.
-        high: Upper end; NaN where there is no interval.
+        low: Lower end of the interval; NaN if there is no interval.
+        high: Upper end of the interval; NaN if there is no interval.
     """
 
     mean: float
@@ -30,7 +30,7 @@ class Estimate:
 
     @property
     def has_interval(self) -> bool:
-        """False without an interval, and for exact numbers, whose interval has no width."""
+        """Whether there is an interval with a width; exact numbers have an interval of width zero."""
         return self.high > self.low
 
     def as_dict(self) -> dict[str, Any]:
@@ -39,14 +39,17 @@ class Estimate:
 
     @classmethod
     def of(cls, entry: Mapping[str, Any] | None) -> "Estimate | None":
-        """Reads the JSON form; None without a mean."""
+        """Returns the estimate in its JSON form; None if the form has no mean."""
         if not entry or entry.get("mean") is None:
             return None
         return cls(entry["mean"], *(entry.get("ci95") or ()))
 
 
 def mean_estimate(values: Sequence[float] | np.ndarray) -> Estimate:
-    """Returns the mean of independent replications with Student's t interval; no width for a single one."""
+    """Returns the mean of independent replications with its Student's t interval.
+
+    The interval of a single replication has width zero.
+    """
     values = np.asarray(values, dtype=float)
     mean = float(values.mean())
     if len(values) < 2:
@@ -56,7 +59,7 @@ def mean_estimate(values: Sequence[float] | np.ndarray) -> Estimate:
 
 
 def geometric_estimate(values: Sequence[float] | np.ndarray) -> Estimate:
-    """Returns the geometric mean of positive values with Student's t interval of their logarithms.
+    """Returns the geometric mean of positive values with an interval: Student's t interval of the logarithms.
 
     A single value has no interval.
     """
@@ -78,8 +81,8 @@ def bootstrap_estimate(
 
     Args:
         statistic: Maps resampled units, shape (draws, units, …), to one value per draw.
-        units: What is resampled, shape (units, …): parameter sets, replications.
-        random: Source of the resampling.
+        units: The units to resample, shape (units, …): parameter sets or replications.
+        random: Random generator for the resampling.
         draws: Number of resamples.
     """
     mean = float(statistic(units[None])[0])
@@ -91,9 +94,9 @@ def bootstrap_estimate(
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Returns p-values adjusted for their number (Holm, Scandinavian Journal of Statistics 6, 1979).
+    """Returns p-values adjusted for multiple comparisons (Holm, Scandinavian Journal of Statistics 6, 1979).
 
-    A comparison without a p-value keeps None and doesn't count.
+    A comparison without a p-value stays None and isn't counted.
     """
     order = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
     adjusted: list[float | None] = [None] * len(p_values)

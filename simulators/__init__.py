@@ -1,1 +1,1 @@
-"""The processes that come with simdistill, one file each; every one is also an example to copy."""
+"""The simulators that come with simdistill, one file each; each file is also an example to copy."""

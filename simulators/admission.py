@@ -30,7 +30,7 @@ ACCEPT, REFUSE = "yes", "no"
 
 @lru_cache(maxsize=10_000)
 def individual_threshold(service_rate: float, reward: float, waiting_cost: float) -> int:
-    """Returns the jobs inside from which on entering doesn't pay for the job itself.
+    """Returns the smallest number of jobs inside at which a job itself gains nothing by entering.
 
     Naor, The Regulation of Queue Size by Levying Tolls, Econometrica 37 (1969).
     """
@@ -39,10 +39,10 @@ def individual_threshold(service_rate: float, reward: float, waiting_cost: float
 
 @lru_cache(maxsize=10_000)
 def social_threshold(arrival_rate: float, service_rate: float, reward: float, waiting_cost: float) -> int:
-    """Returns the jobs inside from which on entering doesn't pay for all jobs together.
+    """Returns the smallest number of jobs inside at which all jobs together gain nothing by another one.
 
     It is the largest n with sum over j < n of (n - j) load^j at most reward x service rate / waiting cost:
-    Naor's condition, written so that a load of 1 is no exception.
+    Naor's condition in a form that also holds for a load of 1.
     """
     load, worth = arrival_rate / service_rate, reward * service_rate / waiting_cost + 1e-9
     threshold, powers = 0, 1.0  # powers: of the load, from 0 to the threshold, added up
@@ -55,13 +55,13 @@ def social_threshold(arrival_rate: float, service_rate: float, reward: float, wa
 
 
 def individual(state: dict, choices: Sequence[str]) -> str:
-    """Accepts where the job itself gains by entering."""
+    """Accepts a job if the job itself gains by entering."""
     threshold = individual_threshold(state["service_rate"], state["reward"], state["waiting_cost"])
     return ACCEPT if state["jobs"] < threshold else REFUSE
 
 
 def social(state: dict, choices: Sequence[str]) -> str:
-    """Accepts where all jobs together gain; no policy is better in the long run."""
+    """Accepts a job if all jobs together gain; no policy is better in the long run."""
     threshold = social_threshold(
         state["arrival_rate"], state["service_rate"], state["reward"], state["waiting_cost"]
     )
@@ -76,8 +76,8 @@ def accept_all(state: dict, choices: Sequence[str]) -> str:
 class Admission(ProcessModel):
     """Jobs arrive one by one; each is accepted to a single server's queue or refused.
 
-    The cost is the waiting cost of those inside plus the reward forgone with every refused job. That is the
-    waiting cost less the rewards earned, plus the reward of all arrivals, which no decision changes.
+    The cost is the waiting cost of the jobs inside plus the reward forgone with every refused job. It equals
+    the waiting cost minus the rewards earned, plus the rewards of all arrivals, which no decision changes.
     """
 
     decides_at = "end"
@@ -134,7 +134,7 @@ class Admission(ProcessModel):
             self.note()
 
     def note(self):
-        """Accounts for a change of the number of jobs."""
+        """Records the waiting cost and the number of jobs after a change."""
         self.cost_rate("waiting", self.params.waiting_cost * len(self.came))
         self.level("in_system", len(self.came))
 
@@ -149,14 +149,14 @@ class Admission(ProcessModel):
 
     @classmethod
     def markov(cls, params: Parameters | Mapping | None, size: int) -> DecisionProcess:
-        """Returns the process at its arrivals, with at most `size` jobs inside."""
+        """Returns the process embedded at arrivals, with at most `size` jobs inside."""
         from simdistill.simulators.references.admission import at_arrivals
 
         return at_arrivals(cls.parse(params), size)
 
     @classmethod
     def experiment(cls, case: KnownCase) -> Experiment:
-        """Returns how to reproduce a known answer on admission."""
+        """Returns the experiment that reproduces a known case of admission."""
         from simdistill.simulators.references.admission import experiment
 
         return experiment(case)

@@ -35,28 +35,28 @@ STAY = "0"
 
 
 def erlang_c(calls: float, handling: float, patience: float | None, state: dict) -> float:
-    """Staff with which 80% of the calls are answered within 20 seconds, if nobody hung up."""
+    """Returns the staff with which 80% of the calls would be answered within 20 seconds if nobody hung up."""
     return agents_for_service(calls, handling, 0.8, 1 / 3)
 
 
 def erlang_a(calls: float, handling: float, patience: float | None, state: dict) -> float:
-    """Staff of least cost if this half hour went on for ever."""
+    """Returns the staff of least cost if this half hour went on for ever."""
     costs = state["staff_cost"] / HALF_HOUR, state["waiting_cost"], state["abandonment_cost"]
     return agents_of_least_cost(calls, handling, patience, *costs)
 
 
 def square_root(calls: float, handling: float, patience: float | None, state: dict) -> float:
-    """Staff for the offered load and its square root in reserve (Halfin and Whitt's beta = 1)."""
+    """Returns the staff for the offered load, plus its square root (Halfin and Whitt's beta = 1)."""
     return calls * handling + math.sqrt(calls * handling)
 
 
 def own_first(state: dict, choices: Sequence[str]) -> str:
-    """A free agent takes a call of the team's own skill, else one of the other skill."""
+    """Gives a free agent a call of the team's own skill, otherwise one of the other skill."""
     return choices[0]
 
 
 def own_only(state: dict, choices: Sequence[str]) -> str:
-    """A free agent takes calls of the team's own skill and leaves the others."""
+    """Gives a free agent only calls of the team's own skill."""
     return choices[-1] if choices[-1] == STAY else choices[0]
 
 
@@ -75,7 +75,7 @@ def _team(staff: Callable, route: Policy, state: dict, choices: Sequence[str]) -
 
 
 def nearest(staff: float, choices: Sequence[str]) -> str:
-    """Returns the least choice that is enough, else the largest."""
+    """Returns the smallest choice of at least `staff`, or the largest choice if there is none."""
     return next((label for label in choices if int(label) >= staff - 1e-9), choices[-1])
 
 
@@ -124,7 +124,7 @@ class CallCenter(ProcessModel):
 
         @property
         def load(self) -> float:
-            """Offered load at the peak over the largest roster, of the busiest team."""
+            """Offered load of the busiest team at the peak, over its largest roster."""
             agents = self.agents or (self.max_agents,) * len(self.calls)
             offered = [
                 c * max(self.profile) * h / 1800 for c, h in zip(self.calls, self.handling_s, strict=True)

@@ -30,7 +30,7 @@ HOUR = 60.0
 
 
 def most(index: Callable[[dict, int], float]) -> Policy:
-    """Returns the policy that sees next the acuity with the largest index; ties go to the most urgent."""
+    """Returns the policy that chooses the acuity with the largest index; ties go to the most urgent one."""
     return partial(_most, index)
 
 
@@ -47,18 +47,18 @@ def wait(state: dict, acuity: int) -> float:
 
 
 def cost_over_treatment(state: dict, acuity: int) -> float:
-    """The c-mu rule: what waiting costs over the time with a clinician."""
+    """Returns the index of the c-mu rule: waiting cost over mean treatment time."""
     return state["weights"][acuity] / state["treatment_min"][acuity]
 
 
 def cost_over_bed_time(state: dict, acuity: int) -> float:
-    """The c-mu rule for beds: what waiting costs over the expected time in a bed, boarding included."""
+    """Returns the index of the c-mu rule for beds: waiting cost over mean time in a bed, with boarding."""
     boarding = state["share_admitted"][acuity] * state["boarding_min"]
     return state["weights"][acuity] / (state["treatment_min"][acuity] + boarding)
 
 
 def accumulated(state: dict, acuity: int) -> float:
-    """Priority grows with the wait, faster for urgent patients (Stanford, Taylor, Ziedins, 2014)."""
+    """Returns a priority that grows with the wait, faster for urgent acuities (Stanford et al., 2014)."""
     return state["weights"][acuity] * state["longest_wait"][acuity]
 
 
@@ -164,7 +164,7 @@ class EmergencyDepartment(ProcessModel):
                 yield self.woken
 
     def ready(self) -> bool:
-        """Whether there are a free clinician and a free bed."""
+        """Returns whether there are a free clinician and a free bed."""
         free_bed = self.params.beds is None or self.occupied() < self.params.beds
         return free_bed and len(self.treated) < self.params.clinicians
 
@@ -175,7 +175,7 @@ class EmergencyDepartment(ProcessModel):
         return {str(acuity + 1): acuity for acuity, waiting in enumerate(self.waiting) if waiting}
 
     def call(self, acuity: int) -> tuple[int, float]:
-        """The patient who has waited longest goes to the clinician; returns the patient and its arrival."""
+        """Sends the longest-waiting patient of an acuity to a clinician; returns patient and arrival time."""
         patient, came = self.waiting[acuity].popitem(last=False)
         self.treated[acuity, patient] = self.env.now
         self.tally(f"wait_{acuity + 1}_min", self.env.now - came)

@@ -41,12 +41,12 @@ HOUR = 60.0
 
 
 def erlang_c(calls: float, time: float, state: dict) -> int:
-    """Staff with which 80% of the callers wait at most a minute for an operator, or ten for a nurse."""
+    """Returns the staff with which 80% of callers wait at most 1 minute (operators) or 10 (nurses)."""
     return agents_for_service(calls, time, 0.8, 10.0 if state["desk"] else 1.0)
 
 
 def least_cost(calls: float, time: float, state: dict) -> int:
-    """Staff of least cost by Erlang C if this hour went on for ever."""
+    """Returns the staff of least cost by Erlang C if this hour went on for ever."""
     desk = state["desk"]
     return agents_of_least_cost(
         calls, time, None, state["staff_costs"][desk] / HOUR, state["waiting_costs"][desk] / HOUR, 0.0
@@ -57,8 +57,8 @@ def hourly(staff: Callable[[float, float, dict], int], backlog: bool = False) ->
     """Returns the policy that staffs by a formula on the forecast of the hour (stationary, period by period).
 
     Args:
-        staff: Calls a minute, mean minutes of a call and the state -> staff.
-        backlog: Whether callers who wait already count as calls of this hour.
+        staff: Function of calls per minute, mean minutes per call and the state that returns the staff.
+        backlog: Whether callers who are already waiting count as calls of this hour.
     """
     return partial(_hourly, staff, backlog)
 
@@ -142,7 +142,7 @@ class HelpLine(ProcessModel):
 
         @property
         def load(self) -> float:
-            """Offered load at the peak over the largest staff, of the busier desk."""
+            """Offered load of the busier desk at the peak, over its largest staff."""
             calls = self.calls_per_hour * max(self.profile) / HOUR
             return calls * max(
                 named(self.operator_time_min).mean / (self.operators or self.most),

@@ -30,12 +30,12 @@ from simdistill.simulation.distributions import of_moments
 
 
 def amount(state: dict, choices: Sequence[str], units: float) -> str:
-    """Returns the choice that orders so many units, or as nearly as lots and the largest order allow."""
+    """Returns the choice whose order is nearest to a number of units."""
     return choices[max(0, min(len(choices) - 1, round(units / state["lot_size"])))]
 
 
 def position(state: dict) -> float:
-    """Returns the inventory position: stock on hand (or minus the backlog) and all that is on order."""
+    """Returns the inventory position: stock on hand, minus the backlog, plus all orders on the way."""
     return state["on_hand"] + sum(state["on_order"])
 
 
@@ -94,27 +94,27 @@ class Constant:
 
 
 def base_stock(state: dict, choices: Sequence[str]) -> str:
-    """Orders up to the level that costs least among all levels."""
+    """Orders up to the level with the least average cost."""
     return _best("base_stock", *_terms(state))(state, choices)
 
 
 def capped_base_stock(state: dict, choices: Sequence[str]) -> str:
-    """Orders up to a level, at most a cap at a time; the pair that costs least (Xin 2021)."""
+    """Orders up to a level, but at most a cap at a time, with the pair of least cost (Xin 2021)."""
     return _best("capped_base_stock", *_terms(state))(state, choices)
 
 
 def s_S(state: dict, choices: Sequence[str]) -> str:
-    """Waits until the position is at or below s, then orders up to S; the best pair where customers wait."""
+    """Orders up to S once the position is at or below s, with the pair that is best with backorders."""
     return _best("s_S", *_terms(state))(state, choices)
 
 
 def constant(state: dict, choices: Sequence[str]) -> str:
-    """Orders the constant amount that costs least."""
+    """Orders a constant amount, the one with the least average cost."""
     return _best("constant", *_terms(state))(state, choices)
 
 
 def myopic(state: dict, choices: Sequence[str]) -> str:
-    """Orders what costs least in the period in which the order arrives (Zipkin 2008)."""
+    """Places the order with the least expected cost in the period in which it arrives (Zipkin 2008)."""
     return amount(
         state, choices, _myopic(state["on_hand"], tuple(state["on_order"]), len(choices) - 1, *_terms(state))
     )
@@ -132,7 +132,7 @@ TERMS = (
     "order_cost",
     "lot_size",
 )
-"""What a decider knows of the system, as it stands in the state and in the parameters."""
+"""Names of the fields that a decider knows; they are the same in the state and in the parameters."""
 
 BY_MEAN = ("poisson", "geometric", "deterministic", "exponential")
 """Distributions of demand that their mean determines."""
@@ -322,7 +322,7 @@ class Inventory(ProcessModel):
 
 
 def observed_terms(params: Any) -> dict:
-    """Returns what a decider knows of the system."""
+    """Returns the parameters that a decider knows."""
     return {
         **{name: getattr(params, name) for name in TERMS},
         "demand_sd": math.sqrt(params.distribution.variance),

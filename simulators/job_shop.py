@@ -38,10 +38,10 @@ SHIPPED = files("simdistill.simulators.known_answers") / "job_shop"
 
 @lru_cache
 def load(instance: str) -> Routes:
-    """Reads an instance file, or one of those that come with simdistill by its name, as ft06.
+    """Reads an instance from a file, or by name one that comes with simdistill, such as ft06.
 
     Raises:
-        InputError: If there is no such file, or something in it is wrong.
+        InputError: If there is no such file, or it has an error.
     """
     shipped = SHIPPED / f"{instance}.txt"
     path = shipped if shipped.is_file() else Path(instance)
@@ -52,7 +52,7 @@ def load(instance: str) -> Routes:
 
 
 def least(state: dict, choices: Sequence[str], values: Sequence[float]) -> str:
-    """Returns the waiting job of least value; ties go to the first job."""
+    """Returns the waiting job with the smallest value; ties go to the first job."""
     waiting = [job for job, name in enumerate(state["jobs"]) if name in choices]
     return state["jobs"][min(waiting, key=lambda job: values[job])]
 
@@ -73,12 +73,12 @@ def longest_processing_time(state: dict, choices: Sequence[str]) -> str:
 
 
 def most_work_remaining(state: dict, choices: Sequence[str]) -> str:
-    """Takes the job with most work to go, the operation at hand included (MWKR)."""
+    """Takes the job with the most work remaining, including the operation at this machine (MWKR)."""
     return least(state, choices, [-work for work in state["work"]])
 
 
 def most_operations_remaining(state: dict, choices: Sequence[str]) -> str:
-    """Takes the job with most operations to go, the one at hand included (MOPNR)."""
+    """Takes the job with the most operations remaining, including the one at this machine (MOPNR)."""
     return least(state, choices, [-count for count in state["operations"]])
 
 
@@ -92,9 +92,9 @@ RULES: Mapping[str, Policy] = {
 
 
 def best_of_rules(state: dict, choices: Sequence[str]) -> str:
-    """Plans the rest with every rule and takes the job that the best of them takes.
+    """Plans all remaining work with every rule, and takes the job that the best rule takes.
 
-    It plans afresh at every decision, so without breakdowns it is never worse than the best single rule.
+    It plans again at every decision, so without breakdowns it is never worse than the best single rule.
     """
     from simdistill.simulators.references.job_shop import remaining_time
 
@@ -102,13 +102,13 @@ def best_of_rules(state: dict, choices: Sequence[str]) -> str:
 
 
 def card(operations: Sequence[Operation], working: bool) -> str:
-    """Returns the rest of a job's way as machine:minutes, with a star where it is being worked on."""
+    """Returns a job's remaining operations as machine:minutes; a star marks an operation in progress."""
     steps = [f"{machine}:{round(minutes, 3)}" for machine, minutes in operations]
     return " ".join([f"{steps[0]}*", *steps[1:]] if working else steps)
 
 
 def way_to(machine: int, operations: Sequence[Operation]) -> float:
-    """Returns the minutes of work before a job can be at a machine; 0 if it won't come there."""
+    """Returns the minutes of work before a job can reach a machine; 0 if it never will."""
     machines = [m for m, _ in operations]
     return sum(minutes for _, minutes in operations[: machines.index(machine)]) if machine in machines else 0
 
@@ -227,7 +227,7 @@ class JobShop(ProcessModel):
         return self.duration("operation", key, repaired)
 
     def choices(self, machine: int) -> dict[str, int | None]:
-        """Returns the jobs at a machine, and WAIT if another may come and something goes on meanwhile."""
+        """Returns the jobs at a machine, and WAIT if another job may come and the shop works meanwhile."""
         self.asked = machine
         found: dict[str, int | None] = {self.names[job]: job for job in sorted(self.waiting[machine])}
         may_come = any(

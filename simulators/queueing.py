@@ -40,13 +40,13 @@ def with_room(state: dict) -> list[tuple[int, float]]:
 
 
 def shortest_expected_delay(state: dict, choices: Sequence[str]) -> str:
-    """Sends the job where (jobs there + 1) / service rate is least; ties go to the fastest server."""
+    """Sends the job to the server with the least (jobs + 1) / service rate; ties go to the fastest server."""
     delays = [((jobs + 1) / rate, -rate) for jobs, rate in with_room(state)]
     return choices[delays.index(min(delays))]
 
 
 def join_shortest_queue(state: dict, choices: Sequence[str]) -> str:
-    """Sends the job where the fewest jobs are; ties go to the fastest server."""
+    """Sends the job to the server with the fewest jobs; ties go to the fastest server."""
     lengths = [(jobs, -rate) for jobs, rate in with_room(state)]
     return choices[lengths.index(min(lengths))]
 
@@ -55,7 +55,8 @@ class Threshold:
     """Sends the job to the fastest server unless another has at least `lead` jobs fewer.
 
     Args:
-        lead: Jobs; if left out, as many as the fastest server does while a slower one does its first.
+        lead: Number of jobs; if left out, the number that the fastest server serves in the mean service time
+            of the other server.
     """
 
     def __init__(self, lead: float | None = None):
@@ -72,11 +73,11 @@ class Threshold:
 
 
 class Split:
-    """Sends each job at random.
+    """Sends each job to a random server.
 
     Args:
-        shares: State and choices -> probability of each choice.
-        streams: Where random numbers come from; they belong to the number of the decision.
+        shares: Function of state and choices that returns the probability of each choice.
+        streams: Source of random numbers; each is drawn by the number of the decision.
     """
 
     def __init__(
@@ -250,7 +251,7 @@ class Queueing(ProcessModel):
 
     @classmethod
     def experiment(cls, case: KnownCase) -> Experiment:
-        """Returns how to reproduce a known answer on routing."""
+        """Returns the experiment that reproduces a known case of routing."""
         from simdistill.simulators.references.queueing import experiment
 
         return experiment(case)

@@ -32,14 +32,14 @@ def rate(state: dict, job_class: int) -> float:
 
 
 def served(choices: Sequence[str]) -> Sequence[str]:
-    """Leaves out idling."""
+    """Returns the choices without idling."""
     return [choice for choice in choices if choice != IDLE]
 
 
 def c_mu(state: dict, choices: Sequence[str]) -> str:
     """Serves the class whose service lowers the holding cost fastest; ties go to the lower class.
 
-    A job that goes on to another class lowers it by the difference of their costs only.
+    If the job goes on to another class, the gain is only the difference of the two classes' holding costs.
     """
     cost = [0.0, *state["holding_costs"]]
 
@@ -62,7 +62,7 @@ def maxweight(state: dict, choices: Sequence[str]) -> str:
 
 
 def class_first(job_class: int) -> Policy:
-    """Returns the policy that serves one class before all others, which go by their number."""
+    """Returns the policy that serves one class first, and the others in the order of their numbers."""
     return partial(_class_first, job_class)
 
 
@@ -94,12 +94,12 @@ def last_buffer_first(state: dict, choices: Sequence[str]) -> str:
 
 
 def first_buffer_first(state: dict, choices: Sequence[str]) -> str:
-    """Serves the job that has the longest way to go; ties go to the lower class."""
+    """Serves the job with the most classes still to go through; ties go to the lower class."""
     return max(served(choices), key=lambda choice: steps_left(state, int(choice)))
 
 
 def first_come(state: dict, choices: Sequence[str]) -> str:
-    """Serves the class whose first job has waited longest; needs `waits_seen`."""
+    """Serves the class whose first job has waited longest; requires the parameter `waits_seen`."""
     return max(served(choices), key=lambda choice: state["waits"][int(choice) - 1])
 
 
@@ -119,8 +119,8 @@ def _load(rates_C: tuple[float, ...], skills: tuple[tuple[int, int], ...], rates
 class Scheduling(ProcessModel):
     """Jobs of several classes, servers that can serve some of them, and routes from class to class.
 
-    At every arrival and every completion each server that is free, or every server where service is
-    preemptive, takes its next class, in the order of their numbers. Services are exponential.
+    At every arrival and completion the free servers take their next classes, in the order of the servers'
+    numbers; with preemptive service all servers do. Services are exponential.
     """
 
     decides_at = "end"
@@ -183,12 +183,12 @@ class Scheduling(ProcessModel):
 
         @property
         def route(self) -> tuple[int, ...]:
-            """Class that a job becomes after service, per class; 0: it leaves."""
+            """Class that a job has after service, per class; 0 if it leaves."""
             return self.next_classes or (0,) * len(self.arrival_rates)
 
         @property
         def total_rates(self) -> tuple[float, ...]:
-            """Jobs per minute of each class, from outside and from other classes."""
+            """Number of jobs per minute that enter each class, from outside and from other classes."""
             totals = [0.0] * len(self.arrival_rates)
             for job_class, arrivals in enumerate(self.arrival_rates, 1):
                 while job_class:
@@ -251,7 +251,7 @@ class Scheduling(ProcessModel):
             self.enter(job_class, self.env.now)
 
     def work(self, server: int, speed: float, points: float):
-        """Completes what a server serves at `speed` or faster.
+        """Completes the jobs that a server serves at rate `speed` or faster.
 
         An exponential service doesn't remember its age, so completions are points of clocks that count only
         while a job is served: preemption needs no interrupt. A class served at rate r completes at the points
@@ -312,7 +312,7 @@ class Scheduling(ProcessModel):
         return len(self.jobs[job_class]) - self.serving.count(job_class)
 
     def wait(self, job_class: int) -> float:
-        """Returns how long the first waiting job of a class waits; 0 if there is none."""
+        """Returns the waiting time of the first waiting job of a class; 0 if there is none."""
         if not self.waiting(job_class):
             return 0.0
         return self.env.now - self.jobs[job_class][self.serving.count(job_class)][1]
@@ -345,7 +345,7 @@ class Scheduling(ProcessModel):
 
     @classmethod
     def markov(cls, params: Parameters | Mapping | None, size: int) -> "DecisionProcess":
-        """Returns the process with at most `size` jobs in the system; others are lost."""
+        """Returns the process with at most `size` jobs in the system; further jobs are lost."""
         from simdistill.simulators.references.scheduling.network import markov
 
         return markov(cls.parse(params), size)

@@ -47,11 +47,11 @@ def use_every_server(state: dict, choices: Sequence[str]) -> str:
 
 
 class Threshold:
-    """Uses a slower server when at least so many jobs wait.
+    """Uses a slower server if at least a given number of jobs wait.
 
     Args:
-        waiting: Jobs; if left out, as many as make the last one's wait for the fastest servers longer than
-            the slower server takes.
+        waiting: Number of waiting jobs; if left out, the number with which the last job's wait for the
+            fastest servers is as long as its service by the slower server.
     """
 
     def __init__(self, waiting: float | None = None):
@@ -108,7 +108,7 @@ class SharedQueue(ProcessModel):
 
         @property
         def load(self) -> float:
-            """Work that arrives over work that can be done; below 1 some policy keeps the queue finite."""
+            """Work that arrives over work that servers can do; below 1 some policy keeps the queue finite."""
             return self.arrival_rate * named(self.work).mean / sum(self.service_rates)
 
     forecasts = (Forecast("How many jobs are in the system in 10 minutes?", "in_system", 10.0, (1, 3, 6)),)
@@ -164,7 +164,7 @@ class SharedQueue(ProcessModel):
             self.note()
 
     def options(self) -> dict[str, int]:
-        """The fastest idle server, and to wait if it isn't one of the fastest of all."""
+        """Returns the fastest idle server, and WAIT if another server is faster."""
         rates = self.params.service_rates
         idle = [server for server, job in enumerate(self.serving) if job is None]
         fastest = max(idle, key=rates.__getitem__)
@@ -186,11 +186,11 @@ class SharedQueue(ProcessModel):
 
     @property
     def inside(self) -> int:
-        """Jobs in the system."""
+        """Number of jobs in the system."""
         return len(self.waiting) + len(self.serving) - self.serving.count(None)
 
     def note(self):
-        """Accounts for a change of the numbers of jobs, and wakes the dispatcher."""
+        """Records the numbers of jobs after a change, and wakes the dispatcher."""
         waiting, inside = len(self.waiting), self.inside
         self.cost_rate("in_system", inside)
         self.level("in_queue", waiting)
@@ -223,7 +223,7 @@ class SharedQueue(ProcessModel):
 
     @classmethod
     def experiment(cls, case: KnownCase) -> Experiment:
-        """Returns how to reproduce a known answer on servers with one queue."""
+        """Returns the experiment that reproduces a known case of servers with one queue."""
         from simdistill.simulators.references.shared_queue import experiment
 
         return experiment(case)

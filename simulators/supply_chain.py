@@ -25,15 +25,16 @@ def nearest(choices: Sequence[str], amount: float) -> str:
 
 
 def pass_through(state: dict, choices: Sequence[str]) -> str:
-    """Orders what was just ordered here."""
+    """Orders the amount that was just ordered from this stage."""
     return nearest(choices, state["incoming"])
 
 
 def order_up_to(state: dict, choices: Sequence[str]) -> str:
-    """Orders what stock and orders on their way lack of the level that each stage would want on its own.
+    """Orders up to the base-stock level that would be best for each stage on its own.
 
-    The level covers the demand until a new order arrives with the probability backlog cost over backlog and
-    holding cost, taken as normal (Silver, Pyke, Thomas, Inventory and Production Management, chapter 7).
+    The level covers the demand until a new order arrives with the probability backlog cost / (backlog cost +
+    holding cost). Demand is taken as normal (Silver, Pyke, Thomas, Inventory and Production Management,
+    chapter 7).
     """
     stage, mean = state["stage"], state["forecast"]
     backlog_cost = state["backlog_costs"][stage] or state["backlog_costs"][0]
@@ -49,17 +50,17 @@ def anchor_and_adjust(
 ) -> str:
     """Orders the expected demand plus a share of the missing stock, as Sterman's players did.
 
-    Sterman, Modeling Managerial Behavior, Management Science 35 (1989); the numbers are means over
-    players. Much of what is on its way goes unnoticed (beta is below 1).
+    Sterman, Modeling Managerial Behavior, Management Science 35 (1989); the default values are means over
+    players. As beta is below 1, they ignore much of what is on its way.
     """
     lacking = desired - state["stock"] - beta * state["on_order"]
     return nearest(choices, state["forecast"] + alpha * lacking)
 
 
 def echelon_base_stock(state: dict, choices: Sequence[str]) -> str:
-    """Orders up to Clark and Scarf's level of all stock from the stage down to the customer.
+    """Orders up to Clark and Scarf's level of the echelon stock: all stock from the stage to the customer.
 
-    In the local view a stage keeps the difference of two levels, which comes to the same (Axsäter and
+    In the local view a stage orders up to the difference of two levels, which is equivalent (Axsäter and
     Rosling, Management Science 39, 1993).
     """
     from simdistill.simulators.references.supply_chain.clark_scarf import best_levels
@@ -216,7 +217,7 @@ class SupplyChain(ProcessModel):
         return demand
 
     def serve(self, stage: int, order: float):
-        """Receives what arrives, and sends what is owed and ordered as far as stock reaches."""
+        """Receives a stage's shipment, and sends what is owed and ordered as far as stock allows."""
         owed, arrived = max(0.0, -self.stock[stage]), self.shipments[stage].popleft()
         self.on_order[stage] -= arrived
         self.stock[stage] += arrived - order

@@ -12,6 +12,15 @@ import pytest
 from simdistill.simulation import Parameters, ProcessModel, deterministic, exponential, gamma
 
 
+@pytest.fixture
+def own_registry():
+    """Whatever the test registers is forgotten at its end."""
+    from simdistill import registry
+
+    with registry.registering():
+        yield
+
+
 @pytest.fixture(scope="session")
 def real_base():
     """The embedded student's base model, from the user's cache (fetched once)."""
@@ -197,7 +206,10 @@ def small() -> Callable:
     from simdistill.config import compose
 
     def composed(student: Path, output: Path, *overrides: str):
-        return compose([*TINY_RUN, f"student.name={student}", f"output={output}", *overrides])[0]
+        searches = not any(override.startswith("teacher.name=") for override in overrides)
+        own = ("teacher.generations=", "teacher.compared_sets=")  # fields of a search alone
+        given = [override for override in TINY_RUN if searches or not override.startswith(own)]
+        return compose([*given, f"student.name={student}", f"output={output}", *overrides])[0]
 
     return composed
 

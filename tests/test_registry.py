@@ -11,8 +11,8 @@ from simdistill.errors import InputError
 
 
 @pytest.fixture(autouse=True)
-def _forget(monkeypatch):
-    monkeypatch.setattr(registry, "_registered", {})
+def _forget(own_registry):
+    """Every test registers for itself alone."""
 
 
 def test_built_in_names_come_from_entry_points():

@@ -1,4 +1,4 @@
-"""The program `simdistill`. Verbs import what they need when they are called: --help answers at once."""
+"""The program `simdistill`. A verb's imports are made only when it is called, so that --help is fast."""
 
 import os
 import sys
@@ -45,7 +45,7 @@ app.command("list")(catalogue.list_)
 
 
 def main() -> None:
-    """The console script."""
+    """Runs the program; the entry point of the console script."""
     app(prog_name="simdistill")
 
 
@@ -63,8 +63,8 @@ def _simdistill(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    # Telemetry is off for whatever a verb imports.
+    # Libraries that a verb imports later don't send telemetry.
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    # Simulators of the user's own are found in the current folder, in worker processes as well.
+    # The user's own simulators are imported from the current folder, also in worker processes.
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())

@@ -14,7 +14,10 @@ Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, as out
 
 
 def resumed_folder(overrides: list[str]) -> Path | None:
-    """The folder of `resume=RUN`, which stands alone: the run's own configuration holds."""
+    """Returns the folder of `resume=RUN`, or None without it.
+
+    No other overrides are allowed beside it, as the run's own configuration is used.
+    """
     resumed = [override.partition("=")[2] for override in overrides if override.startswith("resume=")]
     if not resumed:
         return None
@@ -27,7 +30,7 @@ def resumed_folder(overrides: list[str]) -> Path | None:
 
 
 def run_folder(path: Path) -> Path:
-    """Checks that a folder holds a run.
+    """Returns a folder after checking that it contains a run.
 
     Raises:
         InputError: If it has no config.yaml; the message lists the runs in `outputs/`.

@@ -53,7 +53,7 @@ def list_() -> None:
 
 
 def _line(kind: str, name: str) -> str:
-    """A name's description; one that can't be loaded doesn't keep the others from being listed."""
+    """Returns a plug-in's description; for a plug-in that can't be loaded, the reason."""
     from simdistill import registry
 
     try:

@@ -35,7 +35,7 @@ def run(overrides: Overrides = None) -> None:
 
     if launched.processes() > 1:
         raise InputError(f"accelerate launch takes one run, not {len(configs)}; launch each of them")
-    # Each in a process of its own, so that none holds another's memory.
+    # Each run has its own process, so that its memory is freed before the next run.
     for started in [pipeline.start(config) for config in configs]:
         code = subprocess.run([sys.executable, "-m", "simdistill", "run", f"resume={started}"]).returncode
         if code:

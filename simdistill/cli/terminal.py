@@ -1,4 +1,4 @@
-"""How verbs end and what they print on: errors as one message, tables that keep their width."""
+"""Terminal output of verbs: errors as one message, and a console that keeps the width of tables."""
 
 import errno
 import shlex
@@ -21,7 +21,7 @@ def wide_console(stderr: bool = False) -> Console:
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turns what people can mend into one message on stderr; all else keeps its traceback."""
+    """Turns errors that the user can fix into one message on stderr; other errors keep their traceback."""
     try:
         yield
     except InputError as error:
@@ -29,7 +29,7 @@ def explained() -> Iterator[None]:
     except ProcessError as error:
         _stop(f"{error}{_place(error.__cause__)}", 2)
     except KeyboardInterrupt as error:
-        # A run that is interrupted says which folder it was writing.
+        # The exception of an interrupted run has the run's folder as its argument.
         folder = f"; go on with simdistill run resume={shlex.quote(error.args[0])}" if error.args else ""
         _stop(f"stopped{folder}", 130)
     except OSError as error:
@@ -46,7 +46,7 @@ def explained() -> Iterator[None]:
 
 
 def _place(cause: BaseException | None) -> str:
-    """Where in a simulator's own code an error arose."""
+    """Returns the line of a simulator's code in which an error was raised; empty without a cause."""
     frames = traceback.extract_tb(cause.__traceback__) if cause else []
     return f"\n  in {frames[-1].filename}, line {frames[-1].lineno}: {frames[-1].line}" if frames else ""
 

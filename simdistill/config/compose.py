@@ -1,4 +1,4 @@
-"""A run's configuration, composed of a task's YAML file and overrides.
+"""Composes a run's configuration from a task's YAML file and overrides.
 
     simdistill run task=queueing student.lora.r=8 seed=0,1,2
 
@@ -27,19 +27,19 @@ from simdistill.errors import InputError
 log = logging.getLogger(__name__)
 
 RUN, SELF = "run", "_self_"
-"""Entries of a task's `defaults`: the fields' own defaults, and the file itself."""
+"""Entries of a task's `defaults`: `run` stands for the fields' default values, `_self_` for the file."""
 
 
 def compose(overrides: Sequence[str], check: bool = True, saved: bool = False) -> list[RunConfig]:
-    """Composes one run, or several where an override sweeps (`seed=0,1,2`), in the sweep's order.
+    """Returns the configuration of one run, or of each run of a sweep such as `seed=0,1,2`, in its order.
 
     Args:
-        overrides: Texts such as `seed=1`; `task=NAME`, or `task=folder/name.yaml`, is needed.
+        overrides: Texts such as `seed=1`; one of them must be `task=NAME` or `task=folder/name.yaml`.
         check: Whether simulator, policies, teacher, method and student must exist.
-        saved: Whether the overrides come from a file of earlier days, whose old names need no warning.
+        saved: Whether the overrides come from a saved file; then old field names cause no warning.
 
     Raises:
-        InputError: When anything is unknown, of a wrong type or out of bounds; one line per error.
+        InputError: If a name or field is unknown, or a value has a wrong type or is out of bounds.
     """
     old_names: OldNames = {}
     configs = [_composed(values, check, old_names) for values in runs(overrides, old_names)]
@@ -48,7 +48,7 @@ def compose(overrides: Sequence[str], check: bool = True, saved: bool = False) -
             log.warning("%s is now called %s; the old name still works", old, new)
     if len(configs) > 1 and len({config.output for config in configs} - {None}) == 1:
         raise InputError(
-            f"output={configs[0].output}: {len(configs)} runs can't share a folder; leave it out"
+            f"output={configs[0].output}: {len(configs)} runs can't share a folder; leave output out"
         )
     return configs
 
@@ -69,7 +69,7 @@ def _composed(values: Mapping[str, Any], check: bool, old_names: OldNames) -> Ru
 
 
 def _plain(path: Path, overrides: Mapping[str, Any], old_names: OldNames) -> dict[str, Any]:
-    """Returns a task's fields with overrides: plain values, not yet validated."""
+    """Returns a task's fields with the overrides applied, as plain values that aren't validated yet."""
     composed = _layers(path, (), old_names)
     for key, value in overrides.items():
         try:
@@ -83,15 +83,15 @@ def _plain(path: Path, overrides: Mapping[str, Any], old_names: OldNames) -> dic
 
 
 def _layers(path: Path, below: tuple[Path, ...], old_names: OldNames) -> DictConfig:
-    """Returns the fields of a task's file, merged with the tasks that its `defaults` name, in their order.
+    """Returns the fields of a task's file, merged in order with those of the tasks that its `defaults` name.
 
     Args:
         path: The file.
-        below: The files that stand on this one.
-        old_names: Fields that have an old name in a file are added here, with their present names.
+        below: The files whose `defaults` led to this file.
+        old_names: Mapping to which old field names in the file are added, with their present names.
     """
     if path in below:
-        raise InputError(f"{path}: its defaults lead back to itself")
+        raise InputError(f"{path}: its defaults lead back to the file itself; remove one of these entries")
     own = _file(path)
     old_names.update((f"{path}: {old}", new) for old, new in rename(own))
     names = own.pop("defaults", [RUN, SELF])
@@ -106,7 +106,7 @@ def _layers(path: Path, below: tuple[Path, ...], old_names: OldNames) -> DictCon
 
 
 def _file(path: Path) -> dict[str, Any]:
-    """Returns what a task's file says, in which a name may stand for its section."""
+    """Returns the fields in a task's file; a plug-in's name alone is expanded to a section."""
     try:
         values = OmegaConf.to_container(OmegaConf.load(path))
     except (OSError, UnicodeDecodeError, OmegaConfBaseException, yaml.YAMLError) as error:
@@ -119,7 +119,7 @@ def _file(path: Path) -> dict[str, Any]:
 
 
 def _default(name: str, path: Path) -> Path:
-    """Returns the file of a task that another one's file stands on."""
+    """Returns the file of a task that the `defaults` of the file at `path` name."""
     for folder in (path.parent, *folders()):
         if is_file(found := folder / f"{name}.yaml"):
             return found

@@ -1,4 +1,4 @@
-"""The fields that all executors share; an executor adds its own beside its code."""
+"""The fields that all executors share; further fields are declared in an executor's own module."""
 
 from pydantic import Field
 
@@ -6,6 +6,6 @@ from simdistill.config.section import Name, Section
 
 
 class ExecutorConfig(Section):
-    """Where simulations run."""
+    """The executor, which decides where simulations run."""
 
     name: Name = Field(default="processes", description="a registered executor")

@@ -1,4 +1,4 @@
-"""Validation errors in words: the field, its value, what is wrong with it, and what was probably meant."""
+"""Validation errors in words: the field, its value, the problem, and the field that was probably meant."""
 
 import difflib
 from collections.abc import Mapping
@@ -18,13 +18,13 @@ Chosen = Mapping[str, type[Section]]
 def explained(
     error: ValidationError, model: type[BaseModel], prefix: Location = (), chosen: Chosen | None = None
 ) -> str:
-    """Returns a validation error in words, one line for each thing that is wrong.
+    """Returns a validation error in words, one line for each problem.
 
     Args:
         error: The error.
-        model: The class that was validated.
-        prefix: Where in a run its values are.
-        chosen: Sections of plug-ins -> the class that validates each.
+        model: The class that refused the values.
+        prefix: Location of the class's values in the run's fields.
+        chosen: Plug-in's section -> the class that validates it.
     """
     lines = [_line(item, model, prefix, chosen or {}) for item in error.errors()]
     return f" {lines[0]}" if len(lines) == 1 else "".join(f"\n  {line}" for line in lines)
@@ -34,9 +34,9 @@ def unknown_field(dotted: str, available: list[str], chosen: Chosen) -> str:
     """Returns the message for a field that doesn't exist.
 
     Args:
-        dotted: Its name.
-        available: The fields of the group that should have it.
-        chosen: Sections of plug-ins -> the class that validates each.
+        dotted: The field's dotted name.
+        available: Names of the fields in the group where the field was looked for.
+        chosen: Plug-in's section -> the class that validates it.
     """
     *group, name = dotted.split(".")
     near = difflib.get_close_matches(name, available, n=1, cutoff=0.5)
@@ -67,7 +67,7 @@ def _fields(location: Location, model: type[BaseModel], chosen: Chosen) -> list[
 
 
 def _as_written(location: Location) -> Location:
-    """Returns a location in a run under the names that users write: the only task is `task`."""
+    """Returns a location in a run with the names that users write: `task` for the only task."""
     return ("task", *location[2:]) if location[:1] == ("tasks",) else location
 
 

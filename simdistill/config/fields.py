@@ -1,4 +1,4 @@
-"""The fields of a run by their dotted names, as in `student.lora.r`."""
+"""Access to the fields of a run by their dotted names, such as `student.lora.r`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,12 +17,12 @@ TEXT = {str, Path}
 
 
 def written(model: type[BaseModel]) -> dict[str, FieldInfo]:
-    """Returns a section's fields under the names that users write; a run's `tasks` is written `task`."""
+    """Returns a section's fields by the names that users write; a run's `tasks` is written `task`."""
     return {"task" if name == "tasks" else name: field for name, field in model.model_fields.items()}
 
 
 def section_of(field: FieldInfo) -> type[BaseModel] | None:
-    """Returns the section that a field holds, or holds a list of; None for a plain value."""
+    """Returns the class of the section, or list of sections, that a field holds; None for a plain value."""
     held = field.annotation
     if get_origin(held) is list:
         held = get_args(held)[0]
@@ -32,12 +32,12 @@ def section_of(field: FieldInfo) -> type[BaseModel] | None:
 def section_at(
     location: tuple[int | str, ...], model: type[BaseModel], chosen: Mapping[str, type[Section]]
 ) -> type[BaseModel] | None:
-    """Returns the section at a place in a run, or in another model; None where there is none.
+    """Returns the class of the section at a location in a run or another model; None if there is none.
 
     Args:
-        location: Names of fields, and places in lists.
-        model: The section at the empty location.
-        chosen: Sections of plug-ins -> the class that validates each.
+        location: Names of fields and indices of lists, from the outside to the inside.
+        model: The class at the empty location, such as that of a run.
+        chosen: Plug-in's section -> the class that validates it.
     """
     current: type[BaseModel] | None = model
     for depth, part in enumerate(location):
@@ -51,11 +51,11 @@ def section_at(
 
 
 def field_at(dotted: str, names: Mapping[str, Sequence[str]]) -> FieldInfo | None:
-    """Returns the field of a dotted name; of a plug-in's section, also one that only a plug-in has.
+    """Returns the field of a dotted name, or None; plug-ins' own fields are found, too.
 
     Args:
-        dotted: The name.
-        names: Sections of plug-ins -> names of those whose fields go before other plug-ins'.
+        dotted: The field's dotted name.
+        names: Plug-in's section -> names of the plug-ins that are searched first.
     """
     section, _, name = dotted.rpartition(".")
     model = section_at(tuple(section.split(".")) if section else (), RunConfig, {})
@@ -74,10 +74,10 @@ def called(name: str, chosen: Mapping[str, type[Section]]) -> list[str]:
 
 
 def leaves(chosen: Mapping[str, type[Section]]) -> Iterator[tuple[str, FieldInfo]]:
-    """Yields the dotted name of every field of a run that isn't a section, and the field.
+    """Yields the dotted name and the field of every field of a run that isn't a section.
 
     Args:
-        chosen: Sections of plug-ins -> the class that validates each.
+        chosen: Plug-in's section -> the class that validates it.
     """
     yield from _leaves(RunConfig, "", chosen)
 
@@ -94,17 +94,17 @@ def _leaves(
 
 
 def is_text(field: FieldInfo) -> bool:
-    """Whether a field takes text and nothing else but null, so that it is taken as it is written."""
+    """Returns whether a field holds only text, possibly null; the text of an override is then its value."""
     return _members(field.annotation) - {NoneType} <= TEXT
 
 
 def takes_null(field: FieldInfo) -> bool:
-    """Whether a field may be null."""
+    """Returns whether a field may be null."""
     return NoneType in _members(field.annotation)
 
 
 def is_name(field: FieldInfo) -> bool:
-    """Whether a field of text holds a name, of which several make a sweep."""
+    """Returns whether a text field holds a name; a list of names separated by commas is a sweep."""
     return SWEPT in field.metadata or any(
         SWEPT in get_args(member)[1:]
         for member in get_args(field.annotation)
@@ -113,7 +113,7 @@ def is_name(field: FieldInfo) -> bool:
 
 
 def _members(annotation: Any) -> set[Any]:
-    """Returns the types that a type allows, without what is said about them."""
+    """Returns the members of a union type, or the type itself, without annotations."""
     if get_origin(annotation) is Annotated:
         return _members(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):

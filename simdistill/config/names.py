@@ -1,4 +1,4 @@
-"""Whether all that a configuration names exists."""
+"""Checks that everything a configuration names exists."""
 
 from pydantic import ValidationError
 
@@ -10,10 +10,10 @@ from simdistill.errors import InputError
 
 
 def check_names(config: RunConfig) -> None:
-    """Checks that all that a configuration names exists, and that the simulator takes its default parameters.
+    """Checks that everything a configuration names exists, and that the default parameters are valid.
 
     Raises:
-        InputError: With what is available and what was probably meant.
+        InputError: If a name doesn't exist; the message has the available names and the closest one.
     """
     simulator = registry.load("simulators", config.task.simulator)
     if not hasattr(simulator, "Params"):
@@ -24,7 +24,8 @@ def check_names(config: RunConfig) -> None:
         _check_name("policy", "task.policies", name, policies)
     _check_name("policy", "teacher.base", config.teacher.base, policies)
     _check_name("teacher", "teacher.name", config.teacher.name, registry.names("teachers") + policies)
-    teacher = None if config.teacher.name in policies else registry.load("teachers", config.teacher.name)
+    registered = config.teacher.name in registry.names("teachers") or ":" in config.teacher.name
+    teacher = registry.load("teachers", config.teacher.name) if registered else None
     if config.task.reference is not None:
         if config.task.reference == "teacher" and not getattr(teacher, "everywhere", True):
             raise InputError(
@@ -53,15 +54,15 @@ def check_names(config: RunConfig) -> None:
 
 
 def learns_from(method: str) -> str | None:
-    """Returns what a method learns from inside a language model, in words; None where it needs no model."""
+    """Returns words for what a method learns from a language model beside answers; None for other methods."""
     return getattr(registry.load("methods", method), "learns_from", None)
 
 
 def check_teacher_model(config: RunConfig) -> None:
-    """Checks that a run has a language model whose hidden states and probabilities can be learned.
+    """Checks that a run has a local language model, whose hidden states and probabilities are accessible.
 
     Raises:
-        InputError: If there is none, or only an endpoint.
+        InputError: If the run has no language model, or only an endpoint.
     """
     method, what = config.method.name, learns_from(config.method.name) or "hidden states or probabilities"
     base_url = getattr(config.teacher, "base_url", None)

@@ -1,9 +1,9 @@
-"""The `field=value` of the command line. Several values of a field make several runs.
+"""The overrides `field=value` of the command line. Several values of a field make a sweep of several runs.
 
-Text is taken as it is written, whatever characters it holds: a path, an address, a description. Only names
-(of tasks, methods, students, …) and what isn't text may be swept with commas; `choice(a,b)` sweeps any field.
-Quotation marks around a whole value are removed, and keep commas in a name from making a sweep. In text and
-between quotation marks `${` stands for itself, and isn't the beginning of an interpolation.
+The value of a text field is taken literally, whatever characters it has: a path, an address, a description.
+Commas make a sweep only in names (of tasks, methods, students, …) and in values that aren't text;
+`choice(a,b)` sweeps any field. Quotation marks around a whole value are removed; a comma in a quoted name
+doesn't make a sweep. In text and between quotation marks, `${` is literal and doesn't begin an interpolation.
 """
 
 import itertools
@@ -26,28 +26,28 @@ from simdistill.config.task import TaskConfig
 from simdistill.errors import InputError
 
 NOT_YAML = re.compile(r"[-+]?(0[\d_]+|\d+(:[\d.]+)+)")
-"""Octal numbers and minutes of an older YAML, which nobody means today: 010 is 8 there, and 1:30 is 90."""
+"""Octal and sexagesimal numbers of YAML 1.1, in which 010 is 8 and 1:30 is 90; they are read as text here."""
 
 
 TASK = TaskConfig.model_fields["simulator"]
-"""How the text of task=NAME is read: as that of a name."""
+"""The field by whose rules the value of task=NAME is read: a name."""
 
 
 def runs(overrides: Sequence[str], old_names: OldNames) -> Iterator[dict[str, Any]]:
-    """Yields the value of each overridden field, by its dotted name, for each run of a sweep in its order.
+    """Yields, for each run of a sweep, dotted name -> value of the overridden fields.
 
     Args:
         overrides: Texts such as `seed=1`.
-        old_names: Fields that were given by an old name are added here, with their present names.
+        old_names: Mapping to which old field names are added, with their present names.
 
     Raises:
-        InputError: When an override can't be read or names no field.
+        InputError: If an override can't be read, or there is no such field.
     """
     pairs = [_pair(override, old_names) for override in overrides]
     named = {key.removesuffix(".name"): _parts(text) for key, text in pairs if key.endswith(".name")}
     values: dict[str, list[Any]] = {}
     for key, text in pairs:
-        values.pop(key, None)  # The last of equal overrides holds, in its own place.
+        values.pop(key, None)  # The last override of a field counts, at its own position.
         values[key] = _values(key, text, TASK if key == "task" else field_at(key, named))
     for combination in itertools.product(*values.values()):
         run = dict(zip(values, combination, strict=True))
@@ -72,7 +72,7 @@ def _pair(override: str, old_names: OldNames) -> tuple[str, str]:
 
 
 def _values(key: str, text: str, field: FieldInfo | None) -> list[Any]:
-    """Returns what the text of an override stands for, one value for each run."""
+    """Returns the values in the text of an override, one for each run of the sweep."""
     override = f"{key}={text}"
     if choice := re.fullmatch(r"choice\((.*)\)", text):
         return [_value(override, part, field) for part in _parts(choice[1])]
@@ -87,7 +87,7 @@ def _values(key: str, text: str, field: FieldInfo | None) -> list[Any]:
 
 
 def _value(override: str, text: str, field: FieldInfo | None) -> Any:
-    """Returns what the text of one value stands for."""
+    """Returns the value that a text stands for."""
     if (quoted := _unquoted(text)) is not None:
         return quoted.replace("${", r"\${")
     if field is not None and is_text(field):
@@ -107,7 +107,7 @@ def _value(override: str, text: str, field: FieldInfo | None) -> Any:
 
 
 def _yaml(text: str) -> Any:
-    """Returns a value in the notation of YAML, in which a group may also be written without spaces."""
+    """Returns a value written as YAML; in a group such as {a:1} the space after a colon may be left out."""
     if text.startswith("{"):
         text = re.sub(r"([{,]\s*[\w.]+):(?=[^\s,}])", r"\1: ", text)
     return OmegaConf.to_container(OmegaConf.from_dotlist([f"value={text}"]))["value"]  # type: ignore[index]
@@ -126,7 +126,7 @@ def _range(override: str, text: str) -> list[Any]:
 
 
 def _parts(text: str) -> list[str]:
-    """Splits a text at the commas that are outside of quotation marks and brackets."""
+    """Returns the parts of a text between the commas that are outside of quotation marks and brackets."""
     parts, begin, depth, quote = [], 0, 0, ""
     for place, character in enumerate(text):
         if quote:
@@ -144,13 +144,13 @@ def _parts(text: str) -> list[str]:
 
 
 def _unquoted(text: str) -> str | None:
-    """Returns the text between quotation marks, if they are around all of it."""
+    """Returns a text without the quotation marks around it; None if it isn't quoted as a whole."""
     quoted = re.fullmatch(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""", text, flags=re.S)
     return None if quoted is None else re.sub(r"\\(['\"])", r"\1", quoted[1] or quoted[2] or "")
 
 
 def exists(text: str) -> bool:
-    """Whether there is a file or folder of this name."""
+    """Returns whether a file or folder of this name exists."""
     try:
         return Path(text).expanduser().exists()
     except (OSError, RuntimeError, ValueError):

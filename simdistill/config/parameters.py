@@ -1,4 +1,4 @@
-"""Which parameters the process has: those of the headline figures, and those that are drawn."""
+"""The fields of a process's parameters: the default ones, and the ranges from which others are drawn."""
 
 from typing import Annotated, Any, Literal
 
@@ -9,7 +9,7 @@ from simdistill.errors import InputError
 
 
 class Range(Section):
-    """A range from which a number is drawn and rounded, so that a prompt can give it exactly."""
+    """A range from which a number is drawn; it is rounded, so that a prompt can state it exactly."""
 
     low: float = Field(description="lowest value, in the parameter's unit")
     high: float = Field(description="highest value, in the parameter's unit")
@@ -24,18 +24,18 @@ class Range(Section):
         if self.low > self.high:
             raise ValueError(f"low {self.low:g} is above high {self.high:g}")
         if self.spacing == "log" and self.low < 0:
-            raise ValueError(f"low {self.low:g} is below 0, where log spacing ends")
+            raise ValueError(f"low {self.low:g} is below 0, which log spacing doesn't allow")
         return self
 
 
 class Bounds(Section):
-    """What a number must lie between, both ends included."""
+    """Bounds of a number, both included."""
 
     low: float | None = Field(default=None, description="lowest value allowed")
     high: float | None = Field(default=None, description="highest value allowed")
 
 
-# The tags keep error messages to the form that was written; `_dotted` leaves them out.
+# With the tags, error messages concern only the form that was written; `_dotted` removes the tags.
 ONE, EACH = "(one)", "(each)"
 RangeOrRanges = Annotated[
     Annotated[Range, Tag(ONE)] | Annotated[list[Range], Tag(EACH)],
@@ -44,7 +44,7 @@ RangeOrRanges = Annotated[
 
 
 class Ranges(Section):
-    """A distribution over parameters: independent draws, drawn again until the requirements hold."""
+    """A distribution of parameters: independent draws, which are repeated until the requirements hold."""
 
     values: dict[str, RangeOrRanges] = Field(
         default_factory=dict, description="parameter -> its range, or one range per component"
@@ -56,7 +56,7 @@ class Ranges(Section):
 
 
 class Withheld(Ranges):
-    """Stands in for ranges that training must not see; reading it is an error."""
+    """A placeholder for ranges that training must not see; reading its fields is an error."""
 
     def __getattribute__(self, name: str) -> Any:
         if name in ("values", "require"):
@@ -73,12 +73,12 @@ class ParametersConfig(Section):
     default: dict[str, Any] = Field(default_factory=dict, description="parameters of the headline figures")
     train: Ranges = Field(
         default_factory=Ranges,
-        description="ranges of the parameters that are drawn anew for each training episode",
+        description="ranges from which parameters are drawn anew for each training scenario",
     )
     out_of_distribution: Ranges = Field(
         default_factory=Ranges, description="ranges that training never showed; for the examination only"
     )
     starts: dict[str, RangeOrRanges] = Field(
         default_factory=dict,
-        description="ranges of further parameters, with which teaching episodes start from varied states",
+        description="ranges of further parameters, which make teaching episodes start from varied states",
     )

@@ -1,7 +1,7 @@
-"""Which class validates a section whose fields belong to a plug-in: the `Config` of what the section names.
+"""Sections of plug-ins: each is validated by the class attribute `Config` of the plug-in that it names.
 
 A teacher, method or executor declares a subclass of `TeacherConfig`, `MethodConfig` or `ExecutorConfig` as
-its class attribute `Config`. A plug-in without one, and a policy that teaches, has the shared fields alone.
+`Config`. A plug-in without `Config` has only the shared fields, and so has a policy used as a teacher.
 """
 
 from collections.abc import Callable, Iterator, Set
@@ -15,27 +15,31 @@ from simdistill.config.training import DistillConfig, MethodConfig
 from simdistill.errors import InputError
 
 OldNames = dict[str, str]
-"""Names of fields as they were written -> their present names."""
+"""Field's old name, as it was written -> its present name."""
 
 SECTIONS: dict[str, tuple[str, type[Section]]] = {
     "teacher": ("teachers", TeacherConfig),
     "method": ("methods", MethodConfig),
     "compute": ("executors", ExecutorConfig),
 }
-"""Section -> the kind of plug-in that it names, and the fields that all of that kind share."""
+"""Section -> kind of plug-in that the section names, and class of the fields that these plug-ins share."""
 
 
 def section_class(section: str, name: Any = None) -> type[Section]:
-    """Returns the class that validates a section which names a plug-in; None for the default plug-in.
+    """Returns the class that validates a plug-in's section.
+
+    Args:
+        section: Name of the section.
+        name: Name of the plug-in; None for the default one.
 
     Raises:
-        InputError: When the plug-in's `Config` isn't a subclass of the shared section.
+        InputError: If the plug-in's `Config` isn't a subclass of the section's shared class.
     """
     kind, shared = SECTIONS[section]
     name = shared.model_fields["name"].default if name is None else name
     try:
         plug_in = registry.load(kind, name) if isinstance(name, str) else None
-    except InputError:  # A policy's name, or an unknown one: `check_names` says which.
+    except InputError:  # A policy's name or an unknown name; `check_names` tells them apart.
         return shared
     own = getattr(plug_in, "Config", shared)
     if not (isinstance(own, type) and issubclass(own, shared)):
@@ -44,12 +48,12 @@ def section_class(section: str, name: Any = None) -> type[Section]:
 
 
 def chosen(values: dict) -> dict[str, type[Section]]:
-    """Returns the class of each plug-in's section in a run's plain values."""
+    """Returns plug-in's section -> the class that validates it in a run's plain values."""
     return {section: section_class(section, _name(values.get(section))) for section in SECTIONS}
 
 
 def validating(section: str) -> Callable[[Any], Any]:
-    """Returns what makes a section of plain values; a text alone is the plug-in's name."""
+    """Returns a function that validates a section's plain values; a text alone is the plug-in's name."""
 
     def validated(value: Any) -> Any:
         value = named(value)
@@ -61,29 +65,29 @@ def validating(section: str) -> Callable[[Any], Any]:
 
 
 def named(value: Any) -> Any:
-    """Returns the section that a text alone stands for, which is its name; anything else as it is."""
+    """Returns the section `{"name": value}` for a text, which is a plug-in's name; else the value itself."""
     return {"name": value} if isinstance(value, str) else value
 
 
 def installed(section: str) -> Iterator[tuple[str, type[Section]]]:
-    """Yields the name and class of every installed plug-in that a section may name."""
+    """Yields the name and the section's class of every installed plug-in that a section may name."""
     for name in registry.names(SECTIONS[section][0]):
         try:
             yield name, section_class(section, name)
-        except ImportError:  # It needs what isn't installed, so nobody uses it.
+        except ImportError:  # The plug-in needs a package that isn't installed, so it can't be in use.
             continue
 
 
 def settle(values: dict, typed: Set[str], old_names: OldNames) -> list[str]:
-    """Moves fields to the plug-ins that own them and removes those of other plug-ins, in place.
+    """Moves fields to the sections of the plug-ins that own them, and removes fields of unused plug-ins.
 
     Args:
-        values: A run's plain values.
-        typed: Dotted names of the fields that the user typed for this run, which can't be ignored silently.
-        old_names: Typed fields that were somewhere else are added here, with their present names.
+        values: A run's plain values; changed in place.
+        typed: Dotted names of the fields that the user gave for this run; removing one of them is an error.
+        old_names: Mapping to which the old names of moved typed fields are added, with their present names.
 
     Returns:
-        What is wrong with typed fields that another plug-in owns, in words.
+        One error message for each typed field that belongs to an unused plug-in.
     """
     own = chosen(values)
     if _dictionary(values, "distill").keys() - DistillConfig.model_fields.keys():
@@ -101,7 +105,7 @@ def settle(values: dict, typed: Set[str], old_names: OldNames) -> list[str]:
 
 
 def _move(values: dict, own: dict[str, type[Section]], typed: Set[str], old_names: OldNames) -> None:
-    """Moves fields from where they were before plug-ins owned them; drops those the chosen one hasn't got."""
+    """Moves fields from the groups that had them before plug-ins; drops those the chosen plug-in lacks."""
     for section, there in own.items():
         known: dict[str, set[str]] = {}
         for _, other in installed(section):
@@ -129,7 +133,7 @@ def _refusal(section: str, field: str, name: Any, owners: list[str]) -> str:
 
 
 def _section(values: dict, section: str) -> dict:
-    """Returns a plug-in's section for writing; a text alone was the plug-in's name."""
+    """Returns a plug-in's section for writing, which is made if needed; a text becomes the plug-in's name."""
     group = values.get(section)
     if not isinstance(group, dict):
         values[section] = group = {} if group is None else {"name": group}
@@ -137,7 +141,7 @@ def _section(values: dict, section: str) -> dict:
 
 
 def _dictionary(values: dict, group: str) -> dict:
-    """Returns a group of fields for reading and removing; an empty one where there is none."""
+    """Returns a group of fields for reading and removing; a new empty one if there is none."""
     found = values.get(group)
     return found if isinstance(found, dict) else {}
 

@@ -1,4 +1,4 @@
-"""Every field of a run in words, for the documentation."""
+"""Descriptions of all fields of a run, for the documentation."""
 
 import json
 from collections.abc import Iterator
@@ -26,15 +26,15 @@ SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 
 @dataclass(frozen=True)
 class Described:
-    """A field of a run, in words.
+    """The description of a field of a run.
 
     Attributes:
-        name: Its dotted name, as in `student.lora.r`.
-        owners: The plug-ins that own it, by name; none of a field that every run has.
-        type: What it takes, as in "integer or null".
-        bounds: What a number must lie between, as in "≥ 1"; "" where anything goes.
-        default: Its default as JSON; None where it must be given.
-        meaning: What it is, with its unit.
+        name: The field's dotted name, such as `student.lora.r`.
+        owners: Names of the plug-ins that own the field; empty for a field that every run has.
+        type: The type of its values in words, such as "integer or null".
+        bounds: The bounds of a number, such as "≥ 1"; empty without bounds.
+        default: The default value as JSON; None if the field must be given.
+        meaning: The meaning of the field, with its unit.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Described:
 
 
 def fields() -> Iterator[Described]:
-    """Yields every field of a run; after those that every run has, those of the installed plug-ins."""
+    """Yields the descriptions of the fields that every run has, then those of installed plug-ins' fields."""
     shared = {section: common for section, (_, common) in SECTIONS.items()}
     for name, field in leaves(shared):
         yield _described(name, field)
@@ -94,5 +94,5 @@ def _bounds(metadata: Any) -> list[str]:
 
 
 def _inner(annotation: Any) -> list[Any]:
-    """Returns what is said about the members of a union."""
+    """Returns the annotations of a union's members."""
     return [each for member in get_args(annotation) for each in get_args(member)[1:]]

@@ -1,4 +1,4 @@
-"""Fields that once had another name. The old names still work, and are read silently from saved runs."""
+"""Fields that were renamed. Their old names still work, without a warning in the files of saved runs."""
 
 from collections.abc import Iterator
 
@@ -8,14 +8,14 @@ RENAMED = {
     "distill.tune_questions": "distill.validation_questions",
     "distill.tune_steps": "distill.validation_steps",
 }
-"""Dotted name -> the name that it has now."""
+"""Field's old dotted name -> its present dotted name."""
 
 
 def rename(values: dict) -> Iterator[tuple[str, str]]:
-    """Gives fields their present names, in place; where a field has both names, the present one holds.
+    """Gives fields their present names; if a field has both names, the value of the present name counts.
 
     Args:
-        values: A run's plain values, or those of some of its sections.
+        values: A run's plain values, or those of some of its sections; changed in place.
 
     Yields:
         The old and the present name of each field that had the old one.

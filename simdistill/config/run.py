@@ -1,4 +1,4 @@
-"""All the fields of a run."""
+"""The fields of a run."""
 
 import hashlib
 import json
@@ -26,10 +26,10 @@ from simdistill.config.training import DistillConfig, MethodConfig
 
 
 class RunConfig(Section):
-    """All that decides the result of a run."""
+    """The configuration of a run, which determines its results."""
 
     tasks: list[TaskConfig] = Field(
-        min_length=1, max_length=1, description="what is learned; written as `task` while there is one"
+        min_length=1, max_length=1, description="the task that is learned; a single one is written `task`"
     )
     teacher: Annotated[SerializeAsAny[TeacherConfig], BeforeValidator(validating("teacher"))] = Field(
         default={}, validate_default=True
@@ -52,7 +52,7 @@ class RunConfig(Section):
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="where the language model runs; auto: a graphics card if there is one"
     )
-    workers: int | None = Field(default=None, ge=1, description="simulating processes; null: one per core")
+    workers: int | None = Field(default=None, ge=1, description="simulation processes; null: one per core")
     threads: int | None = Field(
         default=None, ge=1, description="threads of the language model; null: one per core"
     )
@@ -81,13 +81,17 @@ PLACE = ("seed", "check", "output", "compute", "workers", "threads")
 
 
 def fingerprint(values: Mapping[str, Any]) -> str:
-    """SHA-256 of a run's resolved configuration in plain values, without the fields of `PLACE`."""
+    """Returns the SHA-256 checksum of a run's resolved configuration, without the fields in `PLACE`.
+
+    Args:
+        values: The configuration as plain values.
+    """
     kept = {name: value for name, value in values.items() if name not in PLACE}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 
 def for_training(config: RunConfig) -> RunConfig:
-    """Returns what teacher and student may know of a run: its out-of-distribution ranges are withheld."""
+    """Returns a run's configuration for teaching and training: out-of-distribution ranges are withheld."""
     task = config.task
     parameters = task.parameters.model_copy(update={"out_of_distribution": Withheld()})
     return config.model_copy(update={"tasks": [task.model_copy(update={"parameters": parameters})]})

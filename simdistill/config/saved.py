@@ -1,4 +1,4 @@
-"""A run's configuration in its file, also in files from before a field existed or had its present name."""
+"""Saves and loads a run's configuration, also from files older than a field or its present name."""
 
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,11 @@ DEFAULTS_BEFORE = {
     ("distill", "balanced"): False,
     ("distill", "grpo", "again"): True,
 }
-"""What runs did before there was a field that says it, where the field's default is something else."""
+"""Field -> value for runs that are older than the field and behaved otherwise than its present default."""
 
 
 class _Dumper(yaml.SafeDumper):
-    """Text with a next-line character between double quotes, which escape it; else it is read as a space."""
+    """A dumper that double-quotes text with a next-line character, which would else be read as a space."""
 
 
 _Dumper.add_representer(
@@ -38,10 +38,12 @@ def save(config: RunConfig, path: Path | str) -> None:
 
 
 def load_config(path: Path | str) -> RunConfig:
-    """Reads what `save` wrote; a field that it lacks is newer than the run, and gets the run's behaviour.
+    """Returns the configuration that `save` wrote.
+
+    A field that the file lacks is newer than the run; it gets the value that describes the run's behaviour.
 
     Raises:
-        InputError: When the file is missing, isn't YAML, or doesn't describe a run.
+        InputError: If the file is missing, isn't YAML, or doesn't describe a run.
     """
     values = read_yaml(Path(path))
     list(rename(values))

@@ -1,4 +1,4 @@
-"""The base of every group of fields, and the types that fields share."""
+"""The base class of all groups of fields, and types that several fields share."""
 
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -6,18 +6,18 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 LONGEST_NAME = 255
-"""Bytes that a file's or folder's name may have on common file systems."""
+"""Largest number of bytes in a file's or folder's name on common file systems."""
 
 SWEPT = object()
-"""Marks text that holds a name: `field=a,b` gives two runs. Other text may have commas in it."""
+"""Marks a text field that holds a name, where `field=a,b` means two runs. Other texts may contain commas."""
 
 
 class Section(BaseModel):
-    """A group of fields. It doesn't change, and refuses fields that it doesn't know.
+    """A group of fields. It is immutable, and refuses unknown fields.
 
     Attributes:
-        formerly: Where the fields of a plug-in were before the plug-in owned them, as in `distill.grpo`;
-            configurations from then still set them there.
+        formerly: Dotted name of the group that had a plug-in's fields before the plug-in owned them, such as
+            `distill.grpo`; older configurations set them there.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -26,11 +26,11 @@ class Section(BaseModel):
 
 
 def at_home(path: Path) -> Path:
-    """Replaces a leading ~ by the home folder, which a shell doesn't do in field=~/folder."""
+    """Returns a path with the home folder for a leading ~, which shells don't replace in field=~/folder."""
     try:
         path = path.expanduser()
     except RuntimeError:
-        raise ValueError(f"{path} begins with ~, and there is no such home folder") from None
+        raise ValueError(f"{path} begins with ~, but there is no such home folder") from None
     if any(len(part.encode()) > LONGEST_NAME for part in path.parts):
         raise ValueError(f"{path} has a part of more than {LONGEST_NAME} bytes; shorten it")
     return path

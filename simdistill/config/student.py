@@ -1,4 +1,4 @@
-"""The fields of the language model that learns the process."""
+"""The fields of the student, the language model that learns the process."""
 
 from typing import Literal
 
@@ -24,7 +24,7 @@ class LoraConfig(Section):
 
 
 class StudentConfig(Section):
-    """The language model that learns the process."""
+    """The student: the language model that learns the process."""
 
     name: Model = Field(
         default="smollm2-135m", description="a registered student, a model's folder, or owner/name on the hub"
@@ -38,5 +38,5 @@ class StudentConfig(Section):
     lora: LoraConfig = Field(default_factory=LoraConfig)
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto",
-        description="arithmetic of training; auto: the faster one. Decisions are always made in float32",
+        description="number format of training; auto: the faster one. Decisions always use float32",
     )

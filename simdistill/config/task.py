@@ -1,4 +1,4 @@
-"""The fields of a task: a process, its parameters, its words, and how its policies are compared."""
+"""The fields of a task: a process, its parameters, its prompts, and how its policies are compared."""
 
 import math
 from typing import Literal
@@ -10,14 +10,14 @@ from simdistill.config.section import Name, Section
 
 
 class LanguageConfig(Section):
-    """How a state is put in words: Jinja templates over the observed state and the parameters."""
+    """The prompts that describe a state: Jinja templates with the observed state and the parameters."""
 
     description: str = Field(description="template of the system prompt: the process, and how to answer")
     situation: str = Field(description="template of the user prompt: the state at one decision")
 
 
 class TaskConfig(Section):
-    """A process, its parameters, its words, and how its policies are compared."""
+    """A task: a process, its parameters, its prompts, and how its policies are compared."""
 
     name: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", description="name of the task and of its folder of runs"
@@ -26,13 +26,13 @@ class TaskConfig(Section):
     description: str = Field(default="", description="the task in one line, for lists")
     kind: Literal["steady_state", "terminating"] = Field(
         default="steady_state",
-        description="what a policy costs: the average per time unit after a warm-up, or the total of an "
+        description="how a policy's cost is measured: average per time unit after a warm-up, or total of an "
         "episode",
     )
     time_unit: str = Field(default="minute", description="name of one unit of simulated time")
     cost_unit: str = Field(default="cost", description="name of one unit of cost")
     warm_up: float = Field(
-        default=0.0, ge=0, description="simulated time at the start of a replication that isn't counted"
+        default=0.0, ge=0, description="initial simulated time of a replication, whose costs aren't counted"
     )
     horizon: float = Field(
         default=1000.0,

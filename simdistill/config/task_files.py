@@ -1,7 +1,7 @@
-"""Where tasks are, and what their files say.
+"""Finding and reading the files of tasks.
 
-A task is a YAML file that begins with `defaults: [run, _self_]`. Tasks come from the folder `tasks/` and the
-current folder of the user, then from simdistill itself.
+A task is a YAML file that begins with `defaults: [run, _self_]`. Tasks are looked for in `tasks/` of the
+user's current folder, in the current folder itself, and then in simdistill.
 """
 
 from importlib.resources import files
@@ -17,7 +17,7 @@ from simdistill.errors import InputError
 
 
 def tasks() -> dict[str, Path]:
-    """All tasks by name; the user's own go before simdistill's."""
+    """Returns name -> file of all tasks; the user's own tasks take precedence over simdistill's."""
     found = {}
     for folder in reversed(folders()):
         for path in sorted(folder.glob("*.yaml")):
@@ -27,12 +27,12 @@ def tasks() -> dict[str, Path]:
 
 
 def describe_task(path: Path) -> str:
-    """A task's one line."""
+    """Returns a task's one-line description."""
     return str((read_yaml(path).get("task") or {}).get("description", ""))
 
 
 def folders() -> list[Path]:
-    """The folders in which tasks are looked for; the first that has a task wins."""
+    """Returns the folders in which tasks are looked for, in the order of their precedence."""
     return [Path.cwd() / "tasks", Path.cwd(), Path(str(files("simdistill.tasks")))]
 
 
@@ -40,7 +40,7 @@ def task_file(task: str) -> Path:
     """Returns the file of a task that is given by its name or path.
 
     Raises:
-        InputError: When there is none; with the tasks that there are and the one that was probably meant.
+        InputError: If there is no such task; the message lists all tasks and suggests the closest one.
     """
     if task.endswith((".yaml", ".yml")):
         try:
@@ -57,7 +57,7 @@ def task_file(task: str) -> Path:
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is a file of this name; there is none of a name too long for the file system."""
+    """Returns whether there is a file at a path; False for a name too long for the file system."""
     try:
         return path.is_file()
     except OSError:
@@ -65,10 +65,10 @@ def is_file(path: Path) -> bool:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Reads a mapping of fields.
+    """Reads a mapping of fields from a YAML file.
 
     Raises:
-        InputError: When the file is missing or doesn't hold one.
+        InputError: If the file is missing, isn't YAML or doesn't contain a mapping.
     """
     try:
         value = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -80,7 +80,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def reason(error: Exception) -> str:
-    """Returns an error's message on one line, without pointers to a library's manual."""
+    """Returns an error's message on one line, without links to a library's documentation."""
     if isinstance(error, OmegaConfBaseException):
         problem = str(error).splitlines()[0]
         return f"{error.full_key}: {problem}; for the characters ${{ themselves write \\${{"
@@ -88,7 +88,7 @@ def reason(error: Exception) -> str:
 
 
 def _is_task(path: Path) -> bool:
-    """Whether a YAML file is a task: other tools leave theirs in the current folder, too."""
+    """Returns whether a YAML file is a task; other tools have YAML files in the current folder, too."""
     try:
         return {"task", "defaults"} <= read_yaml(path).keys()
     except InputError:

@@ -1,4 +1,4 @@
-"""From plain values to a run's configuration."""
+"""Validates plain values as a run's configuration."""
 
 from collections.abc import Set
 
@@ -14,16 +14,16 @@ from simdistill.errors import InputError
 def validated(
     values: dict, source: str, typed: Set[str] = frozenset(), old_names: OldNames | None = None
 ) -> tuple[RunConfig, list[str]]:
-    """Returns the configuration that plain values describe, and what is wrong with fields of other plug-ins.
+    """Returns the configuration that plain values describe, and messages about fields of unused plug-ins.
 
     Args:
-        values: A run's fields; changed in place.
-        source: Where they are from, for messages.
-        typed: Dotted names of the fields that the user typed for this run.
-        old_names: Typed fields that were somewhere else are added here, with their present names.
+        values: A run's fields as plain values; changed in place.
+        source: The origin of the values, for error messages.
+        typed: Dotted names of the fields that the user gave for this run.
+        old_names: Mapping to which the old names of moved typed fields are added, with their present names.
 
     Raises:
-        InputError: When a field is unknown, of a wrong type or out of bounds; one line for each.
+        InputError: If a field is unknown, of a wrong type or out of bounds; the message has a line for each.
     """
     refused = settle(values, typed, {} if old_names is None else old_names)
     try:
@@ -34,9 +34,9 @@ def validated(
 
 
 def _check_installed(values: dict, error: ValidationError, source: str) -> None:
-    """Checks that a section with unknown fields doesn't name a plug-in that isn't installed.
+    """Raises an `InputError` if a section with unknown fields names a plug-in that isn't installed.
 
-    A teacher may also be a policy of the simulator, which has no fields of its own.
+    The section `teacher` is left out, as it may name a policy of the simulator instead of a plug-in.
     """
     unknown = {item["loc"][0] for item in error.errors() if item["type"] == "extra_forbidden"}
     for section in unknown & (SECTIONS.keys() - {"teacher"}):

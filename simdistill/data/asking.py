@@ -1,4 +1,4 @@
-"""What questions are made of: a lesson's states and labels, the task's words, and a way to simulate.
+"""Inputs from which questions are made: a lesson's states and labels, prompts, and a way to simulate.
 
 Axes: S states, C all choices of the process.
 """
@@ -17,25 +17,25 @@ from simdistill.simulation.situations import Situation
 
 
 class Searched(Protocol):
-    """A state in which every choice was tried."""
+    """A state in which every choice was simulated."""
 
     @property
     def situation(self) -> Situation:
-        """The decision."""
+        """The situation of the decision."""
         ...
 
     @property
     def group(self) -> int:
-        """The scenario that it belongs to."""
+        """Number of the state's scenario."""
         ...
 
 
 class Labels(Protocol):
-    """What each choice costs in searched states, NaN where it isn't legal."""
+    """Cost of each choice in searched states, NaN if the choice isn't legal."""
 
     @property
     def names(self) -> Sequence[str]:
-        """The choices (C)."""
+        """Labels of the choices (C)."""
         ...
 
     @property
@@ -61,20 +61,20 @@ class Labels(Protocol):
 
 @dataclass(frozen=True)
 class Asking:
-    """What a kind of question makes its questions of.
+    """Inputs from which a kind of question makes its questions.
 
     Attributes:
         task: The task.
-        prompts: Puts states of the task into words.
+        prompts: Prompter, which describes states of the task in words.
         searched: The states (S) that questions are about.
-        labels: Their labels.
+        labels: Labels of the states: costs of their choices.
         policy: The teacher's policy, fast enough for rollouts.
-        demonstrated: A policy whose own choices are the answers; None where the choices of least cost are.
+        demonstrated: Policy whose own choices are the answers; None if the choices of least cost are.
         split: "train" or "tune".
         round: 0 for the teacher's states, 1 and up for the student's own.
-        compute: Runs simulations.
-        forecast_futures: Simulated futures behind a distribution of outcomes.
-        progress: Called with a phase, how much of it is done, and how much there is.
+        compute: Function that runs simulations.
+        forecast_futures: Number of simulated futures from which a distribution of outcomes is estimated.
+        progress: Called with a phase's name, its finished steps and its total steps.
     """
 
     task: TaskConfig

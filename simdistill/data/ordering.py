@@ -1,6 +1,6 @@
-"""In which order questions are asked, and so which of them share a batch.
+"""Order of questions in training, which determines the questions of each batch.
 
-Axes: Q questions, L labels of all their choices.
+Axes: Q questions, L different labels of all questions' choices.
 """
 
 from collections import Counter
@@ -12,11 +12,11 @@ import numpy as np
 from simdistill.data.question import Question
 
 WINDOW = 512
-"""How many of the next questions a place in a batch is filled from; all would take quadratic time."""
+"""Number of next questions from which a batch's next one is chosen; all would take quadratic time."""
 
 
 def apart(questions: Sequence[Question]) -> list[Question]:
-    """Returns questions in turns of one from each scenario, so that a batch has different ones."""
+    """Returns questions in turns of one from each scenario, so that a batch has different scenarios."""
     met: Counter[int] = Counter()
     turns = []
     for question in questions:
@@ -26,20 +26,20 @@ def apart(questions: Sequence[Question]) -> list[Question]:
 
 
 def mixed(first: Sequence[Question], second: Sequence[Question]) -> list[Question]:
-    """Returns two lists as one in which each is spread evenly, in its own order."""
+    """Merges two lists so that each is spread evenly and keeps its own order."""
     places = [((place + 0.5) / len(part), q) for part in (first, second) for place, q in enumerate(part)]
     return [question for _, question in sorted(places, key=itemgetter(0))]
 
 
 def behind(questions: Sequence[Question], further: Sequence[Question]) -> list[Question]:
-    """Returns questions with each further one behind the first about the same situation.
+    """Returns questions with each further question behind the one about the same situation.
 
-    Their prompts begin alike, so that one batch computes what they share once. Further questions about no
-    situation of `questions` are spread evenly.
+    Their prompts begin alike, so a batch computes the common beginning once. Further questions about other
+    situations are spread evenly.
 
     Args:
-        questions: About different situations.
-        further: In any order; those about one situation keep theirs.
+        questions: Questions about different situations.
+        further: Further questions in any order; those about the same situation keep their order.
     """
     about: dict[tuple, list[Question]] = {_place(question): [] for question in questions}
     elsewhere = []
@@ -52,24 +52,25 @@ def behind(questions: Sequence[Question], further: Sequence[Question]) -> list[Q
 
 
 def _place(question: Question) -> tuple:
-    """What tells a question's situation from others of the same process."""
+    """Returns a key that identifies a question's situation among those of the same process."""
     return question.situation.path, question.situation.actions
 
 
 def balanced(questions: Sequence[Question], size: int) -> list[Question]:
-    """Returns questions in an order in which every batch has about the answers that all of them have.
+    """Returns questions in an order in which every batch has about the overall frequencies of answers.
 
-    A student that hasn't yet read the state can only learn how often each answer is right. Batches in which
-    that differs by chance pull at this constant, much harder than at anything that depends on the state.
+    At first a student doesn't use the state, and only learns the frequency of each answer. Batches in which
+    frequencies differ by chance give gradients of these constants that are much larger than those of anything
+    that depends on the state.
 
-    Every batch begins with the first question that is left, and goes on with the one of the next `WINDOW`
-    that brings all answers and choices so far nearest to what is usual: herding over targets, in place of
-    the gradients of Lu, Guo and De Sa, "GraB: Finding Provably Better Data Permutations than Random
-    Reshuffling", NeurIPS 2022.
+    Every batch begins with the first remaining question. Then it takes, of the next `WINDOW` questions, the
+    one that makes the sum of deviations from the mean answers and choices smallest. This is herding over
+    targets, instead of over gradients as in Lu, Guo and De Sa, "GraB: Finding Provably Better Data
+    Permutations than Random Reshuffling", NeurIPS 2022.
 
     Args:
-        questions: In any order; it is kept as far as the balance allows.
-        size: Questions of a batch.
+        questions: Questions in any order, which is kept as far as the balance allows.
+        size: Number of questions in a batch.
     """
     deviation_QL = _deviations(questions)
     left, order = list(range(len(questions))), []
@@ -79,7 +80,7 @@ def balanced(questions: Sequence[Question], size: int) -> list[Question]:
         if len(order) % size:
             window = left[:WINDOW]
             distance_Q = np.square(sum_L + deviation_QL[window]).sum(1)
-            # Equally good ones shouldn't be told apart by how a processor rounds.
+            # Rounded, so that ties don't depend on the processor's rounding errors.
             nearest = int(np.argmin(distance_Q.round(9)))
         order.append(left.pop(nearest))
         sum_L += deviation_QL[order[-1]]
@@ -87,7 +88,7 @@ def balanced(questions: Sequence[Question], size: int) -> list[Question]:
 
 
 def _deviations(questions: Sequence[Question]) -> np.ndarray:
-    """(Q, 2L): targets, and which labels are a choice at all, less their means over questions."""
+    """Returns each label's target and whether it is a choice, minus their means over questions, (Q, 2L)."""
     labels = list(dict.fromkeys(label for question in questions for label in question.choices))
     places = {label: place for place, label in enumerate(labels)}
     target_QL = np.zeros((len(questions), len(labels)))

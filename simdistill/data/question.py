@@ -1,12 +1,12 @@
-"""Questions about a process: a situation in words, a few choices, and what the simulator says of each.
+"""Questions about a process: a situation in words, a few choices, and simulated targets for each choice.
 
-A kind of question is a subclass of `Question` that says how its questions are made (`pose`), what a student
-learns from one (`targets`), and how good an answer is (`score`). A package offers a kind with
+A kind of question is a subclass of `Question` that defines how questions are made (`pose`), what a student
+learns from one (`targets`), and how good an answer is (`score`). A package registers a kind with
 
     [project.entry-points."simdistill.questions"]
     fact = "my_package.fact:FactQuestion"
 
-and a run asks so many of them with `distill.kinds.fact=100`. Axes: C choices.
+and a run with `distill.kinds.fact=100` has 100 questions of this kind. Axes: C choices.
 """
 
 import json
@@ -23,12 +23,12 @@ from simdistill.simulation.situations import Situation
 
 @dataclass(frozen=True)
 class Targets:
-    """What a student learns from a question.
+    """Training targets of a question.
 
     Attributes:
         hard: Index of the answer.
-        soft_C: Probabilities of the choices; they sum to 1.
-        regret_C: Cost of each choice above the least one's, in units of the task's scale.
+        soft_C: Target probability of each choice; they sum to 1.
+        regret_C: Cost of each choice above the least cost, in units of the task's scale.
     """
 
     hard: int
@@ -42,17 +42,17 @@ class Question:
 
     Attributes:
         kind: Registered name of the class.
-        decides: Whether the choices are actions of the process, so that each has its cost.
+        decides: Whether the choices are actions of the process, so that each has a cost.
         task: Name of the task.
         simulator: Name of the simulator.
         split: "train" or "tune".
         round: 0 for the teacher's states, 1 and up for the student's own.
-        group: Scenario; its questions share parameters, and so the beginning of their prompts.
+        group: Number of the scenario. Its questions share parameters, so their prompts begin alike.
         prompt: Chat messages.
         choices: Labels of the choices.
-        answer: The right choice's label.
-        situation: The decision that the question is about. One that was read from a file knows the choices of
-            its decision only if these are the question's.
+        answer: Label of the right choice.
+        situation: Situation of the decision that the question is about. If the question was read from a file
+            and `decides` is False, the situation has no choices.
     """
 
     kind: ClassVar[str]
@@ -73,25 +73,25 @@ class Question:
         """Makes questions about a lesson's states.
 
         Args:
-            asking: The states, and what else there is to ask with.
-            count: How many questions, at most.
+            asking: The states, their labels, and other inputs of questions.
+            count: Largest number of questions.
         """
         raise NotImplementedError
 
     def targets(self, temperature: float, scale: float) -> Targets:
-        """Returns what a student learns from the question.
+        """Returns the training targets of the question.
 
         Args:
-            temperature: Of soft targets that are made of costs, in units of `scale`.
+            temperature: Temperature of soft targets that are computed from costs, in units of `scale`.
             scale: The task's scale, in cost units.
         """
         raise NotImplementedError
 
     def score(self, probabilities_C: np.ndarray) -> float:
-        """Returns the loss of an answer; less is better.
+        """Returns the loss of an answer; lower is better.
 
         Args:
-            probabilities_C: The student's probabilities of the choices; they sum to 1.
+            probabilities_C: The student's probability of each choice; they sum to 1.
         """
         raise NotImplementedError
 
@@ -102,21 +102,21 @@ class Question:
 
     @property
     def answer_C(self) -> list[float]:
-        """Probability of each choice to be the answer: all of it at `answer`, unless a kind knows better."""
+        """Probability that each choice is the answer: 1 for `answer`, unless a kind has a distribution."""
         return [float(choice == self.answer) for choice in self.choices]
 
     @property
     def costs_C(self) -> list[float]:
-        """Cost of each choice minus the least one, in cost units; empty where choices cost nothing."""
+        """Cost of each choice above the least one, in cost units; empty if choices have no costs."""
         return []
 
     @property
     def teacher_C(self) -> list[float] | None:
-        """A language model's own probabilities of the choices; None if it gave an answer alone."""
+        """A teacher language model's probability of each choice; None if there are none."""
         return None
 
     def row(self) -> dict[str, Any]:
-        """Returns the row of a table; `from_row` is the way back."""
+        """Returns the question as a row of a table; `from_row` is the inverse."""
         situation = self.situation
         own = {field.name: getattr(self, field.name) for field in fields(self)}
         del own["situation"]
@@ -132,10 +132,10 @@ class Question:
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
-        """Makes the question of a row.
+        """Returns the question of a row that `row` made.
 
         Raises:
-            InputError: If its simulator doesn't exist, or doesn't take its parameters.
+            InputError: If the simulator isn't installed, or refuses the row's parameters.
         """
         simulator = registry.load("simulators", row["simulator"])
         situation = Situation(

@@ -6,7 +6,7 @@ TRL trains on such a file as it is: `trl sft` reads `prompt` and `completion`, `
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simdistill import registry
 from simdistill.data.question import Question
@@ -40,9 +40,9 @@ COLUMNS = {
     "time": "float64",
     "teacher_probabilities": ["float64"],
 }
-"""Columns of every file and their types, a list's as [type]; a kind may add columns of its own."""
+"""Type of each column that all files have; [type] is a list. A kind may add columns of its own."""
 COSTS = ("values", "standard_errors", "raw_values", "raw_standard_errors")
-"""Columns that are empty lists, not null, for a kind that has no costs."""
+"""Columns that have empty lists, not null, for kinds without costs."""
 
 
 def save(questions: Sequence[Question], path: Path, scales: Mapping[str, float] | None = None) -> None:
@@ -90,10 +90,10 @@ def _for_trl(question: Question, scales: Mapping[str, float]) -> dict:
 
 
 def features() -> "Features":
-    """Returns the columns with their types, as `datasets` has them."""
+    """Returns the columns and their types as `Features` of the package `datasets`."""
     from datasets import Features, List, Value
 
-    def typed(column: object):
+    def typed(column: Any):
         if isinstance(column, list):
             return List(typed(column[0]))
         if isinstance(column, dict):

@@ -1,1 +1,1 @@
-"""What every policy costs, exactly or by paired simulation."""
+"""Evaluation of all policies of a task: their costs, exact or from paired simulations."""

@@ -1,7 +1,7 @@
-"""Cases of an examination: parameter sets, and what was found of each policy with them.
+"""Cases of an examination: parameter sets with the results of each policy.
 
-All policies meet the same parameter sets and, in simulation, the same random numbers. Where the state is
-Markov, costs are exact and simulation confirms them; elsewhere they are known by simulation.
+All policies get the same parameter sets and, in simulation, the same random numbers. Where the state is
+Markov, costs are exact and simulation confirms them; elsewhere they are estimated by simulation.
 Axes: S states, C choices.
 """
 
@@ -30,11 +30,11 @@ class Case:
 
     Attributes:
         setting: One of `SETTINGS`.
-        number: Which one of the setting.
+        number: Index of the parameter set within the setting, from 0.
         params: The parameters.
-        chain: The truncated Markov process; None where costs are known by simulation only.
-        policies: What was found of each policy, by its name.
-        failures: Why replications failed; failed replications count nowhere.
+        chain: The truncated Markov process; None where costs are estimated by simulation only.
+        policies: Policy's name -> its results.
+        failures: Messages of the replications that failed; these replications enter no result.
     """
 
     setting: str
@@ -46,25 +46,25 @@ class Case:
 
     @property
     def solved(self) -> mdp.Solvable:
-        """The chain, where there is one."""
+        """The chain of a case that has one; else a `ValueError` is raised."""
         if self.chain is None:
-            raise ValueError(f"{self.setting} {self.number} has no exact solution")
+            raise ValueError(f"{self.setting}, parameter set {self.number}, has no exact solution")
         return self.chain
 
     def stationary(self, name: str) -> np.ndarray:
         """Returns the probability of each state of the chain under a policy (S)."""
         stationary_S = self.policies[name].stationary_S
         if stationary_S is None:
-            raise ValueError(f"{name} has no exact solution with {self.setting} {self.number}")
+            raise ValueError(f"{name} has no exact costs in {self.setting}, parameter set {self.number}")
         return stationary_S
 
     def examine(self, name: str, policy: Policy, fallback: Policy) -> None:
-        """Examines one more policy that decides quickly.
+        """Examines one more policy, which must decide quickly, and adds its results to `policies`.
 
         Args:
-            name: Its name.
-            policy: It decides in every state of the chain, or in simulation alone if there is no chain.
-            fallback: Decides in states beyond the chain.
+            name: The policy's name.
+            policy: The policy; it is evaluated in every state of the chain, or by simulation without a chain.
+            fallback: The policy for states beyond the chain.
         """
         if self.chain is None:
             self.policies[name] = Examined(None, policy)
@@ -78,13 +78,13 @@ def draw(
     compute: Map = map,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Case]:
-    """Draws the parameter sets; examines the simulator's policies and, where it can be known, the optimum.
+    """Draws the parameter sets; examines the simulator's policies and, where it can be computed, the optimum.
 
     Args:
         task: The task.
-        evaluation: Says how many sets there are, and their seed.
-        compute: Solves the sets.
-        progress: Called with the sets that are done, and how many there are.
+        evaluation: Evaluation settings, with the number of parameter sets and their seed.
+        compute: Map that solves the sets, possibly in worker processes.
+        progress: Called with the number of finished sets and the number of all sets.
     """
     simulator = registry.load("simulators", task.simulator)
     sets = {
@@ -102,7 +102,7 @@ def draw(
 
 
 def _case(plan: tuple[TaskConfig, str, int, Parameters]) -> Case:
-    """Returns one case; this runs in a worker."""
+    """Returns one case; this function runs in a worker process."""
     task, setting, number, params = plan
     simulator = registry.load("simulators", task.simulator)
     policies = registry.policies(task.simulator)
@@ -126,5 +126,5 @@ def _case(plan: tuple[TaskConfig, str, int, Parameters]) -> Case:
 
 
 def title(name: str) -> str:
-    """Returns what people call a policy."""
+    """Returns a policy's name as readers see it."""
     return TITLES.get(name, name.replace("_", " "))

@@ -23,18 +23,21 @@ from simdistill.teachers.protocol import Lesson
 
 UNTUNED_REPLICATIONS = 2
 UNTUNED_MASS = 0.9
-"""Share of the probability in which the untuned student is asked; where queues grow there is no end to it."""
+"""Share of the stationary probability whose states the untuned student is asked about.
+
+It is below the trained student's share: under a policy whose queues grow, ever more states would be needed.
+"""
 
 
 class Decides(Protocol):
-    """A teacher that answers by itself, and so is examined in place of the policy of its lesson.
+    """A teacher that answers by itself; it is examined in place of its lesson's policy.
 
-    It may further have `everywhere`, false if it is to be asked as little as the untuned student, and
-    `valid_share`, the share of its answers that were a choice and nothing else.
+    Two further attributes are optional: `everywhere`, False if the teacher should be asked as seldom as the
+    untuned student, and `valid_share`, the share of its answers that consisted of a choice alone.
     """
 
     def policy(self, prompter: Prompter, /) -> Policy:
-        """Returns a policy that decides as the teacher answers."""
+        """Returns a policy whose decisions are the teacher's answers."""
         ...
 
 
@@ -52,15 +55,15 @@ def evaluate(
     """Examines every policy of a task.
 
     Args:
-        config: The run.
+        config: The run's configuration.
         task: The task.
-        lesson: The teacher's; its policy goes on deciding in simulated futures whoever answers.
+        lesson: The teacher's lesson; its policy continues all simulated futures, whoever decides first.
         student: The trained student.
-        untuned: Loads the student without its adapter; it is asked with the default parameters only.
+        untuned: Loads the student without its adapter, which is examined with the default parameters only.
         questions: The training questions.
-        decides: The teacher, if it answers by itself.
-        compute: Runs simulations.
-        progress: Shows how far a phase is.
+        decides: The teacher, if it answers by itself; else None.
+        compute: Map that runs simulations, possibly in worker processes.
+        progress: Shows the progress of each phase.
     """
     settings, prompter = config.evaluation, Prompter(task.language)
     heuristic = registry.policies(task.simulator)[task.heuristic]
@@ -114,7 +117,7 @@ def evaluate(
 
 
 def _reference(task: TaskConfig, cases: Sequence[Case], decides: Decides | None) -> str:
-    """Returns the policy that others are compared with where the task doesn't say: the best that is known."""
+    """Returns the reference policy of a task that names none: the best policy that is known."""
     if cases[0].chain is not None:
         return OPTIMUM
     return "teacher" if decides is None else task.heuristic
@@ -134,20 +137,23 @@ def _ask(
     most: int | None = None,
     mapped: bool = True,
 ) -> None:
-    """Examines a policy that is costly to ask: in the states that matter, or by playing all in step.
+    """Examines a policy that is costly to query.
+
+    With a chain the policy is queried in the most probable states; without one all its replications advance
+    together.
 
     Args:
         task: The task.
-        config: The run.
-        heuristic: Stands in for it beyond the chain.
-        progress: Shows how far it is.
-        cases: Where it is examined.
-        name: Its name.
-        policy: Decides.
-        mass: Share of the stationary probability in which it is asked itself.
-        replications: Replications that it plays, if fewer than others.
-        most: States that are added at once, if answers have a price.
-        mapped: Whether it is asked in all states that the decision map shows.
+        config: The run's configuration.
+        heuristic: The policy for states beyond the chain.
+        progress: Shows the progress of the phase.
+        cases: The cases to examine the policy with.
+        name: The policy's name.
+        policy: The policy.
+        mass: Share of the stationary probability whose states the policy itself is queried in.
+        replications: Number of replications, if fewer than those of other policies.
+        most: Largest number of states to add in one pass, for a policy whose answers cost money.
+        mapped: Whether the policy is also queried in all states that the decision map shows.
     """
     if cases[0].chain is None:
         phase = partial(progress, f"let the {title(name)} play")

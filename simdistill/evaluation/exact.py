@@ -19,37 +19,37 @@ from simdistill.simulation.policies import decide_many
 from simdistill.simulation.states import State, key
 
 SIZES = (40, 80, 120, 160)
-"""Of truncations of the chain, the smallest that fits being taken."""
+"""Sizes at which the chain may be truncated; the smallest one that suffices is used."""
 NEGLIGIBLE = 1e-6
-"""Probability of a truncation's boundary below which it doesn't matter."""
+"""A truncation suffices if its boundary states have less than this probability."""
 GROWING = 1e-3
-"""Probability of the boundary from which on the queues are taken to grow without bound."""
+"""From this probability of the boundary states on, queues are taken to grow without bound."""
 MOST_ASKED = 1500
 """States in which a model is asked per parameter set at most; under an unstable policy all of them matter."""
 FAR = 1e3
 """Distance of states that differ in a category: the nearest state is one of the same kind."""
 UNSEEN = 1e-10
-"""Probability below which no simulation of ours meets a state."""
+"""States with a smaller probability practically never occur in a simulation."""
 
 
 def chain(build: Callable[[int], mdp.Solvable], heuristic: Policy) -> mdp.Solvable:
-    """Returns the Markov process, truncated where the heuristic hardly ever leads.
+    """Returns the Markov process, truncated so that the heuristic hardly ever reaches the boundary.
 
     Args:
-        build: Returns the process at a size.
-        heuristic: Decides which size is large enough.
+        build: Returns the process truncated at a size.
+        heuristic: The policy by which a size is judged large enough.
     """
     fitting = mdp.fitting_size(build, lambda process: mdp.tabulate(process, heuristic), NEGLIGIBLE, SIZES)
     return fitting[0] if fitting else build(SIZES[-1])
 
 
 def examine(process: mdp.Solvable, policy_SC: np.ndarray, fallback: Policy | None) -> Examined:
-    """Evaluates a policy that is known in every state.
+    """Evaluates a policy whose choice is known in every state.
 
     Args:
         process: The chain.
         policy_SC: Probability of each choice in each state.
-        fallback: Stands in for it beyond the chain, in simulation; None for a policy that decides at random.
+        fallback: The policy for states beyond the chain, in simulation; None if the policy decides at random.
     """
     evaluation = mdp.evaluate(process, policy_SC)
     stable = evaluation.boundary < GROWING
@@ -70,19 +70,19 @@ def examine_where_it_matters(
     extra_S: np.ndarray | None = None,
     most: int | None = None,
 ) -> Examined:
-    """Examines a policy that is costly to ask, in the states that its own decisions lead to.
+    """Examines a policy that is costly to query, in the states that its own decisions lead to.
 
-    In the remaining, rare states it is taken to do what it does in the nearest state in which it was asked.
-    It isn't asked where there is only one choice.
+    The policy is assumed to choose in each of the remaining, rare states as in the nearest state in which it
+    was queried. States with a single choice need no query.
 
     Args:
         process: The chain.
-        optimum_S: Probability of each state under the optimum, where asking begins.
-        policy: Decides.
-        fallback: Stands in for it beyond the chain, in simulation.
-        mass: Share of the stationary probability in which it is asked itself.
-        extra_S: Further states in which it is asked, for the decision map.
-        most: States that are added at once, the most probable ones, if answers have a price.
+        optimum_S: Probability of each state under the optimum; the first queries are in its likeliest states.
+        policy: The policy.
+        fallback: The policy for states beyond the chain, in simulation.
+        mass: Share of the stationary probability whose states the policy itself is queried in.
+        extra_S: Further states to query, for the decision map.
+        most: Largest number of states to add in one pass, for a policy whose answers cost money.
     """
     legal_SC = mdp.legal(process)
     place_SN = _places(process.states)
@@ -110,7 +110,7 @@ def _places(states: Sequence[State]) -> np.ndarray:
 
 
 def _columns(process: mdp.Solvable, legal_SC: np.ndarray, rows: np.ndarray, policy: Policy) -> list[int]:
-    """Returns the choices that a policy takes in some states, as columns."""
+    """Returns the columns of the choices that a policy makes in some states."""
     choices = [[label for label, c in zip(process.labels, legal_SC[r], strict=True) if c] for r in rows]
     labels = decide_many(policy, [process.states[int(r)] for r in rows], choices)
     return [process.labels.index(label) for label in labels]
@@ -119,7 +119,7 @@ def _columns(process: mdp.Solvable, legal_SC: np.ndarray, rows: np.ndarray, poli
 def _nearest(
     process: mdp.Solvable, legal_SC: np.ndarray, place_SN: np.ndarray, column_S: np.ndarray
 ) -> np.ndarray:
-    """Returns the policy (S, C) that does in each state what was chosen in the nearest known one.
+    """Returns the policy (S, C) that makes in each state the choice of the nearest queried state.
 
     Args:
         process: The chain.
@@ -135,7 +135,7 @@ def _nearest(
 
 
 def _scattered(place_SN: np.ndarray) -> np.ndarray:
-    """Returns a few states from everywhere, so that no choice is carried far beyond where it was made."""
+    """Returns a few states from all regions of the chain, so that every state has a queried state near it."""
     rounded_SN = np.round(2 * np.log1p(np.abs(place_SN)))
     _, rows = np.unique(rounded_SN, axis=0, return_index=True)
     scattered_S = np.zeros(len(place_SN), dtype=bool)
@@ -144,7 +144,10 @@ def _scattered(place_SN: np.ndarray) -> np.ndarray:
 
 
 def _core(stationary_S: np.ndarray, mass: float, most: int | None = None) -> np.ndarray:
-    """Returns the fewest states that hold a share of the probability, or the `most` most probable ones."""
+    """Returns the smallest set of states that holds the share `mass` of the probability (S).
+
+    If that set has more than `most` states, the `most` most probable ones are returned.
+    """
     order_S = np.argsort(-stationary_S, kind="stable")
     count = int(np.searchsorted(np.cumsum(stationary_S[order_S]), mass)) + 1
     core_S = np.zeros(len(stationary_S), dtype=bool)
@@ -153,7 +156,7 @@ def _core(stationary_S: np.ndarray, mass: float, most: int | None = None) -> np.
 
 
 def _table(process: mdp.Solvable, policy_SC: np.ndarray, stationary_S: np.ndarray, fallback: Policy) -> Table:
-    """Writes out the states that a simulation can come across."""
+    """Returns a policy as a table of the states that may occur in a simulation."""
     rows = np.flatnonzero(stationary_S > UNSEEN).tolist()
     labels = [process.labels[int(column)] for column in policy_SC[rows].argmax(axis=1)]
     keys = [key(state) for state in process.states]

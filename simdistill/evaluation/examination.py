@@ -1,4 +1,4 @@
-"""What an examination of one task found."""
+"""The results of examining all policies of one task."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from simdistill.simulation import Policy
 
 @dataclass(frozen=True)
 class Examination:
-    """What an examination of one task found.
+    """The results of examining all policies of one task.
 
     Attributes:
         task: The task.
-        settings: How much was examined.
-        cases: Parameter sets of all settings, with what was found of each policy.
+        settings: Evaluation settings, with the numbers of parameter sets and replications.
+        cases: Parameter sets of all settings, with the results of each policy.
         reference: The policy that all others are compared with.
         teacher: The teacher as a policy.
         student: The student as a policy, with its answers.

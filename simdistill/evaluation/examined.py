@@ -1,4 +1,4 @@
-"""What an examination finds of one policy with one parameter set.
+"""The results of one policy with one parameter set.
 
 Axes: S states, C choices, R replications.
 """
@@ -16,15 +16,15 @@ from simdistill.statistics import mean_estimate
 
 @dataclass
 class Examined:
-    """One policy with one parameter set.
+    """The results of one policy with one parameter set.
 
     Attributes:
-        cost: Exact average cost; None where queues grow, or where costs are known by simulation only.
-        policy: Decides in simulation; None for random decisions.
-        policy_SC: Probability of each choice in each state of the chain, if there is one.
-        stationary_S: Probability of each state of the chain under the policy.
-        tabulated: Share of that probability in which the policy was asked itself.
-        replications: Simulated replications, none if it wasn't simulated; None where one failed.
+        cost: Exact average cost; None where queues grow, or where costs are estimated by simulation only.
+        policy: The policy to simulate; None for random decisions.
+        policy_SC: Probability of each choice in each state of the chain; None without a chain.
+        stationary_S: Probability of each state of the chain under the policy; None without a chain.
+        tabulated: Share of that probability whose states the policy itself was queried in.
+        replications: Simulated replications, with None for each that failed; empty without simulation.
     """
 
     cost: float | None
@@ -36,17 +36,20 @@ class Examined:
 
     @property
     def cost_R(self) -> np.ndarray:
-        """Cost of each replication; NaN where it failed."""
+        """Cost of each replication; NaN for a replication that failed."""
         return np.array([np.nan if r is None else r.cost for r in self.replications])
 
     @property
     def growth_R(self) -> np.ndarray:
-        """Difference between the second and the first half of each replication that didn't fail."""
+        """Cost of the second half less that of the first, for each replication that didn't fail."""
         return np.array([r.halves[1] - r.halves[0] for r in self.replications if r is not None and r.halves])
 
     @property
     def grows(self) -> bool:
-        """Whether the simulated cost still grows by half from the first to the second half."""
+        """Whether the simulated cost grows clearly from the first to the second half of the replications.
+
+        The growth must be significant and exceed 40% of the mean cost. False where the exact cost is known.
+        """
         growth_R = self.growth_R
         if len(growth_R) < 2 or self.cost is not None:
             return False
@@ -56,7 +59,7 @@ class Examined:
 
 @dataclass(frozen=True)
 class Table:
-    """A policy written out; it travels to every worker.
+    """A policy as a table of states, which can be sent to worker processes.
 
     Attributes:
         choices: Choice by the key of the state.

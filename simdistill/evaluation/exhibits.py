@@ -1,4 +1,4 @@
-"""What a report shows of an examination: all parameter sets, an episode, a map of decisions.
+"""The parts of an examination that a report shows: all parameter sets, an episode, a map of decisions.
 
 Axes: S states, N coordinates of a state: a number, or the number of a category's value.
 """
@@ -21,17 +21,17 @@ from simdistill.simulation.states import entries
 
 SHOWN_DECISIONS = 120
 SHOWN_EPISODE = 10_000
-"""Its number; the examined ones are far below."""
+"""Number of the episode that is shown; the examined episodes have far smaller numbers."""
 MAP_SIZE = (20, 12)
 
 
 def plain(params: Parameters) -> dict:
-    """Returns parameters as plain values, without those that are empty."""
+    """Returns parameters as plain values, without the empty ones."""
     return {name: value for name, value in params.model_dump(mode="json").items() if value not in ([], None)}
 
 
 def sets(cases: Sequence[Case], names: Iterable[str]) -> dict:
-    """Returns what these policies cost with each drawn parameter set, by setting."""
+    """Returns, for each setting, the drawn parameter sets with the cost of each named policy."""
     names = list(names)
     return {
         setting: [
@@ -47,13 +47,15 @@ def sets(cases: Sequence[Case], names: Iterable[str]) -> dict:
 
 
 def episode(task: TaskConfig, case: Case, policies: Mapping[str, Policy], seed: int) -> dict:
-    """Plays the same episode with several policies; every time at which one of them decides is shown.
+    """Simulates the same episode under several policies and returns their states over time.
+
+    The times are those at which any of the policies decides.
 
     Args:
         task: The task.
-        case: Whose parameters are played.
-        policies: By name.
-        seed: Of the examination.
+        case: The case whose parameters are used.
+        policies: Name -> policy.
+        seed: Seed of the examination.
     """
     played = {name: _decisions(task, case, policy, seed) for name, policy in policies.items()}
     labels = list(case.chain.labels) if case.chain else []
@@ -68,7 +70,7 @@ def episode(task: TaskConfig, case: Case, policies: Mapping[str, Policy], seed: 
 
 
 def _decisions(task: TaskConfig, case: Case, policy: Policy, seed: int) -> tuple[list[float], list[dict]]:
-    """Returns times and states of an episode's decisions."""
+    """Returns the times and the states of an episode's decisions."""
     simulator = registry.load("simulators", task.simulator)
     episode = Episode(simulator(case.params, examination_path(seed, SHOWN_EPISODE)))
     policy = with_streams(policy, Streams((seed, TEST, PLAN, SHOWN_EPISODE)))
@@ -87,9 +89,9 @@ def decision_map(case: Case, names: Iterable[str], visited_by: str) -> dict | No
     """Returns what policies do in every state of two numbers or categories; None where a state has more.
 
     Args:
-        case: With the policies' tables.
-        names: Of the policies.
-        visited_by: The policy whose probability of each state is shown.
+        case: A case with the policies' tables.
+        names: Names of the policies.
+        visited_by: Name of the policy whose stationary probabilities are shown.
     """
     shown_S = map_states(case)
     if shown_S is None:
@@ -111,14 +113,14 @@ def decision_map(case: Case, names: Iterable[str], visited_by: str) -> dict | No
 
 
 def _policy(case: Case, name: str) -> np.ndarray:
-    """Returns a policy written out (S, C)."""
+    """Returns a policy's probability of each choice in each state (S, C)."""
     policy_SC = case.policies[name].policy_SC
     assert policy_SC is not None, f"{name} has no table"
     return policy_SC
 
 
 def map_states(case: Case) -> np.ndarray | None:
-    """Returns the states that the decision map shows (S); None where it can't be drawn."""
+    """Returns whether the decision map shows each state (S); None if no map can be drawn."""
     if case.chain is None:
         return None
     place_SN = _places(case)
@@ -144,12 +146,12 @@ def _axes(states: Sequence[dict], labels: Sequence[str]) -> list[str]:
 
 
 def _differ(place_SN: np.ndarray) -> np.ndarray:
-    """Returns which numbers differ between states (N)."""
+    """Returns whether each number differs between states (N)."""
     return place_SN.min(axis=0) < place_SN.max(axis=0)
 
 
 def _series(states: Sequence[dict], labels: Sequence[str]) -> dict:
-    """Returns the lists of numbers in the states that change, one series per entry."""
+    """Returns a series over time for each entry of those of the states' number lists that change."""
     return {
         key: {
             label: [state[key][place] for state in states]

@@ -1,4 +1,4 @@
-"""How well a student forecasts: log scores against the simulator's own distribution, and reliability.
+"""Quality of a student's forecasts: log scores against the simulator's distribution, and reliability.
 
 Axes: N states, B buckets, K futures.
 """
@@ -16,13 +16,13 @@ BINS = 10
 
 @dataclass(frozen=True)
 class ScoredForecast:
-    """A forecast that was asked for in several states.
+    """The student's and the simulator's forecasts of one quantity in several states.
 
     Attributes:
-        forecast: The question.
-        student_NB: The student's probabilities.
-        buckets_NK: The bucket in which each simulated future of each state ends.
-        marginal_B: Shares of the buckets over the training states: the forecast that ignores the state.
+        forecast: The forecast question.
+        student_NB: The student's probability of each bucket in each state.
+        buckets_NK: Index of the bucket in which each simulated future of each state ends.
+        marginal_B: The marginal forecast, which ignores the state: mean shares of the buckets in training.
     """
 
     forecast: Forecast
@@ -32,16 +32,16 @@ class ScoredForecast:
 
     @property
     def simulator_NB(self) -> np.ndarray:
-        """Share of the futures in each bucket."""
+        """Share of each state's simulated futures in each bucket."""
         buckets = np.arange(len(self.marginal_B))
         return (self.buckets_NK[:, :, None] == buckets).mean(axis=1)
 
     @property
     def scores_NF(self) -> np.ndarray:
-        """Expected log scores in nats: the marginal forecast's, the student's, the least possible.
+        """Expected log scores in nats: the marginal forecast's, the student's and the least possible one.
 
-        The least possible is the entropy of the simulator's distribution, which a finite number of futures
-        underestimates; Miller's correction is added (Note on the bias of information estimates, 1955).
+        The least possible score is the entropy of the simulator's distribution. A finite number of futures
+        underestimates it, so Miller's correction is added (Note on the bias of information estimates, 1955).
         """
         p_NB, futures = self.simulator_NB, self.buckets_NK.shape[1]
         positive_NB = np.where(p_NB > 0, p_NB, 1.0)
@@ -52,10 +52,10 @@ class ScoredForecast:
 
 
 def skill(forecasts: Sequence[ScoredForecast], random: np.random.Generator) -> Estimate:
-    """Returns the share of the predictable information beyond the marginal forecast that the student has.
+    """Returns the student's share of the largest possible gain in log score over the marginal forecast.
 
-    0 is as good as the marginal forecast, 1 as good as the simulator's own; below 0 is worse than the
-    marginal forecast. The interval resamples states.
+    This skill is 0 for the marginal forecast, 1 for the simulator's own distribution, and negative for a
+    forecast worse than the marginal one. Its bootstrap interval resamples states.
     """
     return bootstrap_estimate(_skill, np.concatenate([one.scores_NF for one in forecasts]), random)
 
@@ -66,15 +66,15 @@ def _skill(scores_RNF: np.ndarray) -> np.ndarray:
 
 
 def log_scores(forecasts: Sequence[ScoredForecast]) -> dict[str, float]:
-    """Returns the mean log score of each, in nats."""
+    """Returns the mean log scores in nats of the marginal forecast, the student and the simulator."""
     scores_F = np.concatenate([one.scores_NF for one in forecasts]).mean(axis=0).tolist()
     return dict(zip(("marginal", "student", "simulator"), scores_F, strict=True))
 
 
 def reliability(forecasts: Sequence[ScoredForecast]) -> list[dict[str, float]]:
-    """Returns how often happened what the student forecast: one entry for each tenth of probability.
+    """Returns forecast probabilities with observed frequencies: one entry for each tenth of probability.
 
-    Every bucket of every state counts once (DeGroot and Fienberg, The Statistician 32, 1983).
+    Every bucket of every state counts as one forecast (DeGroot and Fienberg, The Statistician 32, 1983).
     """
     said_P = np.concatenate([one.student_NB.ravel() for one in forecasts])
     happened_P = np.concatenate([one.simulator_NB.ravel() for one in forecasts])

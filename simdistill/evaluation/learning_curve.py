@@ -1,7 +1,7 @@
-"""The learning curve of a run: what its student gives away on validation questions, against what it took.
+"""The learning curve of a run: the student's regret on validation questions against the training effort.
 
-Regret is the mean over validation questions of what the choices taken cost above the best ones, by the
-simulator's values, in cost units. Axes: Q questions.
+Regret is the mean over validation questions of the cost of the choice taken above that of the best choice, by
+the simulator's values, in cost units. Axes: Q questions.
 """
 
 from pathlib import Path
@@ -19,17 +19,17 @@ from simdistill.simulation.policies import with_streams
 
 
 def history(folder: Path) -> list[dict]:
-    """Returns the rows of a run's `metrics.jsonl`, with the names of today; none before training."""
+    """Returns the rows of a run's `metrics.jsonl`, with their present field names; none before training."""
     path = folder / "metrics.jsonl"
     return [renamed_row(row) for row in read_lines(path)] if path.exists() else []
 
 
 def learning(config: RunConfig, files: RunFiles) -> Learning:
-    """Returns the learning curve of a run's training up to now.
+    """Returns the learning curve of a run's training so far.
 
     Args:
-        config: The run.
-        files: Where its files are.
+        config: The run's configuration.
+        files: Paths of the run's files.
     """
     timed = files.training / "clock.jsonl"
     seconds = {row["step"]: row["seconds"] for row in read_lines(timed)} if timed.exists() else {}

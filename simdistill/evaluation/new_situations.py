@@ -1,4 +1,4 @@
-"""Situations that neither training nor the simulated replications contain: for examples and for forecasts.
+"""New situations for examples and forecasts, which neither training nor the simulated replications contain.
 
 Axes: N situations, B buckets, K futures, C choices.
 """
@@ -24,22 +24,22 @@ from simdistill.simulation.branching import Values, what_if
 from simdistill.simulation.situations import Situation
 
 SHOWN_FUTURES = 100
-"""Simulated futures of each choice of an example."""
+"""Number of simulated futures for each choice of an example."""
 EXAMPLE, FORECAST = 9, 10
-"""Tell these situations from each other and from the parameter sets, in the paths of their samples."""
+"""Numbers in the seed paths that keep these situations' samples apart, also from those of parameter sets."""
 
 
 def situation(
     task: TaskConfig, settings: EvaluationConfig, policy: Policy, kind: int, number: int
 ) -> Situation:
-    """Returns the last situation of a short episode in distribution.
+    """Returns the last situation of a short episode whose parameters are drawn as in training.
 
     Args:
         task: The task.
-        settings: Hold the seed of the test tree.
-        policy: Plays the episode.
+        settings: Evaluation settings, with the seed of the test tree.
+        policy: The policy that decides in the episode.
         kind: `EXAMPLE` or `FORECAST`.
-        number: Which one of the kind.
+        number: Number of the situation within its kind, from 0.
     """
     simulator = registry.load("simulators", task.simulator)
     root = (settings.seed, TEST)
@@ -65,16 +65,16 @@ def examples(
     student: StudentPolicy,
     progress: Callable[[int, int], None],
 ) -> list[dict]:
-    """Returns some new situations with the student's answers, and costs from many futures of their own.
+    """Returns some new situations with the student's answers, and each choice's cost from many futures.
 
     Args:
         task: The task.
-        settings: Say how many.
-        continues: Decides in the futures.
-        horizon: Simulated time of a future at first.
-        teacher: Its choices are shown beside.
-        student: Answers.
-        progress: Called with the situations that are done, and how many there are.
+        settings: Evaluation settings, with the number of situations.
+        continues: The policy that decides in the futures after the first choice.
+        horizon: Initial simulated time of a future, which is extended if needed.
+        teacher: The teacher, whose choices are shown for comparison.
+        student: The student, which answers.
+        progress: Called with the number of finished situations and the number of all situations.
     """
     simulator = registry.load("simulators", task.simulator)
     rows = []
@@ -112,16 +112,18 @@ def scored_forecasts(
     compute: Map,
     progress: Callable[[int, int], None],
 ) -> list[ScoredForecast]:
-    """Asks for forecasts in new situations, if training asked for any.
+    """Returns the student's and the simulator's forecasts in new situations.
+
+    Forecast questions that training didn't have are left out.
 
     Args:
         task: The task.
-        settings: Say in how many situations.
-        continues: Decides in the futures.
-        student: Forecasts.
-        lessons: The training questions, whose shares are the marginal forecast.
-        compute: Simulates the futures.
-        progress: Called with the situations that are done, and how many there are.
+        settings: Evaluation settings, with the number of situations and futures.
+        continues: The policy that decides in the futures.
+        student: The student, which forecasts.
+        lessons: The training questions; the mean of their bucket probabilities is the marginal forecast.
+        compute: Map that simulates the futures, possibly in worker processes.
+        progress: Called with the number of finished situations and the number of all situations.
     """
     simulator = registry.load("simulators", task.simulator)
     situations = [situation(task, settings, continues, FORECAST, n) for n in range(settings.forecasts)]

@@ -1,4 +1,4 @@
-"""What examinations write: `metrics.json`, `examination.json`, `rollouts.jsonl`, each for all tasks."""
+"""Output files of an examination for all tasks: `metrics.json`, `examination.json`, `rollouts.jsonl`."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -40,13 +40,13 @@ def write(
     found: Sequence[tuple[Lesson, Examination]],
     spent: Mapping[str, Any],
 ) -> Results:
-    """Writes all three files; the metrics last, as they say that the examination is finished.
+    """Writes all three files; `metrics.json` comes last, as its presence marks a finished examination.
 
     Args:
-        files: Where the run's files are.
-        config: The run.
-        found: For each task its teacher's lesson and its examination.
-        spent: Time, memory and provenance, as `Results` has them.
+        files: Paths of the run's files.
+        config: The run's configuration.
+        found: The teacher's lesson and the examination, for each task.
+        spent: Times, memory and provenance: values of further fields of `Results`.
     """
     folder = files.folder
     write_lines(folder / "rollouts.jsonl", [row for _, examination in found for row in rollouts(examination)])
@@ -86,9 +86,9 @@ def task_results(lesson: Lesson, examination: Examination, training: TrainingRec
     """Returns the results of one task.
 
     Args:
-        lesson: Its teacher's.
-        examination: What was found.
-        training: What training took.
+        lesson: What the task's teacher found.
+        examination: The results of examining all policies.
+        training: The resources that training used.
     """
     task, cases, student = examination.task, examination.cases, examination.student
     order = ["random", "untuned", *task.policies, "teacher", "student", OPTIMUM]
@@ -158,7 +158,7 @@ def rollouts(examination: Examination) -> list[dict]:
 
 
 def exhibited(examination: Examination) -> dict[str, Any]:
-    """Returns what the report shows of one task; parts that there aren't are left out."""
+    """Returns the data that the report shows of one task, without the parts that are empty."""
     task, case, seed = examination.task, examination.cases[0], examination.settings.seed
     reference, rule = examination.reference, task.heuristic
     shown = ["student", "teacher", *(name for name in task.policies if name != "random"), reference]
@@ -204,12 +204,12 @@ def _forecasts(examination: Examination) -> Forecasts | None:
 
 
 def _saved(change: Estimate) -> Estimate:
-    """Returns a relative change of cost as a saving."""
+    """Returns a relative change of cost with its sign reversed: as a saving."""
     return Estimate(-change.mean, -change.high, -change.low)
 
 
 def _parameters(student: Student, adapter: Path) -> Parameters:
-    """Returns how many parameters were trained, and how many there are with them."""
+    """Returns the number of trained parameters, and the number of all parameters including these."""
     with safe_open(adapter / "adapter_model.safetensors", "np") as weights:
         shapes = [weights.get_slice(name).get_shape() for name in weights.keys()]  # noqa: SIM118
     trained = sum(map(math.prod, shapes))

@@ -1,11 +1,11 @@
-"""What an examination reads and writes in the folder of a run; `simdistill.runs.layout` says where it is."""
+"""Files of a run that an examination reads or writes; `simdistill.runs.layout` defines their paths."""
 
 from pathlib import Path
 from typing import Protocol
 
 
 class RunFiles(Protocol):
-    """Paths of a run."""
+    """Paths of a run's files and folders."""
 
     @property
     def folder(self) -> Path:
@@ -14,29 +14,29 @@ class RunFiles(Protocol):
 
     @property
     def adapter(self) -> Path:
-        """The trained adapter."""
+        """Folder of the trained adapter."""
         ...
 
     @property
     def metrics(self) -> Path:
-        """The results."""
+        """File of the results, `metrics.json`."""
         ...
 
     @property
     def training(self) -> Path:
-        """The folder of what training left about all tasks."""
+        """Folder of intermediate files that concern all tasks."""
         ...
 
     @property
     def validation(self) -> Path:
-        """The validation questions."""
+        """File of the validation questions."""
         ...
 
     @property
     def trained(self) -> Path:
-        """Questions and tokens of the training."""
+        """File of the numbers of questions and tokens that training used."""
         ...
 
     def of_task(self, task: str) -> Path:
-        """The folder of what training left about one task."""
+        """Returns the folder of intermediate files that concern one task."""
         ...

@@ -1,4 +1,4 @@
-"""Examination by simulation: every policy plays the same replications with the same random numbers."""
+"""Examination by simulation: every policy is simulated in the same replications, on common random numbers."""
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ class Plan:
 
     Attributes:
         task: The task.
-        params: Parameters.
-        policy: Decides; None for random decisions.
-        seed: Of the test tree.
-        replication: Which one.
+        params: The parameters.
+        policy: The policy that decides; None for random decisions.
+        seed: Seed of the test tree.
+        replication: Number of the replication, from 0.
     """
 
     task: TaskConfig
@@ -37,18 +37,21 @@ class Plan:
 
     @property
     def path(self) -> SeedPath:
-        """Seed path: the same for every policy."""
+        """Seed path of the replication, which is the same for every policy."""
         return examination_path(self.seed, self.replication)
 
     def steps(self) -> Generator[tuple[dict, list[str]], str, Replication]:
-        """Plays it with decisions from outside."""
+        """Returns a generator that yields each decision's state and choices and is sent the choice.
+
+        The generator returns the replication.
+        """
         task = self.task
         model = registry.load("simulators", task.simulator)(self.params, self.path)
         return replication_steps(model, task.warm_up, task.horizon, task.kind == "terminating")
 
 
 def simulate(plan: Plan) -> Replication | str:
-    """Returns the replication, or why it failed; this runs in a worker."""
+    """Returns the replication, or the message of its failure; this function runs in a worker process."""
     own = Streams((*plan.path, PLAN))
     policy = with_streams(plan.policy, own) if plan.policy else RandomPolicy(own)
     try:
@@ -72,17 +75,17 @@ def confirm(
     compute: Map,
     progress: Callable[[int, int], None],
 ) -> None:
-    """Simulates every policy that isn't simulated yet.
+    """Simulates every policy that hasn't been simulated yet, and adds the replications to its results.
 
-    The default parameters get all replications, each drawn set a quarter of them. Random decisions, whose
-    costs are known to be large, are simulated with the default parameters alone where costs are exact.
+    The default parameters get all replications, each drawn parameter set a quarter of them. Where costs are
+    exact, random decisions are simulated with the default parameters only.
 
     Args:
         task: The task.
-        evaluation: Says how many replications there are.
-        cases: Parameter sets; their policies get the replications.
-        compute: Runs simulations.
-        progress: Called with the replications that are done, and how many there are.
+        evaluation: Evaluation settings, with the number of replications.
+        cases: Parameter sets with the policies to simulate; changed in place.
+        compute: Map that runs simulations, possibly in worker processes.
+        progress: Called with the number of finished replications and the number of all replications.
     """
     plans, owners = [], []
     for case in cases:
@@ -108,16 +111,16 @@ def play_in_step(
     progress: Callable[[int, int], None],
     most: int | None = None,
 ) -> None:
-    """Simulates a policy that is costly to ask: all its replications advance together, asked at once.
+    """Simulates a policy that is costly to query: all replications advance together, with batched queries.
 
     Args:
         task: The task.
-        evaluation: Says how many replications there are.
-        cases: Parameter sets; they get the policy.
-        name: Name of the policy.
-        policy: Decides.
-        progress: Called with the replications that have ended, and how many there are.
-        most: Replications of each case, if fewer than of the other policies.
+        evaluation: Evaluation settings, with the number of replications.
+        cases: Parameter sets, to which the policy's results are added.
+        name: The policy's name.
+        policy: The policy.
+        progress: Called with the number of finished replications and the number of all replications.
+        most: Number of replications for each case, if fewer than for other policies.
     """
     games: list[_Game] = []
     for case in cases:
@@ -135,7 +138,7 @@ def play_in_step(
 
 
 class _Game:
-    """A replication in play."""
+    """A replication that is being simulated step by step."""
 
     def __init__(self, case: Case, examined: Examined, number: int, plan: Plan):
         self.case, self.examined, self.number, self.plan = case, examined, number, plan
@@ -144,7 +147,7 @@ class _Game:
         self._steps: Generator[tuple[dict, list[str]], str, Replication] | None = None
 
     def go(self, label: str | None = None) -> bool:
-        """Starts, or answers the last question; False when the replication has ended or failed."""
+        """Starts the replication or continues it with a choice; returns False once it has ended or failed."""
         try:
             if self._steps is None:
                 self._steps = self.plan.steps()

@@ -15,14 +15,14 @@ LOOKED_AT = 32
 
 
 class StudentPolicy:
-    """Decides as a student does, and keeps the student's answers.
+    """A policy that makes a student's choices and keeps the student's answers.
 
     Args:
-        student: Scores the choices.
-        prompter: Puts states into words.
+        student: The student, which scores the choices.
+        prompter: Writes the prompt for a state.
 
     Attributes:
-        answers: Answer by the words of the situation and the choices.
+        answers: (text of the situation, *choices) -> answer.
     """
 
     def __init__(self, student: Student, prompter: Prompter):
@@ -35,7 +35,7 @@ class StudentPolicy:
         return self.many([state], [choices])[0]
 
     def many(self, states: Sequence[State], choices_S: Sequence[Sequence[str]]) -> list[str]:
-        """Decides in many states in few forward passes."""
+        """Returns the choices in many states, which are scored together in few forward passes."""
         posed = [
             Posed(self.prompter.decision(dict(state)), list(choices))
             for state, choices in zip(states, choices_S, strict=True)
@@ -51,7 +51,7 @@ class StudentPolicy:
 
     @property
     def valid(self) -> float:
-        """Share of the states in which unconstrained greedy decoding gives a choice and nothing else."""
+        """Share of the situations in which unconstrained greedy decoding yields a choice and nothing else."""
         return float(np.mean([answer.greedy is not None for answer in self.answers.values()]))
 
     @property
@@ -65,11 +65,14 @@ class StudentPolicy:
 
     @property
     def mass(self) -> float:
-        """Mean probability of answering with a choice at all."""
+        """Mean probability that an unconstrained answer is one of the choices."""
         return float(np.mean([answer.mass for answer in self.answers.values()]))
 
     def said_instead(self) -> list[dict]:
-        """Returns the student's texts for the first questions, if none of its answers is a choice alone."""
+        """Returns the student's texts for the first questions, if it never answers with a choice alone.
+
+        If any answer is a choice alone, the list is empty.
+        """
         if any(answer.greedy is not None for answer in self.answers.values()):
             return []
         texts = self.student.texts(self._first)

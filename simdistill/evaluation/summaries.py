@@ -1,4 +1,4 @@
-"""What the examined policies' costs come to, and the units that intervals resample.
+"""Summaries of the examined policies' costs, and the units that bootstrap intervals resample.
 
 Axes: P parameter sets, R replications, U units that an interval resamples (sets or replications), X policies.
 """
@@ -15,7 +15,7 @@ from simdistill.statistics import Estimate, bootstrap_estimate, mean_estimate
 
 
 def costs(cases: Sequence[Case], setting: str, name: str) -> np.ndarray:
-    """Returns the costs of a policy over a setting's parameter sets (P); NaN where queues grow."""
+    """Returns the cost of a policy with each of a setting's parameter sets (P); NaN where queues grow."""
     return np.array(
         [
             _cost(case, case.policies[name])
@@ -39,9 +39,10 @@ def known(case: Case, name: str) -> float | None:
 
 
 def units(cases: Sequence[Case], setting: str, names: Sequence[str]) -> np.ndarray | None:
-    """Returns what an interval resamples, (U, X): parameter sets, or one set's simulated replications.
+    """Returns the costs of policies in each unit that an interval resamples (U, X).
 
-    Replications that failed under any of the policies count for none of them. None where a policy wasn't
+    The units are parameter sets; for a single set without exact costs they are its replications. Replications
+    that failed under any of the policies are left out for all of them. Returns None if a policy wasn't
     examined or is unstable.
     """
     found = [case for case in cases if case.setting == setting]
@@ -63,9 +64,9 @@ def units(cases: Sequence[Case], setting: str, names: Sequence[str]) -> np.ndarr
 
 
 def over(cases: Sequence[Case], setting: str, name: str, reference: str, seed: int) -> Estimate | None:
-    """Returns pooled cost over the reference's, minus one; the interval resamples `units`.
+    """Returns the ratio of the pooled costs of a policy and the reference, minus one.
 
-    None where the policy wasn't examined or is unstable.
+    The interval resamples `units`. Returns None if one of the policies wasn't examined or is unstable.
     """
     pair_UX = units(cases, setting, (name, reference))
     if pair_UX is None:
@@ -74,14 +75,14 @@ def over(cases: Sequence[Case], setting: str, name: str, reference: str, seed: i
 
 
 def summary(cases: Sequence[Case], setting: str, name: str, horizon: float, seed: int) -> Cost | None:
-    """Returns a policy's cost in one setting; None where it wasn't examined.
+    """Returns a policy's cost in one setting; None if the policy wasn't examined there.
 
     Args:
         cases: Parameter sets of all settings.
         setting: The setting.
-        name: The policy.
-        horizon: Simulated time of a replication; growth is given per unit of time.
-        seed: Of the intervals.
+        name: The policy's name.
+        horizon: Simulated time of a replication, by which the growth per unit of time is computed.
+        seed: Seed of the bootstrap intervals.
     """
     found = [case for case in cases if case.setting == setting and name in case.policies]
     if not found:
@@ -108,14 +109,17 @@ def summary(cases: Sequence[Case], setting: str, name: str, horizon: float, seed
 
 
 def _growth(simulated: Sequence[Examined], horizon: float) -> Estimate | None:
-    """Returns by how much the cost grows per unit of time, from the first to the second half."""
+    """Returns the growth of the cost per unit of time, from the first to the second half of replications."""
     means = [one.growth_R.mean() for one in simulated if len(one.growth_R)]
     growth_R = simulated[0].growth_R if len(simulated) == 1 else np.array(means)
     return mean_estimate(growth_R / (horizon / 2)) if len(growth_R) else None
 
 
 def _simulated(simulated: Sequence[Examined]) -> Simulated | None:
-    """Returns the simulated cost that confirms an exact one: the mean over sets of each replication."""
+    """Returns the simulated cost that confirms an exact one; None without simulation.
+
+    Each replication is first averaged over the parameter sets.
+    """
     if not simulated:
         return None
     cost_R = np.nanmean([one.cost_R for one in simulated], axis=0)
@@ -124,5 +128,5 @@ def _simulated(simulated: Sequence[Examined]) -> Simulated | None:
 
 
 def resampling(seed: int) -> np.random.Generator:
-    """Returns the random numbers of an interval's resamples, the same for every quantity."""
+    """Returns a generator for an interval's resamples, which are the same for every quantity."""
     return generator((seed, TEST, PLAN))

@@ -1,4 +1,4 @@
-"""What training left in a run's folder about itself: how much it took, and what failed meanwhile."""
+"""The resources that a run's training used and the failures during it, read from the run's folder."""
 
 from dataclasses import dataclass
 
@@ -11,16 +11,16 @@ from simdistill.results import RewardUpdates
 
 @dataclass(frozen=True)
 class TrainingRecord:
-    """What training took.
+    """The resources that training used, and the failures during it.
 
     Attributes:
-        questions: Questions that the student was trained on.
-        tokens: Tokens of them.
-        states: On-policy states that were searched.
-        simulator_steps: Decisions that their search simulated.
-        failures: Why on-policy episodes failed.
-        updates: Optimizer steps of each stage.
-        updates_by_reward: Of those, the ones by reward; None for methods without.
+        questions: Number of questions that the student was trained on.
+        tokens: Number of tokens in these questions.
+        states: Number of on-policy states that were searched.
+        simulator_steps: Number of decisions that were simulated to search these states.
+        failures: Messages of the on-policy episodes that failed.
+        updates: Number of optimizer steps in each stage of training.
+        updates_by_reward: Numbers of updates by reward; None for methods without such updates.
     """
 
     questions: int
@@ -33,11 +33,11 @@ class TrainingRecord:
 
     @classmethod
     def read(cls, config: RunConfig, files: RunFiles) -> "TrainingRecord":
-        """Reads the record of a run whose training is finished.
+        """Returns the record of a run whose training is finished.
 
         Args:
-            config: The run.
-            files: Where its files are.
+            config: The run's configuration.
+            files: Paths of the run's files.
         """
         folders = [files.of_task(task.name) for task in config.tasks]
         trained = read_json(files.trained)
@@ -57,6 +57,6 @@ class TrainingRecord:
 
 
 def _updates_by_reward(rows: list[dict]) -> RewardUpdates | None:
-    """Returns how many updates rewarded samples, and in how many of them rewards differed within a group."""
+    """Returns the number of updates by reward, and of those in which rewards differed within a group."""
     alike = [row["frac_reward_zero_std"] for row in rows if "frac_reward_zero_std" in row]
     return RewardUpdates(all=len(alike), with_gradient=sum(share < 1.0 for share in alike)) if alike else None

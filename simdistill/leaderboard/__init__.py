@@ -1,4 +1,4 @@
-"""Evidence about methods: which tasks, budgets and seeds count, what was found, and what follows from it."""
+"""Leaderboards, which compare methods: the protocol, the results of its cells, and the conclusions."""
 
 from simdistill.leaderboard.board import board
 from simdistill.leaderboard.protocol import Cell, Protocol, load_protocol

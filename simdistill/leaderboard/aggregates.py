@@ -1,6 +1,6 @@
-"""Losses over all tasks and seeds: means, medians and profiles, with intervals.
+"""Aggregates of losses over all tasks and seeds: means, medians and performance profiles, with intervals.
 
-Axes: D tasks, R runs (training seeds) of a method on a task, Z resamples, N thresholds, or all runs in a row.
+Axes: D tasks, R runs (training seeds) of a method on a task, Z resamples, N thresholds (or all tasks' runs).
 """
 
 from collections.abc import Sequence
@@ -13,23 +13,26 @@ from simdistill.statistics import mean_estimate
 DRAWS = 20_000
 BAND_DRAWS = 2000
 LEAST_TASKS = 3
-"""For an interval over tasks."""
+"""Smallest number of tasks for which an interval over tasks is given."""
 
 
 def aggregate(losses_DR: Sequence[np.ndarray], random: np.random.Generator) -> dict:
-    """Returns mean and interquartile mean over tasks and seeds, of losses or of methods' paired differences.
+    """Returns the mean and the interquartile mean over tasks and seeds, each with two intervals.
 
-    `ci95` is about these tasks: only seeds are drawn. Of the mean it is Student's with Satterthwaite's
-    degrees of freedom, of the interquartile mean a bootstrap stratified by task (Agarwal et al., arXiv
-    2108.13264, rliable). `ci95_tasks` is about tasks like these: of the mean it is Student's over the tasks'
-    means, of the interquartile mean a bootstrap that resamples tasks, then seeds. `bootstrap` and
-    `bootstrap_tasks` are those of the mean, for comparison: with a few seeds and tasks they are too narrow.
-    With one seed on some task an interval about these tasks would claim too much and is None, as is one about
-    tasks like these for fewer than three.
+    `ci95` is an interval for these tasks, in which only seeds are random. For the mean it is Student's t
+    interval with Satterthwaite's degrees of freedom, for the interquartile mean a bootstrap stratified by
+    task (Agarwal et al., arXiv 2108.13264, rliable). It is None if a task has a single seed.
+
+    `ci95_tasks` is an interval for a population of such tasks. For the mean it is Student's t interval of the
+    tasks' means, for the interquartile mean a bootstrap that resamples tasks, then seeds. It is None for
+    fewer than three tasks.
+
+    `bootstrap` and `bootstrap_tasks` are the mean's bootstrap intervals, for comparison; with few seeds and
+    tasks they are too narrow.
 
     Args:
-        losses_DR: The runs' losses, an array for each task.
-        random: Source of the draws.
+        losses_DR: The runs' losses, or two methods' paired differences of losses: an array for each task.
+        random: Random generator for the resampling.
     """
     loss_DR = _padded(losses_DR)
     seeds_ZDR, tasks_ZDR = (_resampled(loss_DR, random, tasks) for tasks in (False, True))
@@ -53,7 +56,7 @@ def aggregate(losses_DR: Sequence[np.ndarray], random: np.random.Generator) -> d
 
 
 def _over_seeds(losses_DR: Sequence[np.ndarray]) -> list[float] | None:
-    """Returns the interval of the mean over tasks whose runs spread differently; None for a single run."""
+    """Returns the interval of the mean over tasks with unequal variances; None if a task has a single run."""
     if min(map(len, losses_DR)) < 2:
         return None
     count_D = np.array([len(loss_R) for loss_R in losses_DR])
@@ -70,9 +73,9 @@ def _over_seeds(losses_DR: Sequence[np.ndarray]) -> list[float] | None:
 def median(losses_DR: Sequence[np.ndarray], random: np.random.Generator) -> dict:
     """Returns the median over tasks of the mean over seeds.
 
-    Its interval is about these tasks, and None if one of them has a single seed. Each task's expectation is
-    drawn from what its seeds say of it by Student's t: a generalised interval (Weerahandi, Journal of the
-    American Statistical Association 88, 1993), which covers rather more than 95%.
+    Its interval is for these tasks, and None if one of them has a single seed. It is a generalised confidence
+    interval (Weerahandi, Journal of the American Statistical Association 88, 1993): each task's expectation
+    is drawn from a Student's t distribution around the mean of its seeds. It covers somewhat more than 95%.
     """
     mean_D = np.array([loss_R.mean() for loss_R in losses_DR])
     found = {"mean": float(np.median(mean_D)), "ci95": None}
@@ -87,7 +90,7 @@ def median(losses_DR: Sequence[np.ndarray], random: np.random.Generator) -> dict
 def profile(
     losses_DR: Sequence[np.ndarray], thresholds: Sequence[float], random: np.random.Generator
 ) -> dict[str, list[float]]:
-    """Returns the share of runs that lose at most each threshold, every task counting the same.
+    """Returns the share of runs whose loss is at most each threshold, with equal weights of all tasks.
 
     `low` and `high` are pointwise 95% bands of a bootstrap that resamples seeds within tasks, as in rliable.
     """
@@ -106,7 +109,7 @@ def profile(
 
 
 def _padded(losses_DR: Sequence[np.ndarray]) -> np.ndarray:
-    """Returns the losses as one array, NaN where a task has fewer runs than another."""
+    """Returns the losses as one array (D, R), filled up with NaN for tasks with fewer runs than others."""
     loss_DR = np.full((len(losses_DR), max(map(len, losses_DR))), np.nan)
     for row_R, loss_R in zip(loss_DR, losses_DR, strict=True):
         row_R[: len(loss_R)] = loss_R
@@ -114,7 +117,7 @@ def _padded(losses_DR: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _resampled(loss_DR: np.ndarray, random: np.random.Generator, tasks: bool) -> np.ndarray:
-    """Returns resamples (Z, D, R): of the tasks, if asked for, and of the runs of each."""
+    """Returns resampled losses (Z, D, R): runs are resampled within tasks; before, tasks if `tasks`."""
     count, runs = loss_DR.shape
     task_ZD = random.integers(count, size=(DRAWS, count)) if tasks else np.tile(range(count), (DRAWS, 1))
     size_ZD1 = np.isfinite(loss_DR).sum(axis=1)[task_ZD][..., None]
@@ -127,7 +130,7 @@ def _mean(loss_ZDR: np.ndarray) -> np.ndarray:
 
 
 def _interquartile_mean(loss_ZDR: np.ndarray) -> np.ndarray:
-    """Returns the mean of the middle half of all runs."""
+    """Returns the mean of the middle half of all runs' losses, for each resample (Z)."""
     sorted_ZN = np.sort(loss_ZDR.reshape(len(loss_ZDR), -1), axis=1)  # NaN goes to the end
     count_Z = np.isfinite(sorted_ZN).sum(axis=1)
     cut_Z = count_Z // 4

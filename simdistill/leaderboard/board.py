@@ -1,6 +1,7 @@
-"""The board as data: a pure function of a protocol and the metrics of its cells.
+"""The leaderboard as data: a pure function of a protocol and the results of its cells.
 
-Quality is cost over the reference's, lower is better. Axes: D tasks, R runs (training seeds).
+Methods are compared by the student's cost over the reference's; lower is better.
+Axes: D tasks, R runs (training seeds).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -39,9 +40,9 @@ NUMBERS: dict[str, Callable[[Result], float | None]] = {
     ),
     "minutes": lambda result: sum(result.run.seconds.values()) / 60,
 }
-"""What a run reached and spent whatever the setting; None where a run doesn't have it."""
+"""Name -> function that returns a number of a run which is the same in all settings, or None."""
 SHOWN_ELSEWHERE = ("over_reference", "forecast_skill")
-"""Measures of a run that a board shows in a place of their own."""
+"""Names of measures that a board shows separately from the other measures."""
 ANCHORS = ("untuned", "random", "heuristic", "teacher", "optimum")
 
 Runs = dict[str, dict[str, dict[int, Result]]]
@@ -49,12 +50,12 @@ Runs = dict[str, dict[str, dict[int, Result]]]
 
 
 def board(protocol: Protocol, results: Sequence[Result], refused: Sequence[Refused] = ()) -> dict[str, Any]:
-    """Returns all that a board says, in plain values that are JSON.
+    """Returns the whole board as plain values that can be written as JSON.
 
     Args:
-        protocol: What was to be run.
-        results: What was run of it.
-        refused: Results that don't count; they are listed.
+        protocol: The protocol, which defines the cells.
+        results: The results of the cells that were run.
+        refused: Results that don't count; the board lists them.
     """
     runs: Runs = {task: {method: {} for method in protocol.methods} for task in protocol.tasks}
     for result in results:
@@ -105,18 +106,18 @@ def _overall(runs: Runs, method: str, setting: str) -> dict | None:
 
 
 def by_setting(results: Iterable[Result]) -> list[str]:
-    """Returns the measures that the runs have in every setting, in the order in which runs give them."""
+    """Returns the names of the runs' measures by setting, without `SHOWN_ELSEWHERE`, in the runs' order."""
     names = {name: None for result in results for name in result.task.measures}
     return [name for name in names if name not in SHOWN_ELSEWHERE]
 
 
 def relative(name: str) -> bool:
-    """Whether a measure doesn't depend on a task's unit of cost, so that tasks can be put together."""
+    """Returns whether a measure is independent of a task's cost unit, so that tasks can be aggregated."""
     return name in registry.names("metrics") and registry.load("metrics", name).relative
 
 
 def _measures(runs: Runs, method: str) -> dict[str, Any] | None:
-    """Returns what a method reached and spent besides, over tasks and seeds; None where it wasn't run."""
+    """Returns a method's further measures and numbers over tasks and seeds; None if it wasn't run."""
     by_task = [list(methods[method].values()) for methods in runs.values() if methods[method]]
     if not by_task:
         return None
@@ -138,7 +139,10 @@ def _together(values_DR: Sequence[Sequence[float]]) -> dict | None:
 
 
 def _middle(values_DR: Sequence[Sequence[float]]) -> dict | None:
-    """Returns the median over tasks, as shares of a small gap can be of any size, and of how many tasks."""
+    """Returns the median over tasks and the number of tasks.
+
+    The median is robust: a measure that is a share of a small gap can have any size.
+    """
     known_DR = [np.array(values) for values in values_DR if values]
     if not known_DR:
         return None
@@ -146,7 +150,7 @@ def _middle(values_DR: Sequence[Sequence[float]]) -> dict | None:
 
 
 def _task(methods: dict[str, dict[int, Result]], protocol: Protocol) -> dict:
-    """Returns anchors and methods of one task."""
+    """Returns the reference, the anchors and the methods' results of one task."""
     results = [result for runs in methods.values() for result in runs.values()]
     return {
         "reference": results[0].task.reference if results else None,
@@ -159,10 +163,10 @@ def _task(methods: dict[str, dict[int, Result]], protocol: Protocol) -> dict:
 
 
 def _taught(methods: dict[str, dict[int, Result]], protocol: Protocol) -> list[Result]:
-    """Returns one run of each teacher.
+    """Returns one run for each different teacher.
 
-    With the same seed, methods share a teacher for which they set the same fields, and it counts once. Its
-    costs needn't be the same in all of their runs, as another processor rounds otherwise.
+    Methods with the same seed and the same fields of the teacher share one teacher, which counts once. Its
+    costs may differ slightly between these runs, as processors round differently.
     """
     found: dict[tuple, Result] = {}
     for method, runs in methods.items():
@@ -173,7 +177,7 @@ def _taught(methods: dict[str, dict[int, Result]], protocol: Protocol) -> list[R
 
 
 def _anchor(name: str, results: Sequence[Result]) -> dict | None:
-    """Returns what a policy that no method trains costs in these runs."""
+    """Returns the costs over the reference of an anchor, a policy that no method trains."""
     tasks = [result.task for result in results]
     policies = [task.policies.get(task.heuristic if name == "heuristic" else name) for task in tasks]
     known = [policy for policy in policies if policy is not None]
@@ -186,14 +190,14 @@ def _anchor(name: str, results: Sequence[Result]) -> dict | None:
 
 
 def _over(policies: Sequence[PolicyResults], setting: str) -> dict | None:
-    """Returns cost over the reference's, over runs; None where it wasn't examined."""
+    """Returns the mean over runs of the cost over the reference's; None if the policy wasn't examined."""
     overs = [policy.over_reference[setting] for policy in policies if policy.cost[setting] is not None]
     stable = [over.mean for over in overs if over is not None]
     return _with_unstable(stable, len(overs) - len(stable))
 
 
 def _method(results: Sequence[Result]) -> dict | None:
-    """Returns what a method reached and spent on one task, over seeds; None where it wasn't run."""
+    """Returns a method's measures and resources on one task, over seeds; None if it wasn't run."""
     if not results:
         return None
     students = [result.task.policies["student"] for result in results]
@@ -219,19 +223,19 @@ def _mean(estimate: Estimate | None) -> float | None:
 
 
 def _values(results: Iterable[Result], measure: str, setting: str) -> list[float]:
-    """Returns a measure of every run that has it (R)."""
+    """Returns the values of a measure in one setting, for the runs that have it (R)."""
     found = [_mean(result.task.measure(measure, setting)) for result in results]
     return [float(value) for value in found if value is not None]
 
 
 def _measured(results: Sequence[Result]) -> dict[str, list[float]]:
-    """Returns the numbers that are the same in every setting, of every run that has them (R)."""
+    """Returns the name of each of `NUMBERS` -> its values in the runs that have it (R)."""
     found = {name: [number(result) for result in results] for name, number in NUMBERS.items()}
     return {name: [float(value) for value in values if value is not None] for name, values in found.items()}
 
 
 def _with_unstable(values: Sequence[float], unstable: int) -> dict | None:
-    """Returns mean and interval of the stable runs, and how many aren't among them."""
+    """Returns mean and interval over the stable runs, and the number of unstable runs."""
     found = compare.spread(values)
     if found is None and not unstable:
         return None
@@ -239,7 +243,7 @@ def _with_unstable(values: Sequence[float], unstable: int) -> dict | None:
 
 
 def _differences(runs: Runs, protocol: Protocol) -> list[dict]:
-    """Returns how much nearer the first of every two methods is over all tasks on which both were run."""
+    """Returns, for every two methods, how much lower the first one's losses are, over their common tasks."""
     rows = []
     for (first, second), setting in product(combinations(protocol.methods, 2), COMPARED):
         both = [

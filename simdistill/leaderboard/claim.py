@@ -1,8 +1,8 @@
-"""The claim that a board is about, condition by condition.
+"""The claim that a board tests, condition by condition.
 
-Simulator-consistent distillation brings a student nearer to the reference than imitation, and than imitation
-followed by reinforcement learning, at the same budget; and near enough to be useful. A condition holds, or it
-doesn't, or the intervals leave it undecided.
+At the same budget, simulator-consistent distillation brings a student nearer to the reference than imitation
+does, and than imitation followed by reinforcement learning does; and near enough to be useful. Each condition
+is met, not met, or undecided if the intervals are too wide.
 """
 
 import math
@@ -22,12 +22,12 @@ RIVALS = ("sft", "sft_grpo")
 SHARE = 0.75
 LIMITS = {"in_distribution": 0.03, "out_of_distribution": 0.08}
 LEAST_BETTER = 2
-"""Tasks on which the student must be better than the practitioner's heuristic."""
+"""Number of tasks on which the student must be better than the practitioner's heuristic."""
 LEAST_UPDATES = 50
-"""Of GRPO; with fewer it isn't trained."""
+"""Smallest number of GRPO updates with which `sft_grpo` counts as trained."""
 
 NOTHING = {"mean": None, "ci95": None, "seeds": 0, "p": None, "p_holm": None, "verdict": "unknown"}
-"""A comparison without a common seed."""
+"""The row of a comparison without a common seed."""
 
 Methods = Mapping[str, Mapping[int, Result]]
 """Method -> seed -> result, of one task."""
@@ -36,11 +36,11 @@ Methods = Mapping[str, Mapping[int, Result]]
 def claim(runs: Mapping[str, Methods], protocol: Protocol) -> dict[str, Any] | None:
     """Returns the verdict with every condition and its numbers, on the tasks that `SUBJECT` was run on.
 
-    A protocol without one of the methods makes no claim.
+    Returns None if the protocol doesn't have all of the claim's methods.
 
     Args:
-        runs: Results by task, method and seed.
-        protocol: Says which cells there are.
+        runs: Task -> method -> seed -> result.
+        protocol: The protocol, with the planned cells.
     """
     if not {SUBJECT, *RIVALS} <= protocol.methods.keys():
         return None
@@ -63,15 +63,15 @@ def claim(runs: Mapping[str, Methods], protocol: Protocol) -> dict[str, Any] | N
 
 
 def _untrained(tasks: Mapping[str, Methods]) -> list[str]:
-    """Returns `sft_grpo` where a run of it has made too few updates of GRPO."""
+    """Returns `["sft_grpo"]` if one of its runs has made too few GRPO updates; else an empty list."""
     last = [result.run.updates[-1] for m in tasks.values() for result in m.get("sft_grpo", {}).values()]
     return ["sft_grpo"] if last and min(last) < LEAST_UPDATES else []
 
 
 def _nearer(tasks: Mapping[str, Methods], rival: str) -> list[dict]:
-    """Whether the student is nearer to the reference than the rival's on most tasks, and nowhere farther.
+    """Returns conditions: `SUBJECT` is nearer to the reference than a rival on most tasks, farther on none.
 
-    One condition for each setting; p-values are adjusted over the tasks and settings of both.
+    There is one condition for each setting. P-values are adjusted for the number of all tasks and settings.
     """
     rows = compare.family(tasks, SUBJECT, rival, tuple(LIMITS))
     needed = max(1, math.ceil(SHARE * len(tasks)))
@@ -95,7 +95,7 @@ def _nearer(tasks: Mapping[str, Methods], rival: str) -> list[dict]:
 
 
 def _close(tasks: Mapping[str, Methods], setting: str) -> dict:
-    """Whether the median over tasks is near enough to the reference."""
+    """Returns the condition that the median over tasks is near enough to the reference."""
     limit = LIMITS[setting]
     found_DR = [compare.losses_by_seed(methods[SUBJECT], setting) for methods in tasks.values()]
     losses_DR = [np.array(list(loss_R.values())) for loss_R in found_DR if loss_R]
@@ -109,7 +109,7 @@ def _close(tasks: Mapping[str, Methods], setting: str) -> dict:
 
 
 def _at_most(found: Mapping[str, Any], limit: float) -> bool | None:
-    """Whether a median is at most the limit; undecided without an interval, or if that holds the limit."""
+    """Returns whether a median is at most a limit; None without an interval, or if it contains the limit."""
     if found["ci95"] is None:
         return None
     low, high = found["ci95"]
@@ -117,7 +117,7 @@ def _at_most(found: Mapping[str, Any], limit: float) -> bool | None:
 
 
 def _useful(tasks: Mapping[str, Methods], planned: int) -> dict:
-    """Whether the student is better than the practitioner's heuristic on some of the planned tasks."""
+    """Returns the condition that the student is better than the heuristic on `LEAST_BETTER` planned tasks."""
     setting = "in_distribution"
     rows = []
     for task, methods in tasks.items():

@@ -1,4 +1,4 @@
-"""Two methods on one task. The unit is a training seed: differences are paired by it, on the same parameters.
+"""Comparison of two methods on one task. Differences are paired by training seed, on the same parameters.
 
 Axes: R runs (training seeds) of a method on a task.
 """
@@ -14,12 +14,12 @@ from simdistill.results import TaskResults
 from simdistill.statistics import Estimate, holm, mean_estimate
 
 LIMIT = 1.0
-"""The largest loss: that of a student under which queues grow or that costs more than twice the reference."""
+"""Largest loss, used for a student whose queues grow or whose cost is more than twice the reference's."""
 LEVEL = 0.05
 
 
 def loss(over: Estimate | None) -> float:
-    """Returns cost over the reference's minus one, at most `LIMIT`; `LIMIT` where the policy is unstable."""
+    """Returns a policy's loss: cost over the reference's, at most `LIMIT`; `LIMIT` for an unstable policy."""
     return LIMIT if over is None else min(float(over.mean), LIMIT)
 
 
@@ -32,14 +32,14 @@ def losses_by_seed(
     setting: str,
     policy: Callable[[TaskResults], str] = _student,
 ) -> dict[int, float]:
-    """Returns the loss of each seed of a method on a task (R).
+    """Returns seed -> loss of a method on a task.
 
     Seeds for which the reference itself has no cost in this setting are left out.
 
     Args:
-        runs: Results by seed.
-        setting: Where it was examined.
-        policy: Names the policy whose losses are wanted; the student by default.
+        runs: Seed -> result.
+        setting: The setting of the examination.
+        policy: Returns the name of the policy in question from a task's results; by default the student.
     """
     return {
         seed: loss(task.policies[policy(task)].over_reference[setting])
@@ -50,7 +50,7 @@ def losses_by_seed(
 
 
 def on_task(runs: Mapping[str, Mapping[int, Result]], first: str, second: str, setting: str) -> dict | None:
-    """Returns how much nearer to the reference the first method is on a task; see `paired`."""
+    """Returns the comparison of two methods on a task; see `paired`."""
     first_R, second_R = (losses_by_seed(runs.get(name, {}), setting) for name in (first, second))
     return paired(first_R, second_R)
 
@@ -58,16 +58,16 @@ def on_task(runs: Mapping[str, Mapping[int, Result]], first: str, second: str, s
 def family(
     runs: Mapping[str, Mapping[str, Mapping[int, Result]]], first: str, second: str, settings: Sequence[str]
 ) -> list[dict]:
-    """Compares two methods on every task and in every setting that both were run in; see `paired`.
+    """Compares two methods on every task and in every setting in which both were run; see `paired`.
 
-    `p_holm` is adjusted for the number of these comparisons. `verdict` is whether the first method is better
-    or worse, a tie where `p_holm` isn't below `LEVEL`, and unknown for one seed.
+    `p_holm` is adjusted for the number of these comparisons. `verdict` says whether the first method is
+    better or worse; it is a tie if `p_holm` isn't below `LEVEL`, and unknown for a single seed.
 
     Args:
-        runs: Results by task, method and seed.
-        first: A method.
-        second: Another one.
-        settings: Where they were examined.
+        runs: Task -> method -> seed -> result.
+        first: Name of the first method.
+        second: Name of the second method.
+        settings: The settings of the examination to compare in.
     """
     rows = [
         {"first": first, "second": second, "task": task, "setting": setting, **found}
@@ -91,7 +91,7 @@ def _verdict(row: Mapping[str, Any], p: float | None) -> str:
 
 
 def spread(values: Sequence[float]) -> dict | None:
-    """Returns mean and Student's 95% interval over seeds; no interval for one seed, None for none."""
+    """Returns mean and Student's 95% interval over seeds, without an interval for one seed; None for none."""
     if not len(values):
         return None
     found = mean_estimate(values)
@@ -103,11 +103,11 @@ def spread(values: Sequence[float]) -> dict | None:
 
 
 def paired(loss_R: Mapping[int, float], other_R: Mapping[int, float]) -> dict | None:
-    """Returns how much less the first method loses than the other, over the seeds that both have.
+    """Returns the other method's losses less the first method's, over the seeds that both have.
 
     Args:
-        loss_R: Loss by seed.
-        other_R: The other method's.
+        loss_R: Seed -> loss of the first method.
+        other_R: Seed -> loss of the other method.
 
     Returns:
         Mean of the differences (positive: the first is nearer to the reference), 95% interval, number of
@@ -122,7 +122,7 @@ def paired(loss_R: Mapping[int, float], other_R: Mapping[int, float]) -> dict | 
 
 
 def differences(loss_R: Mapping[int, float], other_R: Mapping[int, float]) -> np.ndarray:
-    """Returns how much less the first method loses, for each seed that both have (R)."""
+    """Returns the other method's loss less the first method's, for each seed that both have (R)."""
     return np.array([other_R[seed] - loss_R[seed] for seed in sorted(loss_R.keys() & other_R.keys())])
 
 
@@ -137,7 +137,7 @@ def _p_value(difference_R: np.ndarray) -> float | None:
 
 
 def side(interval: Sequence[float] | None) -> str:
-    """Returns better, worse or tie by an interval of a difference; unknown without one."""
+    """Returns better, worse or tie according to a difference's interval; unknown without an interval."""
     if interval is None:
         return "unknown"
     return "better" if interval[0] > 0 else "worse" if interval[1] < 0 else "tie"

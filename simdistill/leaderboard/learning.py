@@ -1,4 +1,4 @@
-"""What learning took, over the seeds of a method on one task. Axes: R runs (training seeds)."""
+"""Learning curves over the seeds of a method on one task. Axes: R runs (training seeds)."""
 
 from collections.abc import Sequence
 
@@ -9,9 +9,10 @@ from simdistill.statistics import geometric_estimate
 
 
 def learning(curves: Sequence[Learning]) -> dict:
-    """Returns regret on validation questions over the heuristic's, point by point, and when it was as good.
+    """Returns the mean learning curve, and the training effort until students were as good as the heuristic.
 
-    Runs that never get as good as the heuristic are censored at their full budget, so the mean is then a
+    A point's regret is the ratio of the student's and the heuristic's regrets on validation questions. Runs
+    that never get as good as the heuristic are censored at their full budget, so the mean effort is then a
     lower bound.
     """
     curves = [curve for curve in curves if curve.heuristic > 0 and curve.points]
@@ -37,5 +38,5 @@ def learning(curves: Sequence[Learning]) -> dict:
 
 
 def _geometric(values: Sequence[float]) -> dict | None:
-    """Returns the geometric mean with its interval; None without a value."""
+    """Returns the geometric mean with its interval and the number of seeds; None without a value."""
     return geometric_estimate(values).as_dict() | {"seeds": len(values)} if values else None

@@ -1,4 +1,4 @@
-"""A board for readers: a table on the terminal, and one self-contained HTML page."""
+"""Presentation of a board: a table in the terminal, and one self-contained HTML page."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,20 +26,20 @@ SPENT = {
     "tokens_trained": "tokens trained",
     "simulator_steps": "simulator steps",
 }
-"""What quality is set against, with its axis's label."""
+"""Resource that a figure sets against the cost over the reference -> label of its axis."""
 COLUMNS = ("over_reference", "heuristic_gap_closed", "over_teacher", "regret_per_decision")
-"""Measures that have columns of their own; others get a table."""
+"""Measures with a column in the page's main table; other measures have a table of their own."""
 MARKERS = "osD^vP"
-"""Shapes of the tasks in a figure whose colours are the methods'."""
+"""Markers of the tasks in a figure where colours stand for methods."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """How a method is drawn.
+    """The style in which a method is drawn.
 
     Attributes:
-        colour: Of its lines and markers.
-        filled: Whether they are solid and filled, or dashed and hollow.
+        colour: Colour of the method's lines and markers.
+        filled: Whether lines are solid and markers filled; else they are dashed and hollow.
     """
 
     colour: str
@@ -47,17 +47,17 @@ class Look:
 
     @property
     def line(self) -> str:
-        """Matplotlib's name of the line."""
+        """Matplotlib's name of the line style."""
         return "-" if self.filled else "--"
 
     @property
     def face(self) -> str:
-        """What is inside a marker."""
+        """Colour inside a marker."""
         return self.colour if self.filled else "none"
 
     @property
     def css(self) -> str:
-        """The legend's dot."""
+        """CSS of the dot in the legend."""
         variable = f"var(--{VARIABLES[self.colour]})"
         return f"background: {variable}" if self.filled else f"border: 2px solid {variable}"
 
@@ -66,8 +66,8 @@ def write_page(board: Mapping[str, Any], folder: Path) -> Path:
     """Writes `leaderboard.html` into a folder and returns its path.
 
     Args:
-        board: What `simdistill.leaderboard.board` returned.
-        folder: Where the page goes.
+        board: The board, as `simdistill.leaderboard.board` returns it.
+        folder: Folder of the page.
     """
     pages = templates(Path(__file__).parent)
     pages.filters.update(over=over, share=share, amount=amount, stable=stable, within=within)
@@ -112,7 +112,7 @@ def show(board: Mapping[str, Any], console: Console) -> None:
 
 
 def further(board: Mapping[str, Any]) -> dict[str, bool]:
-    """Returns the measures that the page has no column for, and whether they are shares."""
+    """Returns the names of the measures without a column of the main table -> whether they are shares."""
     methods = [method for task in board["tasks"].values() for method in task["methods"].values() if method]
     names = {name: None for method in methods for name, found in method.items() if _by_setting(found)}
     known = [name for name in names if name not in COLUMNS]
@@ -124,12 +124,12 @@ def _by_setting(found: Any) -> bool:
 
 
 def over(entry: Mapping[str, Any] | None) -> str:
-    """Cost over the reference with its interval; says how many runs are unstable."""
+    """Returns the text of a cost over the reference: interval and number of unstable runs included."""
     return stable(entry, as_share=True)
 
 
 def stable(entry: Mapping[str, Any] | None, as_share: bool) -> str:
-    """A measure of the stable runs with its interval, and how many runs aren't stable."""
+    """Returns the text of a measure over stable runs, with its interval and the number of unstable runs."""
     if entry is None:
         return formats.NOTHING
     unstable = entry.get("unstable") or 0
@@ -139,17 +139,17 @@ def stable(entry: Mapping[str, Any] | None, as_share: bool) -> str:
 
 
 def share(entry: Mapping[str, Any] | None) -> str:
-    """A fraction as percent, with its interval."""
+    """Returns the text of a fraction as percent, with its interval."""
     return _written(entry, formats.percent, as_percent=True)
 
 
 def within(interval: Sequence[float] | None) -> str:
-    """An interval of fractions as percent."""
+    """Returns the text of an interval of fractions as percent; empty without an interval."""
     return f"{formats.percent(interval[0])} to {formats.percent(interval[1])}" if interval else ""
 
 
 def amount(entry: Mapping[str, Any] | None) -> str:
-    """A number with its interval."""
+    """Returns the text of a number with its interval."""
     return _written(entry, formats.number, as_percent=False)
 
 
@@ -167,7 +167,7 @@ def _looks(board: Mapping[str, Any]) -> dict[str, Look]:
 
 
 def _profile(board: Mapping[str, Any], setting: str, looks: Mapping[str, Look]) -> Markup:
-    """Share of runs within each distance from the reference, with bands for the seeds."""
+    """Draws the share of runs within each distance from the reference, with bands that resample seeds."""
     thresholds, lines = board["profile"]["thresholds"], board["profile"][setting]
 
     def draw(figure: Figure) -> None:
@@ -185,7 +185,7 @@ def _profile(board: Mapping[str, Any], setting: str, looks: Mapping[str, Look]) 
 
 
 def _quality(board: Mapping[str, Any], looks: Mapping[str, Look], spent: str) -> Markup:
-    """Cost over the reference in distribution against what was spent; a colour a method, a shape a task."""
+    """Draws cost over the reference, in distribution, against a resource, by method and task."""
 
     def draw(figure: Figure) -> None:
         axes = figure.add_axes((0.17, 0.2, 0.79, 0.74))
@@ -206,7 +206,7 @@ def _quality(board: Mapping[str, Any], looks: Mapping[str, Look], spent: str) ->
 
 
 def _learning(task: str, methods: Mapping[str, Any], looks: Mapping[str, Look]) -> Markup:
-    """Regret on validation questions over the heuristic's, against the time of training."""
+    """Draws the ratio of the student's and the heuristic's regret on validation questions against time."""
 
     def draw(figure: Figure) -> None:
         axes = figure.add_axes((0.17, 0.2, 0.8, 0.74))

@@ -1,4 +1,4 @@
-"""A protocol: which tasks, methods, seeds and budgets make a leaderboard, fixed before it is run."""
+"""Protocols: the tasks, methods, seeds and budgets of a leaderboard, which are fixed before it is run."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -16,7 +16,7 @@ CHOSEN = ("task", "method", "seed", "output")
 
 
 class Cell(NamedTuple):
-    """One run of the board."""
+    """A cell of the board: one run of a method on a task."""
 
     task: str
     method: str
@@ -27,7 +27,7 @@ class Cell(NamedTuple):
 
 
 class MethodPlan(BaseModel):
-    """How a method takes part."""
+    """A method's part in a protocol: its seeds and its fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -41,7 +41,7 @@ class MethodPlan(BaseModel):
 
 
 class Protocol(BaseModel):
-    """All that is fixed before a board is run. Another content is another version."""
+    """Everything that is fixed before a board is run. When the contents change, so must the version."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -61,12 +61,12 @@ class Protocol(BaseModel):
         every += [o for plan in self.methods.values() for o in plan.overrides]
         for override in every:
             if override.partition("=")[0] in CHOSEN:
-                raise ValueError(f"{override}: {', '.join(CHOSEN)} are chosen by the cells")
+                raise ValueError(f"{override}: {', '.join(CHOSEN)} are chosen by the cells; leave this out")
         return self
 
     @property
     def cells(self) -> list[Cell]:
-        """Every cell, seed after seed, so that a board that was stopped early has all tasks and methods."""
+        """All cells, ordered by seed, so that a board stopped early has results of all tasks and methods."""
         seeds = range(max(plan.seeds for plan in self.methods.values()))
         return [
             Cell(task, method, seed)
@@ -77,7 +77,7 @@ class Protocol(BaseModel):
         ]
 
     def overrides_of(self, cell: Cell) -> list[str]:
-        """Returns what `simdistill run` takes for a cell; later ones go before earlier ones."""
+        """Returns the overrides of `simdistill run` for a cell; later ones replace earlier ones."""
         plan = self.methods[cell.method]
         chosen = [f"task={cell.task}", f"method={plan.method or cell.method}", f"seed={cell.seed}"]
         return [*chosen, *self.overrides, *self.tasks[cell.task], *plan.overrides]
@@ -99,10 +99,10 @@ class Protocol(BaseModel):
         }
 
     def check(self) -> None:
-        """Checks that every method spends the whole budget, no more, and is judged by the same reference.
+        """Checks that every method uses exactly the budget, and that all have the same reference.
 
         Raises:
-            InputError: With the cell and its numbers.
+            InputError: If this doesn't hold; the message has the method, the task and its numbers.
         """
         for (task, method), config in self._configs.items():
             asked, searched = spent(config)
@@ -112,8 +112,8 @@ class Protocol(BaseModel):
             ):
                 if found != budget:
                     raise InputError(
-                        f"protocol {self.version}: {method} on {task} takes {found} {noun}, the budget is "
-                        f"{budget}; change the method's overrides"
+                        f"protocol {self.version}: {method} on {task} takes {found} {noun}, but the budget "
+                        f"is {budget}; change the method's overrides"
                     )
             simulator = registry.load("simulators", config.task.simulator)
             named = config.task.reference or mdp.solvable(simulator, config.task.kind)
@@ -125,7 +125,7 @@ class Protocol(BaseModel):
 
 
 def spent(config: RunConfig) -> tuple[int, int]:
-    """Returns how many questions a run trains on and how many states are searched for it, at most."""
+    """Returns the largest numbers of questions that a run trains on and of states searched for them."""
     stages = registry.load("methods", config.method.name)(config, Path()).stages
     teacher, distill = config.teacher, config.distill
     asked = sum(stage.size for stage in stages)
@@ -143,7 +143,7 @@ def load_protocol(path: Path) -> Protocol:
     """Reads a protocol.
 
     Raises:
-        InputError: When the file is missing or doesn't describe one.
+        InputError: If the file is missing or doesn't describe a protocol.
     """
     try:
         return Protocol.model_validate(read_yaml(path))

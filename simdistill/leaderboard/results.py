@@ -1,4 +1,4 @@
-"""Results of a board's cells, read from their files; what doesn't belong to the protocol is refused."""
+"""Reading the results of a board's cells; results that don't conform to the protocol are refused."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from simdistill.runs.record import WEIGHTS
 
 @dataclass(frozen=True)
 class Result:
-    """What a cell found.
+    """The result of a cell.
 
     Attributes:
         cell: The cell.
@@ -27,7 +27,7 @@ class Result:
 
     @property
     def task(self) -> TaskResults:
-        """What the run found on the cell's task."""
+        """The run's results on the cell's task."""
         return self.run.task(self.cell.task)
 
 
@@ -36,8 +36,8 @@ class Refused:
     """A result that the protocol doesn't allow.
 
     Attributes:
-        path: Its `metrics.json`.
-        reason: Why, in words.
+        path: Path of the result's `metrics.json`.
+        reason: The reason for the refusal, in words.
     """
 
     path: str
@@ -45,10 +45,13 @@ class Refused:
 
 
 def read_results(folder: Path, protocol: Protocol) -> tuple[list[Result], list[Refused]]:
-    """Reads every `metrics.json` in the folders below a folder, in the order of the protocol's cells.
+    """Reads the `metrics.json` of every run in a folder.
+
+    Returns:
+        The results that count, in the order of the protocol's cells, and the refused ones.
 
     Raises:
-        InputError: If none of them counts, or the protocol names a field, task or method that doesn't exist.
+        InputError: If no result counts, or the protocol names a field, task or method that doesn't exist.
     """
     protocol.config(protocol.cells[0])  # raises if the protocol describes no runs
     found: dict[Path, Result] = {}
@@ -74,7 +77,13 @@ def read_results(folder: Path, protocol: Protocol) -> tuple[list[Result], list[R
 
 
 def _twice(found: Mapping[Path, Result], what: str, key: Callable[[Result], str | None]) -> dict[Path, str]:
-    """Returns why results don't count that share what each result has of its own."""
+    """Returns path -> reason of refusal, for the results that share a key which must be unique.
+
+    Args:
+        found: Path -> result.
+        what: Words for the key.
+        key: Returns a result's key; None for a result without one.
+    """
     owners: dict[str, list[Path]] = {}
     for path, result in found.items():
         if one := key(result):
@@ -88,11 +97,11 @@ def _twice(found: Mapping[Path, Result], what: str, key: Callable[[Result], str 
 
 
 def _read(path: Path, protocol: Protocol) -> Result:
-    """Returns a result, or says why it doesn't count by an `InputError`."""
+    """Returns a result; raises an `InputError` with the reason if it doesn't count."""
     run = Results.of(read_document(path))
     method, seed = run.method, run.seed
     if len(run.tasks) > 1:
-        raise InputError(f"it has {len(run.tasks)} tasks, a cell has one")
+        raise InputError(f"the run has {len(run.tasks)} tasks, but a cell has one")
     task = run.tasks[0].task
     if task not in protocol.tasks:
         raise InputError(f"{protocol.version} has no task {task}")
@@ -110,7 +119,10 @@ def _read(path: Path, protocol: Protocol) -> Result:
 
 
 def _closest(path: Path, protocol: Protocol, cells: Sequence[Cell]) -> Cell:
-    """Returns the cell from whose plan a configuration differs least; variants of a method share its name."""
+    """Returns the cell whose planned configuration is most similar to a run's.
+
+    Several cells are possible if a protocol has variants of a method, which run under the method's name.
+    """
     if len(cells) == 1:
         return cells[0]
     run = load_config(path).model_dump(mode="json")
@@ -122,13 +134,13 @@ def _closest(path: Path, protocol: Protocol, cells: Sequence[Cell]) -> Cell:
 
 
 def _check_config(path: Path, results: Results, protocol: Protocol, cell: Cell) -> None:
-    """Checks that the results are of the configuration beside them, and that it is the protocol's."""
+    """Checks that results were made with the configuration beside them, and that this is the protocol's."""
     if fingerprint(read_yaml(path)) != results.config_sha256:
         raise InputError("config.yaml beside it isn't the configuration that it was made with")
-    # Read anew, so that fields which simdistill has got since then have their defaults in both.
+    # Loading validates the file, so that fields newer than the run get a value in both configurations.
     config = load_config(path)
     if config.seed != cell.seed:
-        raise InputError(f"its seed is {cell.seed}, that of config.yaml beside it {config.seed}")
+        raise InputError(f"its seed is {cell.seed}, but the seed in config.yaml beside it is {config.seed}")
     run, planned = (one.model_dump(mode="json") for one in (config, protocol.config(cell)))
     differing = [
         f"{name} is {_short(there)}, in {protocol.version} {_short(here)}"
@@ -139,12 +151,12 @@ def _check_config(path: Path, results: Results, protocol: Protocol, cell: Cell) 
 
 
 def _short(value: Any) -> str:
-    """Returns a value's text, of a long one the beginning, on one line."""
+    """Returns a value's text on one line, shortened if it is long."""
     return shorten(str(value), 60, placeholder=" …")
 
 
 def _differences(run: Mapping, planned: Mapping, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Yields dotted name and both values of the fields in which two configurations differ."""
+    """Yields the dotted name and both values of each field in which two configurations differ."""
     for name in sorted(run.keys() | planned.keys()):
         there, here = run.get(name), planned.get(name)
         if not prefix and name in PLACE:
@@ -156,13 +168,13 @@ def _differences(run: Mapping, planned: Mapping, prefix: str = "") -> Iterator[t
 
 
 def _check_budget(result: Result, protocol: Protocol) -> None:
-    """Checks what was really spent; forecasts are asked beside the decisions that the budget counts."""
+    """Checks the resources that a run used; forecast questions are allowed in addition to the budget."""
     forecasts = protocol.config(result.cell).distill.forecasts
     asked, searched = result.run.questions, result.task.states_searched
     if asked > protocol.questions + forecasts:
         raise InputError(
-            f"it trained on {asked} questions, the budget is {protocol.questions} decisions "
+            f"the run trained on {asked} questions, but the budget is {protocol.questions} decisions "
             f"and {forecasts} forecasts"
         )
     if searched > protocol.states:
-        raise InputError(f"{searched} states were searched for it, the budget is {protocol.states}")
+        raise InputError(f"{searched} states were searched for the run, but the budget is {protocol.states}")

@@ -1,10 +1,10 @@
 """Exact long-run average costs of Markov processes with decisions, by sparse linear solves.
 
-A simulator whose observation is the Markov state offers `markov(params, size)`. It returns a `MarkovProcess`
-where decisions fall at the points of one Poisson process (the arrivals), so that arrivals see the average
-over time (PASTA), and a `DecisionProcess` otherwise. Policies are then evaluated without noise, and the
-optimum is found by policy iteration (Puterman, Markov Decision Processes, chapter 8.6; continuous time as in
-chapter 11).
+A simulator whose observation is the Markov state offers `markov(params, size)`. The method returns a
+`MarkovProcess` if decisions occur at the points of one Poisson process (the arrivals), so that arrivals see
+time averages (PASTA), and a `DecisionProcess` otherwise. Policies are then evaluated without noise, and
+policy iteration finds the optimum (Puterman, Markov Decision Processes, chapter 8.6; continuous time: chapter
+11).
 """
 
 from simdistill.mdp.evaluation import Evaluation, evaluate

@@ -1,4 +1,4 @@
-"""The long run of a Markov process under one policy: average cost, stationary distribution and bias."""
+"""Policy evaluation of a Markov process: long-run average cost, stationary distribution and bias."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -11,18 +11,19 @@ from scipy.sparse.linalg import splu
 from simdistill.mdp.model import Solvable
 
 RARE = 1e-7
-"""Probability of a state that is too small to count cycles by its visits."""
+"""Stationary probability below which visits to a state are too rare to divide time into cycles."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The long run under one policy.
+    """Long-run behaviour of a process under one policy.
 
     Attributes:
         cost: Average cost per unit of time.
-        stationary_S: Probability of each state: over time in a MarkovProcess, over epochs otherwise.
+        stationary_S: Stationary probability of each state: over time in a MarkovProcess, over decision epochs
+            in a DecisionProcess.
         bias_S: Relative value of each state (0 in state 0), in cost units.
-        boundary: Probability of the truncation's boundary; a large one means that the queues grow.
+        boundary: Probability of the truncation's boundary; if it is large, the queues grow.
     """
 
     cost: float
@@ -32,11 +33,11 @@ class Evaluation:
 
 
 def evaluate(process: Solvable, policy_SC: np.ndarray) -> Evaluation:
-    """Solves for average cost, stationary distribution and bias of a policy.
+    """Returns the average cost, stationary distribution and bias of a policy.
 
     Args:
-        process: The chain. Where the policy leaves several sets of states that are never left, the costs are
-            the costs of the first one that is reached from state 0.
+        process: The process. If it has several closed classes of states under the policy, the result is that
+            of the first one that a breadth-first search from state 0 reaches.
         policy_SC: Probability of each choice in each state.
     """
     system, cost_S, time_S = process.system(policy_SC)
@@ -44,18 +45,18 @@ def evaluate(process: Solvable, policy_SC: np.ndarray) -> Evaluation:
     solve = partial(_renewal, process, system, cost_S, time_S)
     try:
         evaluation = solve(first, 1e-9 * trapped_S)
-    except RuntimeError:  # singular: some states are left so rarely that rounding takes it for never
+    except RuntimeError:  # singular: the rates out of some states are so small that rounding makes them 0
         return solve(_likely(system, first), 1e-12 + 1e-9 * trapped_S)
     if evaluation.stationary_S[first] > RARE:
         return evaluation
-    # A cycle that lasts too long drowns the rest in rounding.
+    # A cycle that lasts too long makes rounding errors dominate.
     return solve(int(np.abs(evaluation.stationary_S).argmax()), 1e-9 * trapped_S)
 
 
 def _recurrent(system: sparse.csc_matrix) -> tuple[int, np.ndarray]:
-    """Returns a state that is reached again and again (state 0 if it is), and which ones never lead to it."""
+    """Returns a recurrent state (state 0 if it is), and the recurrent states that never lead to it (S)."""
     moves = abs(system)
-    moves.data[moves.data < 1e-13 * moves.data.max()] = 0.0  # rounding makes these the same as never
+    moves.data[moves.data < 1e-13 * moves.data.max()] = 0.0  # such rates are lost in rounding
     moves.eliminate_zeros()
     _, part_S = connected_components(moves, directed=True, connection="strong")
     rows, columns = moves.nonzero()
@@ -67,7 +68,7 @@ def _recurrent(system: sparse.csc_matrix) -> tuple[int, np.ndarray]:
 
 
 def _likely(system: sparse.csc_matrix, first: int, steps: int = 1000) -> int:
-    """Returns a likely state some time after a start."""
+    """Returns the most likely state after a number of uniformized steps from the state `first`."""
     rates_S = system.diagonal()
     onward = sparse.csr_matrix(system.T / rates_S.max())
     share_S = np.zeros(len(rates_S))
@@ -85,14 +86,15 @@ def _renewal(
     first: int,
     escape_S: np.ndarray,
 ) -> Evaluation:
-    """Solves by the cycles between visits of one state (renewal reward).
+    """Evaluates a policy by the cycles between visits to the state `first` (renewal reward).
 
-    Added rates of escape to that state keep the system regular where it can't be reached.
+    The rates `escape_S` to that state are added; without them the system would be singular where states can't
+    reach it.
     """
     other_S = np.arange(len(cost_S)) != first
     rest = system[other_S][:, other_S] + sparse.diags(escape_S[other_S])
     leaving = -system[first].toarray().ravel()[other_S]
-    # The system without one state is an M-matrix: no pivoting, the order can follow sparsity alone.
+    # Without one state the system is an M-matrix, which needs no pivoting; the order only preserves sparsity.
     solver = splu(
         rest.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
     )

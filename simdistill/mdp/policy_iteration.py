@@ -1,4 +1,4 @@
-"""The policy of least average cost (Puterman, Markov Decision Processes, chapters 8.6 and 11)."""
+"""Policy iteration for the average cost (Puterman, Markov Decision Processes, chapters 8.6 and 11)."""
 
 import numpy as np
 
@@ -7,7 +7,12 @@ from simdistill.mdp.model import Solvable
 
 
 def choice_values(process: Solvable, evaluation: Evaluation) -> np.ndarray:
-    """Returns the exact cost difference of each choice to the best one, then following the policy (S, C)."""
+    """Returns each choice's exact extra cost over the best choice (S, C), if the policy decides from then on.
+
+    Args:
+        process: The process.
+        evaluation: The policy's evaluation.
+    """
     values_SC = process.values(evaluation.bias_S, evaluation.cost)
     return values_SC - values_SC.min(axis=1, keepdims=True)
 
@@ -18,13 +23,13 @@ def optimum(
     """Finds the policy of least average cost by policy iteration.
 
     Args:
-        process: The chain.
-        start_SC: A policy to start from, under which the process is stable.
-        tolerance: Relative improvement of the average cost below which iteration ends; choices in states that
-            hardly ever occur may then still be short of the best.
+        process: The process.
+        start_SC: Initial policy, under which the process is stable.
+        tolerance: Relative improvement of the average cost below which iteration ends; in states with very
+            small probability the choice may then not be the best one.
 
     Returns:
-        The optimal policy (probabilities, one choice per state) and its evaluation.
+        The optimal policy (S, C), with probability 1 for one choice per state, and its evaluation.
     """
     policy_SC, evaluation = start_SC, evaluate(process, start_SC)
     while True:

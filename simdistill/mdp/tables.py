@@ -7,10 +7,10 @@ from simdistill.simulation.policies import Policy, decide_many, deciding
 
 
 def tabulate(process: Solvable, policy: Policy) -> np.ndarray:
-    """Returns a policy's probabilities of the choices in every state (S, C).
+    """Returns a policy's probability of each choice in every state (S, C).
 
     The policy decides in each state that has more than one legal choice. A policy that draws random numbers
-    gives the probability of each choice by `probabilities(state, choices)`; another policy's choice has 1.
+    must have `probabilities(state, choices)`; the choice of any other policy has probability 1.
     """
     policy_SC = uniform_policy(process)
     column = {label: number for number, label in enumerate(process.labels)}
@@ -28,6 +28,6 @@ def tabulate(process: Solvable, policy: Policy) -> np.ndarray:
 
 
 def uniform_policy(process: Solvable) -> np.ndarray:
-    """Returns the policy that takes every legal choice equally often (S, C)."""
+    """Returns the table of the policy that takes all legal choices with equal probability (S, C)."""
     legal_SC = legal(process)
     return legal_SC / legal_SC.sum(axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""The size at which an unbounded process may be truncated."""
+"""Truncation of unbounded processes: finds a size that is large enough."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,20 +15,20 @@ def fitting_size(
     negligible: float = 1e-7,
     sizes: Sequence[int] = (40, 80, 160),
 ) -> tuple[Solvable, Evaluation] | None:
-    """Enlarges a truncation until its boundary hardly matters.
+    """Enlarges a truncation until the probability of its boundary is negligible.
 
     Args:
-        build: Makes the process truncated at a size.
-        policy: Gives the policy's table for a process.
-        negligible: Probability of the boundary that is small enough.
+        build: Function that returns the process truncated at a size.
+        policy: Function that returns the policy's table for a process.
+        negligible: Probability of the boundary up to which the truncation is large enough.
         sizes: Sizes to try, in order.
 
     Returns:
-        The process and its evaluation, or None if the boundary still matters at the largest size, as it does
-        when the queues grow without bound.
+        The process and its evaluation; None if the probability isn't negligible at the largest size, for
+        instance because the queues grow without bound.
     """
     if not sizes:
-        raise InputError("no truncation sizes were given")
+        raise InputError("sizes is empty; give at least one truncation size to try")
     for size in sizes:
         process = build(size)
         evaluation = evaluate(process, policy(process))

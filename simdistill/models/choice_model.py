@@ -1,4 +1,4 @@
-"""What answers questions: a model that gives every choice a probability, and says texts."""
+"""Interface of models that answer questions: by probabilities of the choices, or by generated text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Asked(Protocol):
-    """What a student needs of a question."""
+    """Interface of a question: the attributes that a student uses."""
 
     @property
     def prompt(self) -> Sequence[dict]: ...
@@ -23,7 +23,7 @@ class Posed:
 
     Attributes:
         prompt: Chat messages.
-        choices: Labels.
+        choices: Labels of the choices.
     """
 
     prompt: list[dict[str, str]]
@@ -35,11 +35,11 @@ class Answer:
     """A student's answer to a question with C choices.
 
     Attributes:
-        log_probabilities_C: log p of each choice.
-        probabilities_C: q, p divided by the sum over choices.
-        mass: Sum of p: how probable it is that the student says one of the choices at all.
-        choice: Index of the most probable choice, the first of equals.
-        greedy: Index of the choice that unconstrained greedy decoding says; None if it says something else.
+        log_probabilities_C: log p of each choice, where p is the probability that the student generates it.
+        probabilities_C: Normalised probability q of each choice, which is p divided by the sum over choices.
+        mass: Sum of p over choices: the probability that the student generates one of the choices.
+        choice: Index of the most probable choice; of equally probable ones, the first.
+        greedy: Index of the choice that unconstrained greedy decoding generates; None if it is another text.
     """
 
     log_probabilities_C: np.ndarray
@@ -50,12 +50,12 @@ class Answer:
 
 
 class ChoiceModel(Protocol):
-    """Whatever answers questions by probabilities over their choices."""
+    """A model that answers questions by probabilities of their choices."""
 
     def score(self, questions: Sequence[Asked]) -> list[Answer]:
-        """Returns the probabilities of the questions' choices."""
+        """Returns an answer to each question, with the probabilities of its choices."""
         ...
 
     def texts(self, questions: Sequence[Asked]) -> list[str]:
-        """Returns what the model says when it may say anything."""
+        """Returns the texts that the model generates, not constrained to the choices."""
         ...

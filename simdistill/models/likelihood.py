@@ -6,10 +6,10 @@ from simdistill.models.packing import PackedBatch
 
 
 def choice_log_probabilities(logits: torch.Tensor, batch: PackedBatch) -> torch.Tensor:
-    """log p of every choice, (Q, C), -inf at padding.
+    """Returns the log-probability of every choice, (Q, C), -inf at padding.
 
     Args:
-        logits: (1, J, V) or (J, V), at the batch's scored positions.
+        logits: Logits at the batch's scored positions, (1, J, V) or (J, V).
         batch: The packed questions.
     """
     factors_N = token_log_probabilities(logits, batch)
@@ -20,17 +20,17 @@ def choice_log_probabilities(logits: torch.Tensor, batch: PackedBatch) -> torch.
 
 
 def token_log_probabilities(logits: torch.Tensor, batch: PackedBatch) -> torch.Tensor:
-    """log p of every token of every choice, (N,); the arguments are those of `choice_log_probabilities`."""
+    """Returns the log-probability of every choice's every token, (N,); arguments as above."""
     logits_JV = logits.reshape(-1, logits.shape[-1]).float()
     normaliser_J = logits_JV.logsumexp(-1)
     return logits_JV[batch.factor_row_N, batch.factor_token_N] - normaliser_J[batch.factor_row_N]
 
 
 def greedy_choices(logits_JV: torch.Tensor, batch: PackedBatch) -> torch.Tensor:
-    """(Q, C): True where each token of the choice, the end token included, is the vocabulary's most probable.
+    """Returns whether greedy decoding generates each choice and its end token, as booleans (Q, C).
 
     Args:
-        logits_JV: At the batch's scored positions.
+        logits_JV: Logits at the batch's scored positions.
         batch: The packed questions.
     """
     best_J = logits_JV.argmax(-1)

@@ -1,4 +1,4 @@
-"""LoRA adapters: a new one on a base model, or a saved one that belongs to it."""
+"""LoRA adapters: adds a new or a saved adapter to a base model."""
 
 import warnings
 from dataclasses import dataclass
@@ -16,19 +16,19 @@ from simdistill.models.device import quiet
 from simdistill.models.pretrained import BaseModel
 
 BASE_FILE = "base.json"
-"""File of an adapter's folder: name and checksum of the base that it belongs to."""
+"""File in an adapter's folder, with the name and the checksum of the adapter's base model."""
 
 
 @dataclass(frozen=True)
 class Lora:
-    """The shape of a low-rank adapter (Hu et al., arXiv 2106.09685) that is to be trained.
+    """Settings of a new low-rank adapter (Hu et al., arXiv 2106.09685).
 
     Attributes:
         r: Rank.
-        alpha: Scale of the update is alpha / r.
-        targets: Names of linear layers, or "all-linear".
-        layers: Indices of the transformer layers that get one; all when None. The gradient isn't computed
-            below the lowest of them, so upper layers alone train faster.
+        alpha: Scale; updates are multiplied by alpha / r.
+        targets: Names of the linear layers with an adapter, or "all-linear".
+        layers: Number of upper transformer layers with an adapter; None for all. The gradient isn't computed
+            below the lowest of them, so fewer layers train faster.
     """
 
     r: int = 16
@@ -38,15 +38,15 @@ class Lora:
 
 
 def with_new_adapter(model: PreTrainedModel, lora: Lora, seed: int) -> PeftModel:
-    """Wraps a model with a new adapter that is to be trained.
+    """Wraps a model with a new adapter for training.
 
     Args:
-        model: The base; it is changed in place.
-        lora: Rank, scale and layers.
-        seed: Of the adapter's weights.
+        model: The base model; it is changed in place.
+        lora: Settings of the adapter.
+        seed: Seed of the adapter's initial weights.
 
     Raises:
-        InputError: The model has no such layers.
+        InputError: The model hasn't the layers that `lora` names.
     """
     targets: Any = lora.targets if isinstance(lora.targets, str) else list(lora.targets)
     count = model.config.num_hidden_layers
@@ -68,7 +68,7 @@ def with_new_adapter(model: PreTrainedModel, lora: Lora, seed: int) -> PeftModel
         try:
             return get_peft_model(model, config)  # type: ignore[return-value]
         except ValueError as error:
-            raise InputError(f"No such LoRA adapter for this student: {error}") from error
+            raise InputError(f"student.lora doesn't fit this student: {error}") from error
 
 
 def _linear_names(model: PreTrainedModel) -> list[str]:
@@ -86,27 +86,29 @@ def with_adapter(model: PreTrainedModel, base: BaseModel, adapter: Path, trainab
     """Wraps a model with a saved adapter.
 
     Args:
-        model: The base; it is changed in place.
-        base: Where the model comes from.
+        model: The base model; it is changed in place.
+        base: Name, folder and checksum of the base model.
         adapter: Folder that `Student.save_adapter` wrote.
         trainable: Whether the adapter is trained further.
 
     Raises:
-        InputError: The folder has no adapter, or the adapter belongs to another base.
+        InputError: The folder has no adapter, or its adapter was trained on another base model.
     """
     try:
         made_for = read_json(adapter / BASE_FILE)
         name, expected = made_for["name"], made_for["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{adapter} is no adapter of simdistill: it has no readable {BASE_FILE}.") from error
+        raise InputError(
+            f"{adapter} is not an adapter of simdistill: it has no readable {BASE_FILE}."
+        ) from error
     if expected != base.sha256:
         raise InputError(
-            f"The adapter {adapter} was trained on {name} with weights {expected}; {base.name} in "
-            f"{base.folder} has {base.sha256}. Use it with the student it was trained on."
+            f"The adapter {adapter} was trained on {name} with weights {expected}, but {base.name} in "
+            f"{base.folder} has {base.sha256}. Use the adapter with the student that it was trained on."
         )
     try:
         with quiet():
-            # Missing keys would be a different adapter, not a detail.
+            # With missing keys, the loaded adapter would differ from the saved one.
             warnings.filterwarnings("error", message=".*missing adapter keys.*")
             return PeftModel.from_pretrained(
                 model, str(adapter), is_trainable=trainable, use_safetensors=True, local_files_only=True

@@ -1,10 +1,10 @@
-"""Many token sequences as one: a trie in which every distinct prefix is computed once.
+"""Packing of many token sequences in one: a trie in which every distinct prefix is computed once.
 
-All sequences of a batch (prompt, then the tokens of one choice) are merged in a trie. One node is one
-distinct prefix and one position of the packed sequence: its position id is its depth, and it attends to its
-ancestors and itself. So a task's description, an episode's parameters and the common beginnings of situations
-and choices are computed once for all questions that share them, and every probability is the one that the
-sequence alone has.
+All sequences of a batch (prompt, then the tokens of one choice) are merged in a trie. Each node is a distinct
+prefix and a position of the packed sequence: its position id is its depth, and it attends to its ancestors
+and itself. So a task's description, an episode's parameters and the common beginnings of situations and
+choices are computed once for all questions that share them. Every probability is the same as if its sequence
+were computed alone.
 """
 
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ import torch
 
 @dataclass(frozen=True)
 class TokenizedQuestion:
-    """A question in tokens.
+    """A tokenized question.
 
     Attributes:
-        prompt_ids: The prompt, up to where the answer begins.
-        choice_ids: The tokens of each choice, without the end token.
-        end_id: The token that ends an answer.
+        prompt_ids: Tokens of the prompt, up to where the answer begins.
+        choice_ids: Tokens of each choice, without the end token.
+        end_id: Token that ends an answer.
     """
 
     prompt_ids: tuple[int, ...]
@@ -33,19 +33,19 @@ class TokenizedQuestion:
 class PackedBatch:
     """Questions packed in one sequence of T positions; Q questions of at most C choices; J scored positions.
 
-    A choice's probability is a product of token probabilities, its end token's among them; there are N such
+    A choice's probability is a product of token probabilities, including its end token's; there are N such
     factors in the batch. Factor n is the probability of token `factor_token_N[n]` at scored position
     `factor_row_N[n]`, and belongs to slot `factor_slot_N[n]` = question * C + choice.
 
     Attributes:
-        input_ids: (1, T).
-        position_ids: (1, T), the depth in the trie.
-        attention_mask: (1, 1, T, T), True where the row's position attends to the column's.
+        input_ids: Tokens (1, T).
+        position_ids: Depths of the positions in the trie, (1, T).
+        attention_mask: Booleans (1, 1, T, T), True where the row's position attends to the column's.
         scored_J: Positions whose logits are needed, ascending.
-        factor_row_N: Index into scored_J.
-        factor_token_N: Token id.
-        factor_slot_N: Question * C + choice.
-        choice_mask_QC: False where a question has fewer than C choices.
+        factor_row_N: Index of each factor's position in `scored_J`.
+        factor_token_N: Token id of each factor.
+        factor_slot_N: Slot of each factor, question * C + choice.
+        choice_mask_QC: Whether a question has a choice in this column.
     """
 
     input_ids: torch.Tensor
@@ -59,18 +59,18 @@ class PackedBatch:
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
-        """Names of the tensors."""
+        """Returns the names of the tensors."""
         return tuple(field.name for field in fields(cls))
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """The tensors by name; `PackedBatch(**tensors)` is the way back."""
+        """Returns the tensors by name; `PackedBatch(**tensors)` is the inverse."""
         return {name: getattr(self, name) for name in self.names()}
 
     def after(self, prefix: int) -> "PackedBatch":
-        """The same batch without its first positions, whose keys and values are kept elsewhere.
+        """Returns the batch without its first positions, whose keys and values are in a cache.
 
         Args:
-            prefix: How many; they must be the beginning of every prompt, and no logits are needed there.
+            prefix: Number of positions; they must be the beginning of every prompt, and none may be scored.
         """
         return replace(
             self,
@@ -81,11 +81,11 @@ class PackedBatch:
         )
 
     def to(self, device: torch.device | str) -> "PackedBatch":
-        """The same batch on a device."""
+        """Returns the batch on a device."""
         return PackedBatch(**{name: tensor.to(device) for name, tensor in self.tensors().items()})
 
     def model_inputs(self) -> dict:
-        """Arguments of a causal language model's forward pass that gives the logits (1, J, V).
+        """Returns arguments of a causal language model's forward pass, whose logits are then (1, J, V).
 
         The model needs `attn_implementation="sdpa"`: the eager one misreads boolean masks.
         """
@@ -99,7 +99,7 @@ class PackedBatch:
 
 
 class Trie:
-    """A trie of token sequences, its nodes in the order of making: a parent comes before its children."""
+    """A trie of token sequences. Nodes are numbered as they are added, so parents precede their children."""
 
     def __init__(self):
         self.parents: list[int] = []
@@ -111,7 +111,7 @@ class Trie:
         return len(self.tokens)
 
     def extend(self, node: int, tokens: Sequence[int]) -> list[int]:
-        """Nodes along `tokens` below `node` (-1: the root, which is no node), made where they are missing."""
+        """Returns the nodes of `tokens` below `node` (-1 is the empty prefix), and adds missing ones."""
         path = []
         for token in tokens:
             child = self._children.get((node, token))
@@ -130,7 +130,7 @@ class Trie:
         return node
 
     def mask_TT(self) -> np.ndarray:
-        """(T, T), True where the column is the row's ancestor or the row itself."""
+        """Returns booleans (T, T), True where the column's node is the row's node or an ancestor of it."""
         mask_TT = np.zeros((len(self), len(self)), dtype=bool)
         for node, parent in enumerate(self.parents):
             if parent >= 0:
@@ -143,7 +143,7 @@ def pack(questions: Sequence[TokenizedQuestion]) -> PackedBatch:
     """Packs the prompts and choices of questions in one sequence.
 
     Args:
-        questions: At least one; a prompt and a choice have at least one token each.
+        questions: The questions, at least one; every prompt and every choice has at least one token.
     """
     trie = Trie()
     width = max(len(question.choice_ids) for question in questions)
@@ -169,20 +169,20 @@ def pack(questions: Sequence[TokenizedQuestion]) -> PackedBatch:
 
 
 def shared_prefix(questions: Sequence[TokenizedQuestion]) -> tuple[int, ...]:
-    """Returns the tokens with which all prompts begin, without the last token of the shortest."""
+    """Returns the longest common prefix of all prompts, but without the last token of the shortest prompt."""
     first, last = (pick(question.prompt_ids for question in questions) for pick in (min, max))
     most = min(len(question.prompt_ids) for question in questions) - 1
-    # Sorted, whatever first and last share is shared by all between them.
+    # In sorted order, a common prefix of the first and the last is a common prefix of all between them.
     differing = (place for place in range(most) if first[place] != last[place])
     return first[: next(differing, most)]
 
 
 def packs(questions: Sequence[TokenizedQuestion], limit: int) -> list[list[int]]:
-    """Divides questions over packs of at most `limit` nodes, questions with common prefixes in the same pack.
+    """Divides questions into packs of at most `limit` nodes; common prefixes are in the same pack.
 
     Args:
-        questions: In any order.
-        limit: Nodes of a pack; a question that has more alone gets a pack of its own.
+        questions: Questions in any order.
+        limit: Largest number of nodes in a pack; a question with more nodes gets a pack of its own.
 
     Returns:
         Indices of the questions of each pack.

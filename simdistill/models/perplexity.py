@@ -1,6 +1,6 @@
-"""Whether a student can still read: perplexity on a page of English that has nothing to do with its task.
+"""Perplexity on a page of English unrelated to the task: whether a student is still a language model.
 
-The page, `plain_english.txt`, was written for simdistill and is under its licence, Apache-2.0.
+The page, `plain_english.txt`, was written for simdistill and has simdistill's licence, Apache-2.0.
 """
 
 import math
@@ -12,16 +12,16 @@ import torch
 from simdistill.models.student import Student
 
 WINDOW = 512
-"""Tokens of one forward pass."""
+"""Number of tokens in one forward pass."""
 
 
 def perplexity(student: Student) -> float:
-    """Exponential of the mean negative log-probability of a token, given those before it in its window.
+    """Returns the exponential of a token's mean negative log-probability, given earlier tokens of its window.
 
-    The text is cut in windows of `WINDOW` tokens; the first token of each is not scored.
+    The text is divided into windows of `WINDOW` tokens; the first token of each window is not scored.
 
     Args:
-        student: As it decides; its adapter is part of it.
+        student: The student, with its adapter.
     """
     ids = student.tokenizer(plain_english(), add_special_tokens=False)["input_ids"]
     total, count = 0.0, 0
@@ -36,5 +36,5 @@ def perplexity(student: Student) -> float:
 
 @cache
 def plain_english() -> str:
-    """The page."""
+    """Returns the text of the page."""
     return files("simdistill.models").joinpath("plain_english.txt").read_text(encoding="utf-8")

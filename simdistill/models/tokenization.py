@@ -1,4 +1,4 @@
-"""Questions in tokens, by the chat template of the model that answers them."""
+"""Tokenization of questions by the chat template of the model that answers them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,16 +13,16 @@ from simdistill.models.pretrained import in_words
 def tokenize(
     tokenizer: PreTrainedTokenizerBase, prompt: Sequence[dict], choices: Sequence[str]
 ) -> TokenizedQuestion:
-    """A question in tokens, by the chat template.
+    """Tokenizes a question by the chat template.
 
     Args:
-        tokenizer: With a chat template.
-        prompt: Messages, `{"role", "content"}`.
-        choices: At least one label, all different.
+        tokenizer: Tokenizer with a chat template.
+        prompt: Chat messages, each `{"role", "content"}`.
+        choices: Labels of the choices: at least one, all different.
 
     Raises:
-        InputError: The template refuses the prompt, or a choice is empty or merges with the prompt's end in
-            tokenization.
+        InputError: The template refuses the prompt, a choice is empty or its beginning merges with the
+            prompt's last token, or two choices have the same tokens.
     """
     text = in_words(tokenizer, prompt, asks=True)
     texts = [text, *(text + choice for choice in choices)]
@@ -32,7 +32,7 @@ def tokenize(
         if ids[: len(prompt_ids)] != prompt_ids or len(ids) == len(prompt_ids):
             raise InputError(
                 f"The choice {choice!r} has no tokens of its own after the prompt (an empty label, or one "
-                "that begins with white space that the prompt swallows). Rename it."
+                "whose white space at the beginning merges with the prompt). Rename the choice."
             )
     if len(set(choice_ids)) < len(choice_ids):
         raise InputError(f"The choices {list(choices)} aren't all different in tokens. Rename them.")

@@ -1,4 +1,4 @@
-"""One self-contained HTML page about a run."""
+"""The report of a run: one self-contained HTML page."""
 
 from simdistill.report.page import write_report
 

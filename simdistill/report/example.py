@@ -1,4 +1,4 @@
-"""One example: a situation, the student's probabilities, and what the simulator says each choice costs."""
+"""One example: a situation, the student's probability of each choice, and each choice's simulated cost."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from simdistill.report import formats
 
 
 def example(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns what the page shows of an example in `examination.json`."""
+    """Returns the values that the page shows for an example in `examination.json`."""
     costs, errors = entry.get("costs"), entry.get("standard_errors")
     probabilities = entry.get("probabilities")
     choices = entry["choices"]

@@ -1,4 +1,4 @@
-"""The head of a page: how far above the reference the student is, and whether that beats the heuristic."""
+"""The head of a page: the student's distance from the reference, and its comparison with the heuristic."""
 
 from typing import Any
 
@@ -7,14 +7,14 @@ from simdistill.report.record import Record
 
 
 def byline(record: Record) -> list[str]:
-    """Returns what was run."""
+    """Returns the parts of the byline: task, student, method and seed."""
     student = (record.config.get("student") or {}).get("name")
     parts = (record.task.task, student, record.run.method, f"seed {record.run.seed}")
     return ["simdistill", *(str(part) for part in parts if part)]
 
 
 def headline(record: Record) -> dict[str, str]:
-    """Returns the heading: words before a figure, the figure, words after it, and for which parameters."""
+    """Returns the parts of the heading: words before a figure, the figure, words after it, the parameters."""
     task = formats.words(record.task.task)
     default = (record.task_config.get("parameters") or {}).get("default")
     where = "at the default parameters" + (f": {formats.parameters(default)}" if default else "")
@@ -32,7 +32,7 @@ def headline(record: Record) -> dict[str, str]:
 
 
 def tiles(record: Record) -> list[dict[str, Any]]:
-    """Returns one tile for each setting."""
+    """Returns the values of one tile for each setting."""
     return [
         {
             "title": title,
@@ -49,7 +49,7 @@ def tiles(record: Record) -> list[dict[str, Any]]:
 
 
 def verdict(record: Record) -> str:
-    """Returns whether the student beats what a practitioner would use, by the interval of the gap closed."""
+    """Returns a sentence on whether the student is better than the heuristic, by the gap's interval."""
     places: dict[str, list[str]] = {"better": [], "not clearly different": [], "worse": [], "undecided": []}
     for setting, title in record.settings.items():
         places[_compared(record, setting)].append(("at the " if setting == "default" else "") + title.lower())
@@ -79,7 +79,7 @@ def _compared(record: Record, setting: str) -> str:
 
 
 def facts(record: Record) -> list[tuple[str, str]]:
-    """Returns names and values of what a reader asks next."""
+    """Returns further facts about the run, as names and values."""
     run = record.run
     return [
         ("valid answers", _valid(record)),

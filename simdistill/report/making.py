@@ -1,4 +1,4 @@
-"""How a run was made: time and work by stage, the teacher's generations, versions, what failed."""
+"""The making of a run: time and work by stage, the teacher's generations, versions, and failures."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,10 +8,10 @@ from simdistill.report.record import Record
 
 
 def making(records: Sequence[Record]) -> dict[str, Any]:
-    """Returns what the page's last part shows of a run.
+    """Returns the values that the page's last part shows, about the making of a run.
 
     Args:
-        records: Of the run's tasks.
+        records: One record for each task of the run.
     """
     first = records[0]
     return {
@@ -24,7 +24,7 @@ def making(records: Sequence[Record]) -> dict[str, Any]:
 
 
 def _stages(record: Record) -> list[tuple[str, float, float]]:
-    """Returns stage, seconds, share of the longest stage."""
+    """Returns, for each stage, its name, its seconds, and these as a share of the longest stage's."""
     seconds = record.run.seconds
     longest = max([*seconds.values(), 1e-9])
     return [(formats.words(stage), spent, spent / longest) for stage, spent in seconds.items()]

@@ -1,4 +1,4 @@
-"""The page: what a run's files say, arranged for a reader, task by task."""
+"""The report's page: the contents of a run's files, arranged for a reader, task by task."""
 
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,11 @@ def write_report(run_folder: Path) -> Path:
     """Writes `report.html` of a finished run.
 
     Args:
-        run_folder: Holds config.yaml and metrics.json; metrics.jsonl, examination.json and environment.json
-            add their parts of the page where they are there.
+        run_folder: Folder with config.yaml and metrics.json; metrics.jsonl, examination.json and
+            environment.json are optional, and each adds its parts to the page.
 
     Returns:
-        The page's path.
+        Path of the page.
 
     Raises:
         InputError: If the run isn't finished, or one of its files can't be read.
@@ -39,7 +39,7 @@ def write_report(run_folder: Path) -> Path:
         )
     )
     path = Path(run_folder) / "report.html"
-    # A lone surrogate, which JSON can hold and UTF-8 can't, becomes a question mark.
+    # A lone surrogate, which JSON can contain but UTF-8 can't, becomes a question mark.
     write_text(path, page.encode("utf-8", "replace").decode("utf-8"))
     return path
 
@@ -50,7 +50,7 @@ def task_part(record: Record) -> Markup:
 
 
 def contents(record: Record) -> dict[str, Any]:
-    """Returns what the task's part shows; parts without data are None or empty."""
+    """Returns the values that a task's part of the page shows; values without data are None or empty."""
     return {
         "record": record,
         "byline": byline(record),

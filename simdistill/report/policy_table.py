@@ -1,4 +1,4 @@
-"""The table of policies: what each costs in each setting, exactly and by simulation."""
+"""The table of policies: the cost of each in each setting, exact and simulated."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ def _simulated(found: Simulated | None) -> Estimate | None:
 
 
 def confirmation(record: Record) -> dict[str, int] | None:
-    """Returns how many exact costs lie inside the 95% interval of their simulation."""
+    """Returns the number of exact costs inside their simulation's 95% interval, and of all simulated ones."""
     inside = [
         simulated.low <= exact.mean <= simulated.high
         for name in record.policies

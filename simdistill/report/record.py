@@ -1,4 +1,4 @@
-"""What a finished run's folder says, with the look-ups that the report needs."""
+"""The contents of a finished run's folder, with the look-ups that the report needs."""
 
 import json
 import shlex
@@ -19,24 +19,24 @@ from simdistill.statistics import Estimate
 TITLES: dict[str, str] = dict(
     zip(SETTINGS, ("Default parameters", "In distribution", "Out of distribution"), strict=True)
 )
-"""Of the settings, on the page."""
+"""Setting -> its title on the page."""
 ANCHORS = ("random", "untuned")
-"""Policies that nobody would use; they don't stretch the axes."""
+"""Policies that nobody would use; the axes' limits are computed without them."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """One task of a run.
+    """The contents of a run's folder about one of its tasks.
 
     Attributes:
         run: The results of the run.
         task: The results of the task.
-        history: `metrics.jsonl`, one entry a line; empty where the file is missing.
-        examination: The task's part of `examination.json`; empty where the file is missing.
-        environment: `environment.json`; empty where the file is missing.
-        config: `config.yaml`.
-        config_text: The same file as it was written.
-        suffix: Ends the ids of the task's elements on a page with several tasks; else empty.
+        history: Rows of `metrics.jsonl`; empty if the file is missing.
+        examination: The task's part of `examination.json`; empty if the file is missing.
+        environment: Contents of `environment.json`; empty if the file is missing.
+        config: Contents of `config.yaml`.
+        config_text: Text of `config.yaml`.
+        suffix: Suffix of the ids of the task's HTML elements; empty on a page with a single task.
     """
 
     run: Results
@@ -49,12 +49,12 @@ class Record:
     suffix: str = ""
 
     def id(self, name: str) -> str:
-        """Returns an id that is unique on the page."""
+        """Returns an HTML element's id that is unique on a page with several tasks."""
         return f"{name}{self.suffix}"
 
     @property
     def settings(self) -> dict[str, str]:
-        """Settings in which the student was examined, with their titles."""
+        """Setting in which the student was examined -> its title."""
         return {setting: title for setting, title in TITLES.items() if self.cost("student", setting)}
 
     @property
@@ -69,7 +69,7 @@ class Record:
 
     @property
     def heuristic(self) -> str:
-        """Name of what a practitioner would use, as the task says."""
+        """Name of the policy that a practitioner would use, as given in the task."""
         return self.task.heuristic
 
     @property
@@ -79,24 +79,24 @@ class Record:
 
     @property
     def reference_words(self) -> str:
-        """The reference inside a sentence."""
+        """Words for the reference within a sentence."""
         return "the optimum" if self.reference == "optimum" else f"the {self.title(self.reference).lower()}"
 
     def title(self, name: str) -> str:
-        """A policy's title, or its name as words."""
+        """Returns a policy's title; for an unknown policy its name as words."""
         return self.policies[name].title if name in self.policies else words(name).capitalize()
 
     def cost(self, name: str, setting: str) -> Cost | None:
-        """A policy's cost in one setting; None where it wasn't examined."""
+        """Returns a policy's cost in one setting; None if the policy wasn't examined there."""
         return self.policies[name].cost[setting] if name in self.policies else None
 
     def unstable(self, name: str, setting: str) -> bool:
-        """Whether queues grow without end under a policy."""
+        """Returns whether queues grow without bound under a policy."""
         cost = self.cost(name, setting)
         return cost is not None and cost.unstable
 
     def over_reference(self, name: str, setting: str) -> Estimate | None:
-        """Cost over the reference's, minus one; None where either is unknown."""
+        """Returns a policy's cost over the reference's, minus one; None if either cost is unknown."""
         return self.policies[name].over_reference[setting] if name in self.policies else None
 
 
@@ -131,7 +131,7 @@ def read_records(run_folder: Path) -> list[Record]:
 
 
 def _by_task(examination: Mapping[str, Any], results: Results) -> dict[str, Mapping[str, Any]]:
-    """Returns each task's part of `examination.json`; a file without parts is about the only task."""
+    """Returns task's name -> its part of `examination.json`; an older file is about the only task."""
     if "tasks" not in examination:
         return {results.tasks[0].task: examination}
     return {part["task"]: part for part in examination["tasks"]}

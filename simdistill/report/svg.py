@@ -1,7 +1,7 @@
-"""Drawings as inline SVG that takes its colours and its font from the page around it.
+"""Figures as inline SVG, with the colours and the font of the page.
 
-Figures are drawn in a fixed palette whose members are then replaced by the page's CSS variables, so that one
-drawing serves light, dark and paper. One unit of the drawing is one CSS pixel.
+Figures are drawn in a fixed palette, whose colours are then replaced by the page's CSS variables. One drawing
+is thus used in the light theme, in the dark theme, and in print. Its unit is one CSS pixel.
 """
 
 import io
@@ -56,9 +56,9 @@ def svg(name: str, title: str, width: float, height: float, draw: Callable[[Figu
     """Draws a figure of `width` x `height` pixels and returns it as an `<svg>` element.
 
     Args:
-        name: Prefix of the ids inside, unique on the page.
-        title: What a screen reader says.
-        draw: Draws on the empty figure that it's given.
+        name: Prefix of the ids within the element, unique on the page.
+        title: Text for screen readers.
+        draw: Function that draws on an empty figure.
     """
     text = io.StringIO()
     with matplotlib.rc_context(STYLE):
@@ -71,17 +71,17 @@ def svg(name: str, title: str, width: float, height: float, draw: Callable[[Figu
 
 
 def colours_of(labels: Sequence[str]) -> dict[str, str]:
-    """Returns a colour for each label."""
+    """Returns label -> colour."""
     return {label: CHOICE_COLOURS[place % len(CHOICE_COLOURS)] for place, label in enumerate(labels)}
 
 
 def css(colours: dict[str, str]) -> dict[str, str]:
-    """Returns the colours as the page's CSS writes them."""
+    """Returns label -> CSS variable of its colour."""
     return {label: f"var(--{VARIABLES[colour]})" for label, colour in colours.items()}
 
 
 def axes_in(figure: Figure, left: float, right: float, top: float, bottom: float) -> Axes:
-    """Axes with margins in pixels."""
+    """Adds axes with margins in pixels to a figure."""
     width, height = 72 * figure.get_figwidth(), 72 * figure.get_figheight()
     return figure.add_axes(
         (left / width, bottom / height, (width - left - right) / width, (height - top - bottom) / height)
@@ -95,7 +95,7 @@ def percent_axis(axes: Axes) -> None:
 
 
 def _inline(text: str, name: str, title: str, width: float, height: float) -> Markup:
-    """Makes a drawing part of the page: no header, no clashing ids, the page's font and colours."""
+    """Turns a drawing's SVG text into a part of the page: without header, with unique ids and CSS colours."""
     body = text[text.index("<svg") : text.rindex("</svg>")]
     body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", body, flags=re.DOTALL)
     body = re.sub(r'<g id="[^"]*"', "<g", body[body.index(">") + 1 :])

@@ -1,4 +1,4 @@
-"""Jinja templates of pages, with the report's colours and its ways to write numbers."""
+"""Jinja templates of pages, with the report's style and its formats of numbers."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from simdistill.report import formats
 
 
 def templates(folder: Path) -> jinja2.Environment:
-    """Returns the environment of the templates in a folder and of the report's own."""
+    """Returns an environment with the templates in a folder and the report's own templates."""
     found = jinja2.Environment(
         loader=jinja2.FileSystemLoader([folder, Path(__file__).parent]),
         autoescape=True,

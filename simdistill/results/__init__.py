@@ -1,4 +1,4 @@
-"""What a run found: the typed contents of `metrics.json`, of this layout and the one before."""
+"""Results of a run: the typed contents of `metrics.json`, in the present layout and the one before it."""
 
 from simdistill.results.learning import Learning, LearningPoint
 from simdistill.results.migration import renamed_row

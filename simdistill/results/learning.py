@@ -1,4 +1,4 @@
-"""The learning curve of a run: what its student gives away on validation questions, against what it took."""
+"""The learning curve of a run: the student's regret on validation questions against the training effort."""
 
 from pydantic import FiniteFloat, NonNegativeInt
 
@@ -6,14 +6,14 @@ from simdistill.results.parts import Part, Share
 
 
 class LearningPoint(Part):
-    """A point of the learning curve: what had been spent, and how good the student was.
+    """A point of the learning curve: the training effort so far, and the student's quality.
 
     Attributes:
-        questions: Training questions so far.
-        tokens: Training tokens so far.
-        seconds: Of training, without teaching.
+        questions: Number of training questions so far.
+        tokens: Number of training tokens so far.
+        seconds: Seconds of training so far, without teaching.
         validation_regret: Mean regret on the validation questions, in cost units.
-        validation_agreement: Share of them answered as the teacher does.
+        validation_agreement: Share of the validation questions that the student answers like the teacher.
     """
 
     questions: NonNegativeInt
@@ -30,7 +30,10 @@ class Learning(Part):
     heuristic: FiniteFloat
 
     def until(self, share: float) -> tuple[LearningPoint, bool]:
-        """Returns the first point with at most a share of the heuristic's regret, else the last and False."""
+        """Returns the first point with at most a share of the heuristic's regret, and True.
+
+        If there is none, the last point and False are returned.
+        """
         for point in self.points:
             if point.validation_regret <= share * self.heuristic:
                 return point, True

@@ -1,4 +1,4 @@
-"""Results of layout 2, which knew one task, in the names and places of layout 3."""
+"""Conversion of results in layout 2, which had a single task, to layout 3."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -27,7 +27,10 @@ MOVED = {
     "generations": "tasks/0/generations",
     "failed_rollouts": "tasks/0/failed_rollouts",
 }
-"""Path in layout 2 -> path in layout 3. A path stands for all below it, unless a longer one is given here."""
+"""Path in layout 2 -> path in layout 3.
+
+A path includes everything below it, except for the longer paths that are listed themselves.
+"""
 
 RENAMED = {
     "tune_regret": "validation_regret",
@@ -35,11 +38,14 @@ RENAMED = {
     "tune_validity": "validation_validity",
     "futures_that_met": "futures_coupled",
 }
-"""Old -> new name of fields of rows: points of the learning curve, lines of `metrics.jsonl`, generations."""
+"""Old name -> present name of a row's field.
+
+Rows are points of the learning curve, lines of `metrics.jsonl`, and generations.
+"""
 
 
 def migrated(old: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a document of layout 2 as one of layout 3."""
+    """Returns a document of layout 2 converted to layout 3."""
     rest = deepcopy(dict(old))
     task: dict[str, Any] = {"measures": {}}
     new: dict[str, Any] = {"layout": 3, "tasks": [task]}
@@ -58,12 +64,12 @@ def migrated(old: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def renamed_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a row with the names that its fields have now."""
+    """Returns a row with its fields' present names."""
     return {RENAMED.get(name, name): value for name, value in row.items()}
 
 
 def _renamed_rows(rows: Any) -> Any:
-    """Returns rows with the names of now; what isn't a list of rows is left for the validation to refuse."""
+    """Returns rows with their fields' present names; other values unchanged, for the validation to refuse."""
     if not isinstance(rows, list):
         return rows
     return [renamed_row(row) if isinstance(row, dict) else row for row in rows]

@@ -1,4 +1,4 @@
-"""What the parts of `metrics.json` are made of: strict frozen models, estimates, shares, checksums."""
+"""Building blocks of the types of `metrics.json`: strict frozen models, estimates, shares, checksums."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat,
 from simdistill.statistics import Estimate
 
 SETTINGS = ("default", "in_distribution", "out_of_distribution")
-"""Where policies are examined: the default parameters, sets drawn as in training, and sets beyond."""
+"""Settings of an examination: default parameters, sets drawn as in training, sets outside these ranges."""
 
 
 class _Interval(BaseModel):
@@ -37,6 +37,6 @@ BySetting = dict[str, MaybeEstimate]
 
 
 class Part(BaseModel):
-    """A part of the file: its types are meant strictly, unknown fields are ignored."""
+    """A part of the file; its values must have exactly the declared types, and unknown fields are ignored."""
 
     model_config = ConfigDict(strict=True, frozen=True)

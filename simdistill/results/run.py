@@ -1,4 +1,4 @@
-"""`metrics.json` as types. Every reader and the writer go through `Results`; the layout has a number."""
+"""The types of `metrics.json`. It is only read and written through `Results`, and its layout has a number."""
 
 import json
 from pathlib import Path
@@ -14,13 +14,13 @@ from simdistill.results.parts import Checksum, Part
 from simdistill.results.task import TaskResults
 
 LAYOUT = 3
-"""Of the file that is written."""
+"""Number of the layout that is written."""
 READ = (2, 3)
-"""Layouts that can be read."""
+"""Numbers of the layouts that can be read."""
 
 
 def read_document(path: Path) -> Any:
-    """Reads a file of JSON.
+    """Reads a JSON file.
 
     Raises:
         InputError: If the file can't be read.
@@ -32,48 +32,48 @@ def read_document(path: Path) -> Any:
 
 
 class Tokens(Part):
-    """Tokens that the student processed."""
+    """Numbers of tokens that the student processed in training and in the examination."""
 
     trained: NonNegativeInt
     examined: NonNegativeInt
 
 
 class RewardUpdates(Part):
-    """Updates by reinforcement, and those in which rewards differed within a group of samples."""
+    """Numbers of updates by reward: all, and those in which rewards differed within a group of samples."""
 
     all: NonNegativeInt
     with_gradient: NonNegativeInt
 
 
 class Parameters(Part):
-    """Numbers of trained parameters, and of all."""
+    """Numbers of the student's trained parameters and of all its parameters."""
 
     trained: NonNegativeInt
     all: NonNegativeInt
 
 
 class Results(Part):
-    """What a run found on its tasks, what it spent, and what it was made of.
+    """The results of a run: its tasks' results, the resources it used, and its provenance.
 
     Attributes:
-        layout: Of the file.
-        method: The training method.
-        seed: The root seed.
-        tasks: One entry for each task.
-        perplexity: Of plain English, by the `untuned` and the trained `student`.
-        decisions_per_second: While the student was examined.
-        questions: Training questions.
-        tokens: What the student processed.
+        layout: Number of the file's layout.
+        method: Name of the training method.
+        seed: The root seed of training.
+        tasks: The results of each task.
+        perplexity: Perplexity of plain English text under the `untuned` and the trained `student`.
+        decisions_per_second: The student's speed in the examination.
+        questions: Number of training questions.
+        tokens: Numbers of tokens that the student processed.
         learning: The learning curve.
-        updates: Optimizer steps of each stage.
-        updates_by_reward: Of those, the ones by reward; None for methods without.
-        parameters: Of the student.
-        seconds: Wall time by stage.
-        peak_memory_mb: Most memory held, MB.
-        versions: Of Python and packages.
-        commit: Of the source tree, a plus sign behind it if there were changes; None outside one.
-        config_sha256: Of the configuration.
-        sha256: Of files that the results rest on.
+        updates: Number of optimizer steps in each stage of training.
+        updates_by_reward: Numbers of updates by reward; None for methods without such updates.
+        parameters: Numbers of the student's parameters.
+        seconds: Stage -> wall time in seconds.
+        peak_memory_mb: Peak memory in MB.
+        versions: Versions of Python and of packages.
+        commit: Commit of the source tree, with a plus sign if files were changed; None without a repository.
+        config_sha256: Checksum of the configuration.
+        sha256: Name -> checksum of the files that the results depend on.
     """
 
     layout: Literal[3] = LAYOUT
@@ -97,30 +97,30 @@ class Results(Part):
 
     @classmethod
     def of(cls, document: Any) -> "Results":
-        """Returns a document as results, whichever of the known layouts it has.
+        """Returns the results in a document of any known layout.
 
         Raises:
-            InputError: For another layout, or with the first fields that aren't as they should be.
+            InputError: If the layout is unknown, or fields are invalid; the message has the first of these.
         """
         layout = document.get("layout") if isinstance(document, dict) else None
         if layout not in READ:
             known = " and ".join(map(str, READ))
             raise InputError(
-                f"its layout is {layout}, this version of simdistill reads {known}; make the run again"
+                f"its layout is {layout}, but this version of simdistill reads {known}; make the run again"
             )
         try:
             return cls.model_validate(migrated(document) if layout == 2 else document)
         except ValidationError as error:
             found = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
             more = " …" if len(found) > 3 else ""
-            raise InputError(f"its metrics: {'; '.join(found[:3])}{more}") from None
+            raise InputError(f"invalid metrics: {'; '.join(found[:3])}{more}") from None
 
     @classmethod
     def read(cls, path: Path) -> "Results":
         """Reads a run's `metrics.json`.
 
         Raises:
-            InputError: If the file can't be read, has an unknown layout or lacks something.
+            InputError: If the file can't be read, has an unknown layout or has missing or invalid fields.
         """
         try:
             return cls.of(read_document(path))
@@ -128,14 +128,14 @@ class Results(Part):
             raise InputError(f"{path}: {error}") from None
 
     def write(self, path: Path) -> None:
-        """Writes `metrics.json` in one step."""
+        """Writes `metrics.json` atomically."""
         write_json(path, self.model_dump(mode="json"))
 
     def task(self, name: str) -> TaskResults:
         """Returns the results of one task.
 
         Raises:
-            KeyError: If the run had no such task.
+            KeyError: If the run doesn't have this task.
         """
         found = {task.task: task for task in self.tasks}
         return found[name]

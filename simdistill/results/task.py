@@ -1,7 +1,7 @@
-"""What the policies of one task cost.
+"""Results of one task: the costs of its policies, and measures of the student.
 
-Costs are averages per unit of time, or per episode of a terminating task, in the task's cost unit. "Over"
-means relative to: 0.05 is five per cent more.
+Costs are averages per unit of time, or per episode of a terminating task, in the task's cost unit. A cost
+"over" another is their ratio minus one: 0.05 is five per cent more.
 """
 
 from pydantic import Field, FiniteFloat, NonNegativeInt, model_validator
@@ -11,7 +11,7 @@ from simdistill.statistics import Estimate
 
 
 class Simulated(Part):
-    """A cost by simulation alone, beside the exact one."""
+    """A simulated cost, given in addition to the exact one."""
 
     mean: FiniteFloat
     ci95: list[FiniteFloat] | None
@@ -19,17 +19,17 @@ class Simulated(Part):
 
 
 class Cost(Part):
-    """What a policy costs in one setting.
+    """A policy's cost in one setting.
 
     Attributes:
-        mean: Mean over the parameter sets; None where queues grow without end.
-        ci95: Its 95% interval.
-        exact: Whether it comes from solving the process rather than from simulation.
-        replications: Simulated replications of each parameter set.
+        mean: Mean over the parameter sets; None if queues grow without bound.
+        ci95: The mean's 95% interval.
+        exact: Whether the cost was computed by solving the process rather than by simulation.
+        replications: Number of simulated replications for each parameter set.
         simulated: The simulated cost that confirms an exact one.
-        tabulated: Share of the time in which the policy was asked itself; None without an exact solution.
-        unstable: Whether queues grow without end.
-        growth: By how much the cost grows per unit of time, if it does.
+        tabulated: Share of time in states in which the policy itself was queried; None without exact costs.
+        unstable: Whether queues grow without bound.
+        growth: Growth of the cost per unit of time under an unstable policy.
     """
 
     mean: FiniteFloat | None
@@ -43,17 +43,18 @@ class Cost(Part):
 
     @property
     def estimate(self) -> Estimate | None:
-        """Mean and interval; None where queues grow."""
+        """Mean and interval of the cost; None if queues grow."""
         return Estimate.of({"mean": self.mean, "ci95": self.ci95})
 
 
 class PolicyResults(Part):
-    """One policy's costs.
+    """The costs of one policy.
 
     Attributes:
-        title: What people call it.
-        cost: By setting; None where the policy wasn't examined.
-        over_reference: Cost over the reference's minus one, paired; None where either is unknown.
+        title: The policy's name as readers see it.
+        cost: Setting -> cost; None where the policy wasn't examined.
+        over_reference: Setting -> paired ratio of the policy's cost to the reference's, minus one; None where
+            either cost is unknown.
     """
 
     title: str
@@ -69,7 +70,7 @@ class PolicyResults(Part):
 
 
 class Spoken(Part):
-    """What a student wrote where it should have answered with one of the choices."""
+    """A student's text that isn't one of the choices, with the choices it should have selected from."""
 
     said: str
     choices: list[str]
@@ -79,9 +80,9 @@ class Forecasts(Part):
     """Log scores of forecasts, in nats.
 
     Attributes:
-        log_score: `marginal`, `student`, `simulator`: the mean score of each.
-        states: States in which a forecast was asked for.
-        futures: Simulated futures of each state.
+        log_score: Mean log scores of the `marginal` forecast, the `student` and the `simulator`.
+        states: Number of states in which forecasts were examined.
+        futures: Number of simulated futures of each state.
     """
 
     log_score: dict[str, FiniteFloat]
@@ -90,7 +91,7 @@ class Forecasts(Part):
 
 
 class SimulatorSteps(Part):
-    """Decisions that were simulated, by what they were for."""
+    """Numbers of simulated decisions, by purpose: teaching, on-policy states, and the examination."""
 
     teach: NonNegativeInt
     own_states: NonNegativeInt
@@ -98,7 +99,7 @@ class SimulatorSteps(Part):
 
 
 class Generation(Part):
-    """One generation of the searching teacher.
+    """One generation of the search teacher's policy iteration.
 
     Attributes:
         generation: Its number.
@@ -121,7 +122,7 @@ class Generation(Part):
 
 
 class TaskResults(Part):
-    """What the policies of one task cost.
+    """The results of one task.
 
     Attributes:
         task: The task's name.
@@ -172,5 +173,5 @@ class TaskResults(Part):
         return self
 
     def measure(self, name: str, setting: str) -> Estimate | None:
-        """Returns a measure in one setting; None where it is undefined or wasn't taken."""
+        """Returns a measure's estimate in one setting; None if it is undefined or wasn't computed."""
         return self.measures.get(name, {}).get(setting)

@@ -1,1 +1,1 @@
-"""A run from simulator to report, and what it keeps on disk."""
+"""Runs: all stages from simulator to report, and the files of a run's folder."""

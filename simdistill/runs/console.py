@@ -1,4 +1,4 @@
-"""What a person sees of a run: stages with progress bars and times left, then a small table."""
+"""Terminal output of a run: phases with progress bars and remaining times, then a small table of results."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ from simdistill.simulation.branching import MAX_DOUBLINGS
 
 
 class Stages:
-    """Progress bars, one for every phase that reports."""
+    """Progress bars, one for each phase of a run that reports progress."""
 
     def __init__(self, console: Console):
         self.console = console
@@ -47,7 +47,7 @@ class Stages:
             yield self
 
     def __call__(self, phase: str, done: int, total: int) -> None:
-        """Reports how far a phase is; phases are shown in the order in which they first report."""
+        """Reports a phase's progress; phases are shown in the order of their first reports."""
         task = self._tasks.get(phase)
         if task is None:
             task = self._tasks[phase] = self._progress.add_task(phase, total=total)
@@ -60,12 +60,12 @@ TITLES = dict(zip(SETTINGS, ("default", "in distribution", "out of distribution"
 
 
 def results(console: Console, found: Results, config: RunConfig) -> None:
-    """Prints what every policy costs and how far it is above the reference, task by task.
+    """Prints, for each task, the cost of every policy and its distance from the reference.
 
     Args:
-        console: Where to.
+        console: The console to print to.
         found: The run's results.
-        config: The run.
+        config: The run's configuration.
     """
     units = {task.name: task.cost_unit for task in [config.task]}
     for task in found.tasks:
@@ -107,7 +107,7 @@ def _costs(console: Console, task: TaskResults, unit: str) -> None:
 
 
 def _without_answers(task: TaskResults) -> str:
-    """Returns what a student wrote that never answered with a choice; the likeliest choices were costed."""
+    """Returns a message about a student that never answered with a choice, with its first texts."""
     shown = listed((one.said, one.choices) for one in task.said_instead_of_choices)
     return (
         f"The student said none of the choices in {task.questions_asked} answers, so it was held to "

@@ -1,4 +1,4 @@
-"""What a run depends on beside its configuration: versions, sources, machine, and where it simulated."""
+"""The environment of a run, which its configuration doesn't contain: versions, commit, machine, executor."""
 
 import platform
 import subprocess
@@ -31,10 +31,10 @@ PACKAGES = (
 
 
 def environment(config: RunConfig | None = None) -> dict:
-    """Returns versions, commit, machine, and the executor of a run.
+    """Returns versions, commit, machine and starting time, and a run's executor.
 
     Args:
-        config: The run; None where nothing is simulated.
+        config: The run's configuration; None if nothing is simulated.
     """
     found = {
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
@@ -53,9 +53,9 @@ def environment(config: RunConfig | None = None) -> dict:
 
 
 def peak_memory_mb() -> float:
-    """Returns the most memory this process has held, plus the most of any of its workers, in MB.
+    """Returns the peak memory of this process plus the largest peak of its workers, in MB.
 
-    On Windows it is that of this process alone.
+    On Windows workers aren't included.
     """
     if resource is None:
         return getattr(psutil.Process().memory_info(), "peak_wset", 0) / 1024**2
@@ -64,7 +64,7 @@ def peak_memory_mb() -> float:
 
 
 def _commit() -> str | None:
-    """Returns the commit of the source tree, with a plus sign if it has been changed; None outside one."""
+    """Returns the commit of the source tree, with a plus sign if files were changed; None without Git."""
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None

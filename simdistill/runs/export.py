@@ -1,4 +1,4 @@
-"""A finished student in the forms that others load: a merged model, and an adapter for a server with LoRA."""
+"""Exports a trained student for other programs: as a merged model, and as an adapter for a LoRA server."""
 
 import shlex
 import shutil
@@ -14,21 +14,20 @@ ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors", "README.md"
 
 
 def export(run: Path, folder: Path | None = None) -> tuple[Path, Path]:
-    """Writes `model/` (merged) and `adapter/` of a run.
+    """Writes a run's student as a merged model, `model/`, and as an adapter, `adapter/`.
 
-    `model/` is what `AutoModelForCausalLM.from_pretrained` loads, with its tokenizer. `adapter/` is what
-    `vllm serve BASE --enable-lora --lora-modules NAME=adapter/` takes, with the BASE that its
-    `adapter_config.json` names.
+    `model/` contains the model and its tokenizer for `AutoModelForCausalLM.from_pretrained`. `adapter/` is
+    for `vllm serve BASE --enable-lora --lora-modules NAME=adapter/`, where `adapter_config.json` names BASE.
 
     Args:
         run: Folder of a run whose student is trained.
-        folder: Where to write; the run's own `export/` if left out.
+        folder: Folder to write to; by default the run's own `export/`.
 
     Returns:
-        The two folders.
+        The folders of the model and of the adapter.
 
     Raises:
-        InputError: If the run has no adapter yet, or the place can't be written to.
+        InputError: If the run has no adapter yet, or the folder can't be written to.
     """
     record = Record.of(run)
     config, adapter = record.config, record.layout.adapter
@@ -45,7 +44,7 @@ def export(run: Path, folder: Path | None = None) -> tuple[Path, Path]:
         with replacing_folder(folder / "adapter") as served:
             for name in ADAPTER_FILES:
                 shutil.copy(adapter / name, served)
-            # The place of the base on this machine, where a server finds it.
+            # A server on this machine finds the base model in this folder.
             settings = read_json(served / "adapter_config.json")
             base = str(student.base.folder)
             write_json(served / "adapter_config.json", {**settings, "base_model_name_or_path": base})

@@ -1,4 +1,4 @@
-"""How a stopped run goes on: what is there isn't made again."""
+"""Resuming a stopped run: files that exist already aren't made again."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,13 +10,13 @@ Made = TypeVar("Made")
 def kept(
     path: Path, make: Callable[[], Made], save: Callable[[Path, Made], None], load: Callable[[Path], Made]
 ) -> Made:
-    """Returns what is kept at a path, or makes it and keeps it there.
+    """Returns the object saved at a path; if there is none, makes the object and saves it there.
 
     Args:
-        path: A file or folder; that it exists means that it is whole.
-        make: Makes what isn't there.
-        save: Writes what was made, whole or not at all.
-        load: Reads what is there.
+        path: A file or folder; if it exists, it must be complete.
+        make: Makes the object.
+        save: Saves the object at a path atomically.
+        load: Loads the object from a path.
     """
     if path.exists():
         return load(path)

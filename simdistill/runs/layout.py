@@ -1,11 +1,11 @@
-"""Where the files of a run are.
+"""The paths of a run's files.
 
-What users are promised stands at the top of the folder and keeps its name: config.yaml, environment.json,
-questions.parquet, adapter/, metrics.json, metrics.jsonl, rollouts.jsonl, examination.json, report.html. What
-stages need of each other is in `training/`, whose layout has a number. Folders of older layouts are read, and
-written on, as they are.
+Files for users are at the top of the folder, and their names won't change: config.yaml, environment.json,
+questions.parquet, adapter/, metrics.json, metrics.jsonl, rollouts.jsonl, examination.json, report.html. Files
+that one stage writes for another are in `training/`, whose layout has a number. A folder of an older layout
+keeps its layout when further files are written.
 
-Layout 1: what belongs to the only task is among everything else. 2: it is in training/TASK/.
+In layout 1 the files of the only task are directly in training/; in layout 2 they are in training/TASK/.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from simdistill.errors import InputError
 from simdistill.files import read_json, write_json
 
 LAYOUT = 2
-"""Of the folders that are made now."""
+"""Number of the layout of new folders."""
 READ = (1, 2)
 
 
@@ -24,8 +24,8 @@ class Layout:
     """Paths in the folder of a run.
 
     Attributes:
-        folder: Of the run.
-        number: Of the layout.
+        folder: Folder of the run.
+        number: Number of the layout.
     """
 
     folder: Path
@@ -36,7 +36,7 @@ class Layout:
         """Returns the layout of a folder.
 
         Raises:
-            InputError: If a later version made it.
+            InputError: If the layout is unknown, as that of a later version.
         """
         path = folder / "training" / "layout.json"
         number = read_json(path)["layout"] if path.exists() else 1
@@ -49,68 +49,68 @@ class Layout:
         return cls(folder, number)
 
     def write(self) -> None:
-        """Writes down the number in a new folder."""
+        """Writes the layout's number to its file in a new folder."""
         write_json(self.training / "layout.json", {"layout": self.number})
 
     @property
     def config(self) -> Path:
-        """The resolved configuration."""
+        """File of the resolved configuration."""
         return self.folder / "config.yaml"
 
     @property
     def environment(self) -> Path:
-        """Versions, commit, machine and executor."""
+        """File of versions, commit, machine and executor."""
         return self.folder / "environment.json"
 
     @property
     def questions(self) -> Path:
-        """All questions that the student was trained on."""
+        """File of all questions that the student was trained on."""
         return self.folder / "questions.parquet"
 
     @property
     def adapter(self) -> Path:
-        """The trained adapter."""
+        """Folder of the trained adapter."""
         return self.folder / "adapter"
 
     @property
     def metrics(self) -> Path:
-        """The results."""
+        """File of the results."""
         return self.folder / "metrics.json"
 
     @property
     def training(self) -> Path:
-        """What stages need of each other."""
+        """Folder of the files that one stage writes for another."""
         return self.folder / "training"
 
     @property
     def taught(self) -> Path:
-        """Questions on the teacher's states."""
+        """File of the questions on the teacher's states."""
         return self.training / "questions-0.parquet"
 
     @property
     def validation(self) -> Path:
-        """Questions held out for the learning curve."""
+        """File of the questions held out for the learning curve."""
         return self.folder / "tune.parquet" if self.number == 1 else self.training / "validation.parquet"
 
     @property
     def trained(self) -> Path:
-        """What training took; it is there once training is finished."""
+        """File of the numbers of questions and tokens that training used, written at the end of training."""
         return self.folder / "distilled.json" if self.number == 1 else self.training / "trained.json"
 
     @property
     def made_by(self) -> Path:
-        """Checksums of the model that is learned from."""
+        """File of the checksums of the language model that the student learns from."""
         return self.training / ("language_model.json" if self.number == 1 else "made_by.json")
 
     @property
     def spent(self) -> Path:
-        """Seconds of each stage, and memory."""
+        """File of each stage's seconds and of the peak memory."""
         return self.training / "spent.json"
 
     def of_task(self, task: str) -> Path:
-        """Returns the folder of what belongs to one task, its lesson for example."""
+        """Returns the folder of the files that belong to one task, such as its lesson."""
         return self.training if self.number == 1 else self.training / task
 
     def lesson(self, task: str) -> Path:
-        """Returns the file of a lesson; it is there once a task's questions are."""
+        """Returns the file of a task's lesson, which is written after the task's questions."""
         return self.of_task(task) / "teacher.json"

@@ -1,4 +1,4 @@
-"""A run from simulator to report. What a stage made is kept, and a stopped run doesn't make it again."""
+"""A run from simulator to report. Each stage's results are saved, so a resumed run skips finished stages."""
 
 import os
 from dataclasses import asdict, replace
@@ -46,23 +46,23 @@ def run(config: RunConfig, console: Console) -> Path:
 
 
 def start(config: RunConfig) -> Path:
-    """Makes a run's folder; `resume` then does everything."""
+    """Makes a run's folder and returns it; `resume` then runs all stages."""
     return Record.new(config).folder
 
 
 def resume(folder: Path, console: Console) -> Path:
-    """Goes on with a stopped run; finished stages and trained steps aren't done again."""
+    """Resumes a stopped run without repeating finished stages and training steps; returns its folder."""
     record = Record.of(folder)
     return _go(record, console) if launched.is_first() else _assist(record)
 
 
 def evaluate(folder: Path, console: Console) -> Path:
-    """Examines a finished run's student again and writes its report anew."""
+    """Examines a finished run's student again, rewrites its report, and returns the run's folder."""
     return _go(Record.of(folder), console, again=True)
 
 
 def report(folder: Path, console: Console) -> Path:
-    """Writes the report of an examined run anew."""
+    """Rewrites the report of an examined run and returns its path."""
     page = reporting.write_report(folder)
     console.print(f"report: {page}")
     return page
@@ -98,7 +98,7 @@ def _go(record: Record, console: Console, again: bool = False) -> Path:
 
 
 def _assist(record: Record) -> Path:
-    """Trains along with the first process, which does everything else."""
+    """Takes part in training; the first process does everything else."""
     config = record.config
     _set_threads(config)
     if not record.layout.trained.exists():
@@ -112,13 +112,13 @@ def _set_threads(config: RunConfig) -> None:
 
 
 def _with_spent(record: Record) -> None:
-    """Brings times, memory and provenance in `metrics.json` up to date."""
+    """Updates times, memory and provenance in `metrics.json`."""
     path = record.layout.metrics
     Results.read(path).model_copy(update=record.spent() | record.provenance()).write(path)
 
 
 def check(record: Record, config: RunConfig) -> None:
-    """Checks that workers can have the policies and that training has all it needs, before all else."""
+    """Checks, before the first stage, that policies can be sent to workers and that training can be run."""
     for task in config.tasks if config.workers != 1 else []:
         wrong = unsendable(registry.policies(task.simulator))
         if wrong:
@@ -129,7 +129,7 @@ def check(record: Record, config: RunConfig) -> None:
 
 
 def teach(record: Record, compute: Map, progress: Progress) -> None:
-    """Lets a teacher teach each task, and turns its lesson into questions; lessons are kept last."""
+    """Runs each task's teacher, turns its lesson into questions, and saves both, the lessons last."""
     config, layout = for_training(record.config), record.layout
     if _taught(record):
         return
@@ -154,7 +154,7 @@ def _taught(record: Record) -> bool:
 
 
 def train(record: Record, compute: Map, progress: Progress) -> None:
-    """Trains the student and gathers all its questions in one file."""
+    """Trains the student, and writes all its training questions to one file."""
     layout = record.layout
     if layout.trained.exists():
         return
@@ -173,7 +173,7 @@ def train(record: Record, compute: Map, progress: Progress) -> None:
 def _on_policy(
     record: Record, compute: Map, progress: Progress, number: int, student: Student
 ) -> list[Question]:
-    """Asks about states of the student's own rollouts, and writes down what that took."""
+    """Returns questions on states of the student's own rollouts, and saves the resources they used."""
     config, asked = for_training(record.config), []
     for task in config.tasks:
         folder = record.layout.of_task(task.name)
@@ -189,9 +189,9 @@ def _on_policy(
 
 
 def examine(record: Record, compute: Map, progress: Progress, again: bool = False) -> None:
-    """Examines every policy and writes what the report needs; a finished examination only if `again`."""
+    """Examines every policy and writes the results; a finished examination is repeated only if `again`."""
     config, layout = record.config, record.layout
-    # Metrics without a layout are those of a run that was stopped before their provenance was added.
+    # metrics.json without a layout is from a run that was stopped before its provenance was added.
     if layout.metrics.exists() and not again and "layout" in read_json(layout.metrics):
         return
     with record.timed("examine"):
@@ -211,12 +211,12 @@ def _method(record: Record) -> Method:
 
 
 def _teacher(record: Record, task: TaskConfig, begins: bool = False) -> Teacher:
-    """Loads the teacher of a task.
+    """Loads the teacher of a task; later in a run, its model must not have changed.
 
     Args:
-        record: The run.
+        record: The run's folder.
         task: The task.
-        begins: Whether nothing was asked yet; later it must be the teacher that was asked before.
+        begins: Whether the run begins with this teacher, so that there is no earlier model to compare with.
     """
     config = record.config
     teacher = load_teacher(config.teacher, config.seed, task.simulator)
@@ -232,9 +232,9 @@ def _teacher(record: Record, task: TaskConfig, begins: bool = False) -> Teacher:
 
 
 def _check_teacher(record: Record) -> None:
-    """Checks that a run which goes on learns from the model that it began to learn from.
+    """Checks that the model that a resumed run learns from hasn't changed since the run began.
 
-    Else it would train on answers, or beside hidden states, of two models.
+    Otherwise the student would be trained on the answers, or hidden states, of two different models.
     """
     config, layout = record.config, record.layout
     for task in config.tasks:
@@ -253,5 +253,5 @@ def _check_unchanged(record: Record, made_by: dict[str, str | None]) -> None:
         teacher = record.config.teacher
         raise InputError(
             f"{record.folder}: the teacher {teacher.model or teacher.name} has changed since this run began "
-            f"to learn from it: {', '.join(changed)}. Begin a new run, or bring back the old one."
+            f"to learn from it: {', '.join(changed)}. Begin a new run, or restore the old teacher."
         )

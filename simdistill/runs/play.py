@@ -1,4 +1,4 @@
-"""A person decides in the terminal, and sees the teacher's choice and what each choice would cost."""
+"""A game in the terminal: a person decides, then sees the teacher's choice and each choice's cost."""
 
 import math
 from collections.abc import Callable
@@ -21,12 +21,12 @@ from simdistill.teachers.policies import named_policy
 from simdistill.teachers.search import SearchTeacher
 
 FUTURES = 200
-"""Simulated futures of each choice: enough to tell most choices apart in less than a second."""
+"""Number of simulated futures for each choice: enough to tell most choices apart within a second."""
 
 
 @dataclass
 class Teacher:
-    """The opponent: a policy as it is, or one live step of what-if search over the teacher's base policy.
+    """The opponent in the game: a policy, or a what-if search that improves on the teacher's base policy.
 
     Attributes:
         simulator: The process.
@@ -47,22 +47,22 @@ class Teacher:
         return what_if(self.simulator, situation, self.policy, FUTURES, self.horizon, salt, self.until)
 
     def choice(self, values: Values) -> int:
-        """Returns the teacher's choice; the base policy's stands unless another is clearly better."""
+        """Returns the teacher's choice as an index: the base policy's unless another is clearly better."""
         if not self.searches:
             return values.base
-        # The base's own choice is the reference, with difference and standard error 0.
+        # Costs are relative to the base policy's choice, whose cost and standard error are therefore 0.
         lead_C = values.mean_C + values.standard_error_C
         return int(lead_C.argmin())
 
 
 @dataclass
 class Score:
-    """How a person's decisions compare with the teacher's.
+    """A comparison of a person's decisions with the teacher's.
 
     Attributes:
-        decisions: How many there were.
-        agreed: How many were the teacher's.
-        regrets: Mean cost of each above the teacher's choice, and its standard error.
+        decisions: Number of the person's decisions.
+        agreed: Number of decisions that were the same as the teacher's.
+        regrets: Mean cost of each decision above the teacher's choice, and its standard error.
     """
 
     decisions: int = 0
@@ -71,12 +71,12 @@ class Score:
 
 
 def play(config: RunConfig, console: Console, ask: Callable[[str], str] = input) -> Score:
-    """Plays one episode of a task's default parameters until the person ends it with `q`.
+    """Plays one episode with a task's default parameters; the person may end it early with `q`.
 
     Args:
-        config: Its task, teacher and seed are played.
-        console: Shows the game.
-        ask: Reads an answer; EOFError ends the game.
+        config: Configuration with the task, the teacher and the seed to play.
+        console: The console that shows the game.
+        ask: Function that prints a question and returns the answer; an EOFError ends the game.
     """
     task = config.task
     simulator = registry.load("simulators", task.simulator)
@@ -124,7 +124,7 @@ def _teacher(simulator: type[ProcessModel], task: TaskConfig, teacher: TeacherCo
 def _answer(
     choices: tuple[str, ...], question: str, console: Console, ask: Callable[[str], str]
 ) -> int | None:
-    """Asks until the answer is one of the choices; None when the person ends the game."""
+    """Asks until the answer is one of the choices; returns its index, or None if the person ends the game."""
     by_label = {label.lower(): index for index, label in enumerate(choices)}
     while True:
         try:
@@ -139,7 +139,7 @@ def _answer(
 
 
 def _difference(values: Values, chosen: int, best: int) -> tuple[float, float]:
-    """Mean cost of one choice minus that of another, on the same futures, and its standard error."""
+    """Returns the mean difference of two choices' costs on the same futures, and its standard error."""
     difference_K = values.differences_CK[chosen] - values.differences_CK[best]
     error = float(difference_K.std(ddof=1) / math.sqrt(len(difference_K)))
     if values.doubt_C is not None and chosen != best:
@@ -150,7 +150,7 @@ def _difference(values: Values, chosen: int, best: int) -> tuple[float, float]:
 def _show(
     choices: tuple[str, ...], values: Values, chosen: int, best: int, unit: str, console: Console
 ) -> None:
-    """Prints each choice's simulated cost against the teacher's."""
+    """Prints each choice's simulated cost relative to the teacher's choice."""
     table = Table("choice", f"{unit} more than the teacher's", "standard error", "", box=None)
     for index, label in enumerate(choices):
         mean, error = _difference(values, index, best)
@@ -167,7 +167,7 @@ def _summary(
     task: TaskConfig,
     console: Console,
 ) -> None:
-    """Prints what the person's decisions cost against the teacher's in the same world."""
+    """Prints the costs of the person's and the teacher's decisions on the same random numbers."""
     if not score.decisions:
         console.print("No decision, no score.")
         return
@@ -189,7 +189,7 @@ def _summary(
 
 
 def _teachers_cost(teacher: Teacher, played: ProcessModel, path: tuple[int, ...], until: float) -> float:
-    """Cost of the teacher's own episode with the same parameters and random numbers, up to a time."""
+    """Returns the teacher's cost up to a time in an episode with the same parameters and random numbers."""
     episode = Episode(teacher.simulator(played.params, path))
     while (situation := episode.advance(until)) is not None:
         if teacher.searches:

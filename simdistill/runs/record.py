@@ -1,4 +1,4 @@
-"""A run's folder: where its files are, who is using it, how long its stages took."""
+"""A run's folder: its configuration, its lock, and the times of its stages."""
 
 import shlex
 import time
@@ -26,12 +26,12 @@ class Record:
     """The folder of a run.
 
     Args:
-        folder: Where everything goes.
+        folder: Folder of all the run's files.
     """
 
     def __init__(self, folder: Path):
         self.folder, self.layout = folder, Layout.of(folder)
-        self._within = [0.0]  # seconds that inner stages have taken, one entry per open stage
+        self._within = [0.0]  # seconds used by inner stages, one entry for each stage in progress
 
     @classmethod
     def new(cls, config: RunConfig) -> "Record":
@@ -58,7 +58,7 @@ class Record:
         """Opens the folder of a run that was started before.
 
         Raises:
-            InputError: If there is none.
+            InputError: If the folder doesn't contain a run.
         """
         if not (folder / "config.yaml").is_file():
             raise InputError(f"{folder} holds no run: it has no config.yaml")
@@ -76,7 +76,7 @@ class Record:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps other runs out of the folder.
+        """Locks the folder against other processes while the block runs.
 
         Raises:
             InputError: If another run is using it.
@@ -92,7 +92,7 @@ class Record:
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
-        """Adds the block's wall time, less that of inner stages, and its memory to the stage's."""
+        """Adds the block's wall time, without inner stages, to the stage's time; updates the peak memory."""
         begin = time.perf_counter()
         self._within.append(0.0)
         try:
@@ -112,7 +112,7 @@ class Record:
         return read_json(path) if path.exists() else {"seconds": {}, "peak_memory_mb": 0.0}
 
     def provenance(self) -> dict:
-        """Returns what ties the results to sources, configuration, questions and adapter."""
+        """Returns the provenance of results: versions, commit, and checksums of configuration and files."""
         environment = read_json(self.layout.environment)
         return {
             "versions": environment["versions"],
@@ -123,7 +123,7 @@ class Record:
 
 
 def _new_folder(parent: Path, seed: int) -> Path:
-    """Makes a folder named after time and seed; of two runs that start together the second gets a suffix."""
+    """Makes a folder named after time and seed, with a further number if that folder exists."""
     stem = f"{datetime.now():%Y%m%d-%H%M%S}-seed{seed}"
     parent.mkdir(parents=True, exist_ok=True)
     for number in count(1):

@@ -1,9 +1,9 @@
-"""The stages of a run: each is a function of what the stages before it made, and returns what it makes.
+"""The stages of a run. Each is a function from the earlier stages' results to its own result.
 
     teach -> a lesson       ask -> questions for training and for validation
     train -> an adapter     examine -> results
 
-`simdistill.runs.pipeline` strings them together and keeps what they make.
+`simdistill.runs.pipeline` calls the stages in order and saves their results.
 """
 
 from collections.abc import Sequence
@@ -34,17 +34,17 @@ from simdistill.teachers.state_search import GROUPS, search, search_group
 from simdistill.training.method import Distilled, Method
 
 ON_POLICY = 1000
-"""Numbers the searches on states of the student's own rollouts, after those of the teacher's generations."""
+"""First number of the searches on on-policy states; smaller numbers belong to the teacher's generations."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What a lesson was turned into.
+    """The questions that were made from a lesson.
 
     Attributes:
-        train: Questions to learn from, on the teacher's states.
+        train: Training questions, on the teacher's states.
         validation: Held-out questions for the learning curve.
-        failures: Episodes of the held-out states that the process didn't survive.
+        failures: Failures of the process in the episodes for held-out states.
     """
 
     train: list[Question]
@@ -57,10 +57,10 @@ class OnPolicy:
     """Questions on states of the student's own rollouts.
 
     Attributes:
-        questions: As many as a round has.
-        states: How many states were searched.
-        steps: Simulated decisions that their search took.
-        failures: Episodes that the process didn't survive.
+        questions: Questions for one round of training.
+        states: Number of states that were searched.
+        steps: Number of decisions that were simulated to search these states.
+        failures: Failures of the process in the student's episodes.
     """
 
     questions: list[Question]
@@ -70,13 +70,13 @@ class OnPolicy:
 
 
 def teach(task: TaskConfig, teacher: Teacher, compute: Map, progress: Progress) -> Lesson:
-    """Lets a teacher find the states from which it teaches, and label them.
+    """Returns a teacher's lesson: the states that it teaches from, and their labels.
 
     Args:
         task: The task.
         teacher: The teacher.
-        compute: Runs simulations.
-        progress: Shows how far it is.
+        compute: Map that runs simulations, possibly in worker processes.
+        progress: Shows the progress of each phase.
     """
     return teacher.teach(task, compute, progress)
 
@@ -90,16 +90,16 @@ def ask(
     compute: Map,
     progress: Progress,
 ) -> Asked:
-    """Turns a lesson into questions, and holds others out on states of their own.
+    """Turns a lesson into training questions, and makes validation questions on further states.
 
     Args:
         task: The task.
-        config: The run.
-        teacher: Its own answers, if it has some, replace the lesson's.
-        lesson: The searched states; its policy finds the held-out ones.
-        count: Decisions that the method will ask about.
-        compute: Runs simulations.
-        progress: Shows how far it is.
+        config: The run's configuration.
+        teacher: The teacher; if it answers questions itself, its answers replace the lesson's.
+        lesson: The searched states with their labels; its policy visits the held-out states.
+        count: Number of decisions that the method will ask about.
+        compute: Map that runs simulations, possibly in worker processes.
+        progress: Shows the progress of each phase.
     """
     settings = config.distill
     asking = replace(
@@ -139,17 +139,17 @@ def ask_on_policy(
     compute: Map,
     progress: Progress,
 ) -> OnPolicy:
-    """Lets the student play episodes, searches the states that it comes to, and asks about them.
+    """Lets the student decide in episodes, searches the visited states, and makes questions on them.
 
     Args:
         task: The task.
-        config: The run.
-        teacher: Its own answers, if it has some, replace the lesson's.
-        lesson: Labels the states.
-        student: Decides in the episodes.
-        number: The round of training, from 1.
-        compute: Runs simulations.
-        progress: Shows how far it is.
+        config: The run's configuration.
+        teacher: The teacher; if it answers questions itself, its answers replace the lesson's.
+        lesson: The lesson, which labels the states.
+        student: The student, which decides in the episodes.
+        number: Number of the round of training, from 1.
+        compute: Map that runs simulations, possibly in worker processes.
+        progress: Shows the progress of each phase.
     """
     failures, key = list[Failure](), ON_POLICY + number
     states = visit(
@@ -176,13 +176,13 @@ def ask_on_policy(
 
 
 def train(method: Method, validation: Sequence[Question], collect, progress: Progress) -> Distilled:
-    """Trains the student, stage after stage of the method; the adapter is `method.adapter()`.
+    """Trains the student in all stages of a method; afterwards `method.adapter()` is the trained adapter.
 
     Args:
-        method: How.
+        method: The training method.
         validation: Held-out questions for the learning curve.
-        collect: Round and student -> questions on states of the student's own rollouts.
-        progress: Shows how far it is.
+        collect: Maps a round's number and the student to questions on states of the student's own rollouts.
+        progress: Shows the progress of each phase.
     """
     return method(validation, collect, model_card(method.config), progress)
 
@@ -201,13 +201,13 @@ def examine(
 
     Args:
         task: The task.
-        config: The run, with the ranges that were withheld from teaching and training.
-        teacher: The teacher; one with a policy of its own is examined by it.
+        config: The run's configuration, with the ranges that were withheld from teaching and training.
+        teacher: The teacher; its own policy, if it has one, is examined in place of its lesson's.
         lesson: The teacher's lesson.
-        adapter: The student's.
+        adapter: Folder of the student's adapter.
         lessons: The training questions.
-        compute: Runs simulations.
-        progress: Shows how far it is.
+        compute: Map that runs simulations, possibly in worker processes.
+        progress: Shows the progress of each phase.
     """
     release_memory()
     load = partial(Student.load, student_base(config.student), device=chosen_device(config.device))
@@ -224,7 +224,7 @@ def _asking(
     split: str = "train",
     number: int = 0,
 ) -> Asking:
-    """What questions about searched states are made of."""
+    """Returns the data from which questions on searched states are made."""
     return Asking(
         task=task,
         prompts=Prompter(task.language),
@@ -238,13 +238,13 @@ def _asking(
 
 
 def _answered(teacher: Teacher, asked: list[Question], phase: str, progress: Progress) -> list[Question]:
-    """Replaces the answers by the teacher's own, if it has some."""
+    """Returns questions with the teacher's own answers, if the teacher answers questions itself."""
     answer = getattr(teacher, "answer", None)
     return asked if answer is None else answer(asked, partial(progress, phase))
 
 
 def model_card(config: RunConfig) -> str:
-    """Returns the README that Hugging Face shows of an adapter."""
+    """Returns the text of an adapter's README, which Hugging Face shows as its model card."""
     task, base = config.task, config.student.name
     kept = layers_kept(student_base(config.student))
     base = f"layers {', '.join(map(str, kept))} of {base}" if kept else base

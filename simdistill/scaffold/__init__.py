@@ -1,4 +1,4 @@
-"""`simdistill new`: a working simulator with its task and its test, as a start for one's own."""
+"""`simdistill new`: writes a working simulator with its task and test, to be adapted by its author."""
 
 import keyword
 import re
@@ -17,7 +17,7 @@ PLAIN = {
     "tasks/$name.yaml": "task.yaml.template",
     "test_$name.py": "test.py.template",
 }
-"""Files written -> their templates, for a simulator in the current folder."""
+"""Path of each file that is written -> its template, for a simulator without a package."""
 
 PACKAGE = {
     "pyproject.toml": "pyproject.toml.template",
@@ -26,10 +26,10 @@ PACKAGE = {
     "tasks/$name.yaml": "task.yaml.template",
     "tests/test_$name.py": "test.py.template",
 }
-"""Files written -> their templates, for an installable package."""
+"""Path of each file that is written -> its template, for an installable package."""
 
 RESERVED = ("outputs", "tasks", "tests")
-"""Folders that a run uses or that are written here."""
+"""Names of folders that runs or new simulators use; no simulator may have them."""
 
 
 def new(name: str, folder: Path | str = ".", package: bool = False) -> list[Path]:
@@ -37,14 +37,14 @@ def new(name: str, folder: Path | str = ".", package: bool = False) -> list[Path
 
     Args:
         name: Name of the simulator, its module and its task, e.g. "clinic".
-        folder: Where to write.
+        folder: Folder in which the files are written.
         package: Whether to write an installable package that offers the simulator as an entry point.
 
     Returns:
-        The files, in the order in which to read them.
+        Paths of the files, in a good order for reading.
 
     Raises:
-        InputError: If the name can't be used or a file exists already; nothing is written then.
+        InputError: If the name can't be used, or a file exists already; nothing is written in this case.
     """
     folder = Path(folder)
     _check_form(name)
@@ -70,9 +70,9 @@ def new(name: str, folder: Path | str = ".", package: bool = False) -> list[Path
 
 
 def _check_form(name: str) -> None:
-    """A name must do as a module, a task and a Gymnasium id."""
+    """Checks that a name can be a module, a task and a Gymnasium id."""
     if name in RESERVED or name.startswith("test_"):
-        raise InputError(f"'{name}' is the name of a folder or a test here; choose another name")
+        raise InputError(f"'{name}' is reserved for a folder or a test; choose another name")
     if re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) and not keyword.iskeyword(name):
         return
     better = re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()).strip(
@@ -81,7 +81,7 @@ def _check_form(name: str) -> None:
     meant = f"; is '{better}' meant?" if better and not keyword.iskeyword(better) else ""
     raise InputError(
         f"'{name}' can't be a simulator's name: use lower-case letters, digits and single underscores, as in "
-        f"call_center, and no word of Python's{meant}"
+        f"call_center, and no Python keyword{meant}"
     )
 
 
@@ -95,7 +95,7 @@ def _check_free(paths: Iterable[Path]) -> None:
 
 
 def _check_unknown(name: str, folder: Path) -> None:
-    """A name that means something else already would be found in its place, or hide it."""
+    """Checks that no simulator, task or Python module has the name; one would hide the other."""
     for kind, known in (("simulator", registry.names("simulators")), ("task", config.tasks())):
         if name in known:
             raise InputError(f"there is a {kind} '{name}' already; choose another name")
@@ -103,6 +103,6 @@ def _check_unknown(name: str, folder: Path) -> None:
     origin = Path(spec.origin).resolve() if spec is not None and spec.origin is not None else None
     if name in sys.stdlib_module_names or (origin and not origin.is_relative_to(folder.resolve())):
         raise InputError(
-            f"there is a Python module '{name}' already, which would be found in place of yours; choose "
+            f"there is a Python module '{name}' already, which would be imported in place of yours; choose "
             f"another name, such as '{name}_process'"
         )

@@ -1,4 +1,4 @@
-"""The service over HTTP: FastAPI for the routes, uvicorn for the connections."""
+"""HTTP server of the service: FastAPI handles the routes, uvicorn the connections."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ CONNECTIONS = 1000
 
 
 def application(service: Service) -> FastAPI:
-    """Returns the routes of a service; the end of the application closes the service."""
+    """Returns the FastAPI application of a service; the service is closed when the application ends."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -35,7 +35,7 @@ def application(service: Service) -> FastAPI:
         service.close()
 
     shown = templates(Path(__file__).parent).get_template("page.html").render()
-    # FastAPI's own pages of documentation load scripts from other hosts.
+    # FastAPI's documentation pages are disabled, as they load scripts from other hosts.
     app = FastAPI(title=f"simdistill: {service.task.name}", docs_url=None, redoc_url=None, lifespan=lifespan)
 
     @app.exception_handler(Refused)
@@ -82,14 +82,14 @@ def serve(
     """Serves a finished run until it is interrupted.
 
     Args:
-        run: The run's folder.
-        host: Address to listen at.
-        port: Port; 0 for any that is free.
-        listening: Called with the address once the service listens.
-        limits: Limits of the requests.
+        run: Folder of the run.
+        host: Host name or address to listen at.
+        port: Port to listen at; 0 for any free port.
+        listening: Function that is called with the service's URL once it listens.
+        limits: Limits of the requests; None for the defaults.
 
     Raises:
-        InputError: If the run isn't finished, or the address can't be listened at.
+        InputError: If the run isn't finished, or the service can't listen at the address.
     """
     with _listening(host, port) as listener:
         app = application(Service(run, limits))
@@ -107,7 +107,7 @@ def _listening(host: str, port: int) -> socket.socket:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
         family, kind, protocol, _, place = found[0]
-        # Where the protocol is named, asyncio sends at once (TCP_NODELAY); else some answers take 40 ms more.
+        # asyncio sets TCP_NODELAY only if the protocol is given; without it some answers take 40 ms longer.
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(place)
@@ -120,10 +120,10 @@ def _listening(host: str, port: int) -> socket.socket:
 
 
 async def _json(request: Request, limits: Limits) -> Any:
-    """Reads a body within the limits.
+    """Reads and parses a request's body within the limits.
 
     Raises:
-        Refused: If it is too large, too slow, or no JSON.
+        Refused: If the body is too large, arrives too slowly, or isn't JSON.
     """
     too_large = Refused(413, f"the body is larger than {limits.body} bytes; send fewer states at a time")
     if int(request.headers.get("content-length", 0)) > limits.body:
@@ -136,7 +136,7 @@ async def _json(request: Request, limits: Limits) -> Any:
                 if len(body) > limits.body:
                     raise too_large
     except TimeoutError:
-        raise Refused(408, f"the body didn't come within {limits.seconds:g} seconds") from None
+        raise Refused(408, f"the body didn't arrive within {limits.seconds:g} seconds") from None
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, too many digits, too many brackets

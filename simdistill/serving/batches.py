@@ -1,4 +1,4 @@
-"""Batches of questions: one thread owns the student and answers together what has come in meanwhile."""
+"""Batches of questions: one thread owns the student and answers all waiting requests together."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from simdistill.models.student import Student
 from simdistill.serving.simulator_process import Busy
 
 REMEMBERED = 20_000
-"""Answers that the student remembers before it forgets all of them; each takes some kilobytes."""
+"""Number of answers that the student caches before the cache is emptied; each takes some kilobytes."""
 
 
 @dataclass(frozen=True)
@@ -22,16 +22,16 @@ class _Request:
 
 
 class Batches:
-    """Answers in one pass all the questions that have come in.
+    """Answers the questions of all waiting requests in one forward pass, in a thread of its own.
 
     Args:
         student: The student; no other thread may use it.
-        most_waiting: Requests that may wait.
-        most_together: Questions of one pass, unless a single request has more.
+        most_waiting: Largest number of requests that may wait.
+        most_together: Number of questions at which a pass takes no further request.
 
     Attributes:
         passes: Number of passes so far.
-        questions: Number of questions that they answered.
+        questions: Number of questions answered so far.
     """
 
     def __init__(self, student: Student, most_waiting: int, most_together: int = 256):
@@ -42,11 +42,15 @@ class Batches:
         self._thread.start()
 
     async def ask(self, posed: Sequence[Posed], seconds: float) -> list[Answer]:
-        """Answers questions.
+        """Returns the student's answers to one request's questions.
+
+        Args:
+            posed: The questions.
+            seconds: Longest time to wait for the answers.
 
         Raises:
             Busy: If too many requests are waiting.
-            TimeoutError: If there is no answer in so many seconds.
+            TimeoutError: If the answers take longer.
         """
         request = _Request(posed)
         try:
@@ -62,11 +66,11 @@ class Batches:
 
     @property
     def waiting(self) -> int:
-        """Number of requests that wait."""
+        """Number of waiting requests."""
         return self._requests.qsize()
 
     def close(self) -> None:
-        """Ends the thread once it has answered the requests that wait."""
+        """Ends the thread once it has answered the waiting requests."""
         self._requests.put(None)
         self._thread.join()
 
@@ -92,7 +96,7 @@ class Batches:
             if len(requests) == 1:
                 requests[0].answers.set_exception(error)
             for request in requests if len(requests) > 1 else ():
-                self._answer([request])  # one that fails must not fail the others
+                self._answer([request])  # a request that fails must not make the others fail
             return
         self.passes += 1
         self.questions += len(answers)

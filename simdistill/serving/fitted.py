@@ -1,4 +1,4 @@
-"""Costs of choices by the fit on the search's values."""
+"""Costs of choices, predicted by the regression on the search's values."""
 
 from collections.abc import Sequence
 
@@ -6,10 +6,10 @@ from simdistill.teachers.cost_to_go import Regression, difference_errors
 
 
 def fitted_costs(regression: Regression, state: dict, choices: Sequence[str]) -> dict[str, dict]:
-    """Returns the fitted cost of each choice beyond the best one, with standard errors.
+    """Returns the predicted extra cost of each choice over the best one, with standard errors.
 
-    Both are null for a choice that the search never compared, or where the state has other numbers than its
-    states; standard errors are null where the fit's error isn't known.
+    Costs and standard errors are None for choices that the search never compared, and for states with other
+    numbers than the search's states. Standard errors are None if the regression's error isn't known.
     """
     network = regression.network
     known = [choice for choice in choices if choice in network.labels] if network.knows(state) else []

@@ -1,4 +1,4 @@
-"""Requests, read and checked before anything is answered."""
+"""Reads and checks requests before any of their states is answered."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,21 +6,21 @@ from typing import Any
 from simdistill.serving.taught import Taught
 
 FEWEST_FUTURES = 4
-"""Fewer futures have no useful standard error."""
+"""Smallest number of simulated futures; with fewer, standard errors would be useless."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of one request, and of all that wait.
+    """Limits of a single request and of the number of waiting requests.
 
     Attributes:
-        body: Bytes of a request.
-        states: States of a request.
-        waiting: Requests that wait for the student.
-        seconds: Longest wait for a request's body, and for the student.
-        futures: Most simulated futures of a request.
-        simulations: Requests that wait for the simulator.
-        simulating: Seconds until the simulator is stopped, the wait for it included.
+        body: Largest number of bytes of a request's body.
+        states: Largest number of states of a request.
+        waiting: Largest number of requests that wait for the student.
+        seconds: Longest time in seconds to wait for a request's body, and for the student's answer.
+        futures: Largest number of simulated futures of a request.
+        simulations: Largest number of requests that wait for the simulator.
+        simulating: Longest time in seconds for a simulation, including the wait for its turn.
     """
 
     body: int = 262_144
@@ -33,11 +33,11 @@ class Limits:
 
 
 class Refused(Exception):
-    """A request that gets no answer.
+    """A request that is refused.
 
     Attributes:
-        status: HTTP status.
-        detail: The reason, and what would be right.
+        status: HTTP status code.
+        detail: Why the request is refused and what would be accepted; a list has one line for each mistake.
     """
 
     def __init__(self, status: int, detail: str | list[str]):
@@ -47,13 +47,13 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class LiveState:
-    """A state that passed the checks.
+    """A state of a request that passed the checks.
 
     Attributes:
-        state: The state, as training would have written it.
-        choices: Labels to choose from.
-        futures: Simulated futures that the request wants; 0 for none.
-        outside: Where the state differs from what training showed, a line each.
+        state: The state, with numbers and fields written as in the training questions.
+        choices: Labels of the legal choices.
+        futures: Number of simulated futures that the request asks for; 0 for no simulation.
+        outside: A line for each part of the state that lies outside the training data.
     """
 
     state: dict
@@ -63,10 +63,15 @@ class LiveState:
 
 
 def read_requests(body: Any, taught: Taught, limits: Limits) -> list[LiveState]:
-    """Returns the states of one request, `{"state", "choices", "what_if"}`, or of a list of them.
+    """Reads the states of a request body.
+
+    Args:
+        body: One request, `{"state", "choices", "what_if"}`, or a list of such requests.
+        taught: States, choices and forecasts of the training questions.
+        limits: Limits of a request.
 
     Raises:
-        Refused: If something is wrong, with a line for each mistake.
+        Refused: If there are too many states, or mistakes in them; the detail has a line for each mistake.
     """
     requests = body if isinstance(body, list) else [body]
     if not 1 <= len(requests) <= limits.states:
@@ -82,7 +87,7 @@ def read_requests(body: Any, taught: Taught, limits: Limits) -> list[LiveState]:
 
 
 def _read(request: Any, taught: Taught, limits: Limits, alone: bool) -> tuple[LiveState, list[str]]:
-    """Returns the state of a request, and what is wrong with the request."""
+    """Returns the state of a request, and a line for each mistake in the request."""
     if not isinstance(request, dict) or not isinstance(request.get("state"), dict):
         line = 'a request is an object with a "state", as in {"state": {…}}; see GET /schema'
         return LiveState({}, [], 0, []), [line]
@@ -99,16 +104,20 @@ def _read(request: Any, taught: Taught, limits: Limits, alone: bool) -> tuple[Li
 def _wrong_choices(choices: Any, taught: Taught) -> list[str]:
     known = ", ".join(taught.labels)
     if choices is None:
-        return [f"choices: missing; they depend on the state here; known: {known}"] if taught.vary else []
+        return (
+            [f"choices: missing; required, as they depend on the state; known: {known}"]
+            if taught.vary
+            else []
+        )
     if not isinstance(choices, list) or not choices:
-        return [f"choices = {str(choices)[:60]!r}: must be a list of the legal ones; known: {known}"]
+        return [f"choices = {str(choices)[:60]!r}: must be a list of the legal choices; known: {known}"]
     if unknown := [choice for choice in choices if choice not in taught.labels]:
         return [f"choices: {str(unknown[0])[:60]!r} is unknown; known: {known}"]
-    return [f"choices = {choices}: must be different"] if len(set(choices)) < len(choices) else []
+    return [f"choices = {choices}: must not repeat a choice"] if len(set(choices)) < len(choices) else []
 
 
 def _wrong_futures(futures: Any, limits: Limits, alone: bool) -> list[str]:
     if type(futures) is not int or not 0 <= futures <= limits.futures or futures in range(1, FEWEST_FUTURES):
         numbers = f"{FEWEST_FUTURES} to {limits.futures}"
         return [f"what_if = {futures!r}: must be a number of futures, {numbers}"]
-    return ["what_if: is answered for one state at a time, not in a list"] if futures and not alone else []
+    return ["what_if: not allowed in a list; send one state at a time"] if futures and not alone else []

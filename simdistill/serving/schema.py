@@ -1,4 +1,4 @@
-"""The JSON Schema of a task's states, built from the states that training showed."""
+"""Builds the JSON Schema of a task's states from the states of the training questions."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,17 +7,17 @@ from genson.schema.node import SchemaNode
 from genson.schema.strategies import Boolean, List, Null, Number, Object, SchemaStrategy, String
 
 MOST_TEXTS = 50
-"""Different texts of one field beyond which the texts that training showed aren't a list of all there are."""
+"""Largest number of different texts listed for a field; with as many, the list may be incomplete."""
 
 TRAINING = "training"
-"""The keyword that holds what training showed of a part. JSON Schema ignores it: a live state may differ."""
+"""Keyword with the range of a part's values in training. JSON Schema ignores it: a live state may differ."""
 
 
 def schema_of(values: Iterable[Any]) -> dict[str, Any]:
-    """Returns the JSON Schema of values that stand in the same place.
+    """Returns a JSON Schema that fits all given values.
 
-    A list whose length was always the same has a schema for each of its places. A place that held values of
-    different types, or only null, takes anything.
+    If lists always had the same length, each of their entries has its own schema. A part that had values of
+    different types, or only null, accepts any value.
     """
     node = _Node()
     for value in values:
@@ -26,13 +26,13 @@ def schema_of(values: Iterable[Any]) -> dict[str, Any]:
 
 
 def type_of(schema: dict[str, Any]) -> str | None:
-    """Returns the type that a schema requires of a value that isn't null; None if it takes anything."""
+    """Returns the type that a schema requires of values other than null; None if it accepts any value."""
     found = schema.get("type")
     return found[0] if isinstance(found, list) else found
 
 
 class _Remembering(SchemaStrategy):
-    """Keeps the values, for what `training` says about them."""
+    """Stores the values, so that the keyword `training` can describe their range."""
 
     def __init__(self, node_class: type[SchemaNode]):
         super().__init__(node_class)
@@ -74,7 +74,7 @@ class _Lists(_Remembering, List):
 class _Objects(Object):
     def to_schema(self) -> dict[str, Any]:
         schema = {"properties": {}, **super().to_schema(), "additionalProperties": False}
-        # In the order of training, which genson sorts.
+        # genson sorts the required names; this restores their order in the training states.
         schema["required"] = [name for name in schema["properties"] if name in schema.get("required", ())]
         return schema
 

@@ -1,4 +1,4 @@
-"""The answers of a finished run: the student's, the teacher's and the simulator's."""
+"""Answers questions from a finished run, with its student, its teacher and its simulator."""
 
 import shlex
 from collections.abc import Sequence
@@ -23,17 +23,17 @@ from simdistill.simulation.policies import with_streams
 from simdistill.teachers.protocol import Lesson
 
 BEYOND = 10.0
-"""A state with a number this many times as large as training's isn't simulated: it could take all memory."""
+"""Factor of the largest number in training beyond which a state isn't simulated; it could use all memory."""
 LONGER = 4
-"""A situation this many times as long as the longest of training isn't read."""
+"""Factor of the longest situation in training beyond which a situation is refused."""
 
 
 class Service:
     """Answers questions about live states from a finished run.
 
     Args:
-        run: The run's folder.
-        limits: Limits of the requests.
+        run: Folder of the run.
+        limits: Limits of the requests; None for the defaults.
 
     Raises:
         InputError: If the run isn't finished.
@@ -57,12 +57,12 @@ class Service:
         self.simulator = SimulatorProcess(run, self.limits.simulating, self.limits.simulations)
 
     def close(self) -> None:
-        """Ends the simulator's process and the student's thread."""
+        """Stops the simulator's process and the student's thread."""
         self.simulator.close()
         self.batches.close()
 
     def health(self) -> dict:
-        """Returns whether the student can answer, and how many questions it has answered."""
+        """Returns the student's status, and numbers of answered questions, passes and waiting requests."""
         return {
             "status": "ok" if self.batches.alive else "the student's thread has ended",
             "task": self.task.name,
@@ -76,10 +76,13 @@ class Service:
         """Answers `POST /decide`.
 
         Args:
-            body: One request, `{"state", "choices", "what_if"}`, or a list of them.
+            body: One request, `{"state", "choices", "what_if"}`, or a list of such requests.
+
+        Returns:
+            The decision for the request, or a list of decisions.
 
         Raises:
-            Refused: If something in it is wrong, or it exceeds a limit.
+            Refused: If the body has mistakes, or exceeds a limit.
         """
         states = read_requests(body, self.taught, self.limits)
         answers = await self._student([self._posed(live) for live in states])
@@ -89,9 +92,9 @@ class Service:
         return decisions if isinstance(body, list) else decisions[0]
 
     async def forecast(self, body: Any) -> dict | list[dict]:
-        """Answers `POST /forecast`; it takes the same requests as `decide`."""
+        """Answers `POST /forecast`; requests have the same form as those of `decide`."""
         if not self.taught.forecasts:
-            raise Refused(404, f"this student wasn't taught to forecast; {self.task.name} asks for none")
+            raise Refused(404, f"this student wasn't taught to forecast on the task {self.task.name}")
         states, forecasts = read_requests(body, self.taught, self.limits), self.taught.forecasts
         posed = [self._posed(live, forecast) for live in states for forecast in forecasts.values()]
         answers = iter(await self._student(posed))
@@ -115,10 +118,10 @@ class Service:
         try:
             prompt = self.prompts.decision(live.state)
         except InputError as error:
-            raise Refused(422, f"the state can't be put in words: {error}") from None
+            raise Refused(422, f"the task's templates can't describe the state: {error}") from None
         length, most = len(prompt[-1]["content"]), LONGER * self.taught.longest
         if length > most:
-            raise Refused(422, f"the situation has {length} characters in words; at most {most} are read")
+            raise Refused(422, f"the situation's text has {length} characters; at most {most} are allowed")
         if forecast is None:
             return Posed(prompt, live.choices)
         return Posed(self.prompts.forecast(live.state, forecast.question, forecast.labels), forecast.labels)
@@ -133,7 +136,7 @@ class Service:
 
     async def _simulator(self, kind: str, live: LiveState, *more: Any) -> dict:
         if self.taught.states.beyond(live.state, BEYOND):
-            return {"why_not": f"numbers over {BEYOND:g} times training's aren't simulated"}
+            return {"why_not": f"a number is over {BEYOND:g} times training's; such states aren't simulated"}
         try:
             return await getattr(self.simulator, kind)(live.state, *more, live.futures)
         except Busy as error:
@@ -160,7 +163,7 @@ class Service:
         try:
             own = with_streams(policy, Streams((self.seed, TEST, PLAN)))
             return {"choice": own(live.state, live.choices)}
-        except Exception as error:  # an author's policy, in a state for which it wasn't made
+        except Exception as error:  # a policy of the task's author may raise anything in an unforeseen state
             return {"choice": None, "why_not": f"{type(error).__name__}: {error}"}
 
 

@@ -1,9 +1,9 @@
-"""Costs and forecasts of a live state, by the process's solution or by simulation.
+"""Costs and forecasts of a live state, by exact solution of the process or by simulation.
 
-An observed state can't be replayed as an episode can, and lacks all that the decider can't see. If the
-process can be solved, the state is looked up in the solution. Otherwise the simulator begins fresh episodes,
-and an episode counts if its first decision shows exactly this state. If the simulator can't begin in the
-state, the answer is the reason why not.
+An observed state lacks all that the decider can't see, so it can't be replayed as an episode can. If the
+process can be solved, the state is looked up in the solution. Otherwise the simulator begins new episodes,
+and uses those whose first decision shows exactly this state. If no episode can begin in the state, the answer
+is the reason.
 Axes: S states, C choices, R episodes, N forecasts.
 """
 
@@ -28,25 +28,25 @@ from simdistill.simulation.situations import Episode, Situation
 from simdistill.simulation.states import key
 
 SERVED = 11
-"""Part of the seed paths of the episodes here, so that they differ from an examination's."""
+"""Part of these episodes' seed paths, which makes them differ from the examination's episodes."""
 FUTURES_OF_EPISODE = 2
 SIZES = (40, 80)
 AGREEMENT = 0.01
-"""Share of the greatest cost difference by which a truncation twice as large may change any of them."""
+"""Largest change of a cost difference by doubling the truncation, as a share of the largest difference."""
 MOST_COUPLED, LONGEST = 0.95, 16
-"""Share of coupled futures that is enough, and the most by which the teacher's horizon grows to reach it: a
-live state may be farther from rest than the teacher's states."""
+"""Share of coupled futures that is enough, and the largest factor by which the teacher's horizon may grow to
+reach it. A live state may be more congested than the teacher's states, so that futures couple later."""
 TRIES = 25
-"""Episodes that may begin for each one that has to show the state."""
+"""Largest number of episodes begun for each episode that has to show the state at its first decision."""
 
 
 class Unknown(Exception):
-    """The simulator has no answer; the message gives the reason."""
+    """Raised if the simulator has no answer; the message gives the reason."""
 
 
 @dataclass(frozen=True)
 class Solution:
-    """A process solved for its optimum.
+    """The optimum of a truncated process.
 
     Attributes:
         chain: The truncated process.
@@ -59,7 +59,7 @@ class Solution:
     value_SC: np.ndarray
 
     def values(self, state: dict, choices: Sequence[str]) -> np.ndarray | None:
-        """Returns the values of some choices (C), None for a state that isn't in the truncation."""
+        """Returns the values of the given choices (C); None if the truncation lacks the state or a choice."""
         row = self.row.get(key(state))
         if row is None or self.chain.states[row] != state or not set(choices) <= set(self.chain.labels):
             return None
@@ -68,13 +68,13 @@ class Solution:
 
 
 class Simulator:
-    """Answers for live states of a task.
+    """Calculates costs and forecasts for live states of a task.
 
     Args:
         task: The task.
-        policy: Decides after the first choice in simulated futures.
-        horizon: Simulated time of a future at first.
-        seed: Root of the futures' seeds; the same question has the same answer.
+        policy: Policy that decides after the first choice in simulated futures.
+        horizon: Initial length of the futures, in simulated time.
+        seed: Root seed of the futures, so that the same question always has the same answer.
     """
 
     def __init__(self, task: TaskConfig, policy: Policy, horizon: float, seed: int):
@@ -83,12 +83,12 @@ class Simulator:
         self._solved = lru_cache(32)(self._solve)
 
     def costs(self, state: dict, choices: Sequence[str], futures: int) -> dict:
-        """Returns the cost of each choice beyond the best one, with standard errors.
+        """Returns the extra cost of each choice over the best one, with standard errors.
 
         Args:
-            state: As observed.
-            choices: Labels to compare.
-            futures: Simulated futures of each, where the process can't be solved.
+            state: The observed state.
+            choices: Labels of the choices to compare.
+            futures: Number of simulated futures per choice, used if the process can't be solved.
 
         Raises:
             Unknown: If the simulator has no answer.
@@ -106,8 +106,12 @@ class Simulator:
     def forecasts(self, state: dict, futures: int) -> dict:
         """Returns the distribution of each of the simulator's forecasts over its buckets.
 
+        Args:
+            state: The observed state.
+            futures: Number of simulated episodes.
+
         Raises:
-            Unknown: If the simulator can't begin in this state.
+            Unknown: If the simulator can't begin episodes in this state.
         """
         begun, situations = self._begun(state, futures)
         bucket_RN = np.array([[int(found_K[0]) for found_K in self._outcomes(one)] for one in situations])
@@ -135,11 +139,11 @@ class Simulator:
         value_C, other_C = smaller.values(state, choices), larger.values(state, choices)
         if value_C is None or other_C is None:
             raise Unknown(
-                "the process is solved, but the solution doesn't reach this state with these choices"
+                "the process can be solved, but this state with these choices isn't in its truncation"
             )
         value_C, other_C = value_C - value_C.min(), other_C - other_C.min()
         if np.abs(value_C - other_C).max() > AGREEMENT * other_C.max():
-            raise Unknown("the process is solved, but this state is too near where the solution is cut off")
+            raise Unknown("the process can be solved, but this state is too near its truncation's boundary")
         return {
             "source": "exact",
             "then": "optimum",
@@ -149,7 +153,7 @@ class Simulator:
         }
 
     def _solve(self, params_json: str) -> tuple[Solution, Solution]:
-        """Solves at a size that fits and at twice that size, which shows where the first one is off."""
+        """Returns the solutions at a sufficient size and at twice the size; the second checks the first."""
         params = self.process.parse(json.loads(params_json))
         heuristic = registry.policies(self.task.simulator)[self.task.heuristic]
         build = partial(self.process.markov, params)
@@ -160,11 +164,11 @@ class Simulator:
         fitting = (size for size in SIZES if mdp.fitting_size(build, table, NEGLIGIBLE, (size,)))
         if (size := next(fitting, None)) is None:
             raise Unknown(
-                f"it can't be solved with these parameters: queues grow under {self.task.heuristic}"
+                f"the process can't be solved with these parameters: queues grow under {self.task.heuristic}"
             )
         return _solution(build(size), table), _solution(build(2 * size), table)
 
-    # Simulated.
+    # Simulation.
 
     def _simulated(self, state: dict, choices: Sequence[str], futures: int) -> dict:
         episodes = max(2, math.ceil(futures / FUTURES_OF_EPISODE))
@@ -172,13 +176,13 @@ class Simulator:
         columns = [_column(situations[0], choice) for choice in choices]
         values = self._values(situations)
         coupled = float(np.mean([found.coupled_CK[columns].mean() for found in values]))
-        # Futures of one episode share what it hides, so an episode counts as one observation.
+        # Futures of one episode share its hidden state, so each episode counts as one observation.
         cost_CR = np.stack([found.mean_C[columns] for found in values], axis=1)
         difference_CR = cost_CR - cost_CR[cost_CR.mean(axis=1).argmin()]
         if coupled < 1 and not difference_CR.any():
             raise Unknown(
-                f"after {values[0].horizon:g} {self.task.time_unit}s no choice had made a difference, and in "
-                f"{1 - coupled:.0%} of the futures they hadn't come to the same"
+                f"after {values[0].horizon:g} {self.task.time_unit}s all choices still cost the same, but in "
+                f"{1 - coupled:.0%} of the futures their states still differed"
             )
         doubts = [found.doubt_C[columns] for found in values if found.doubt_C is not None]
         if doubts and not np.isfinite(doubts).all():
@@ -211,13 +215,13 @@ class Simulator:
             horizon *= 4
 
     def _begun(self, state: dict, count: int) -> tuple[dict, list[Situation]]:
-        """Begins episodes in a state; returns the parameters of their beginning, and their situations."""
+        """Begins episodes in a state; returns the starting parameters that led to it, and the situations."""
         most_like = 0
         for start in self._starts(state):
             try:
                 params = self._params(state, **start)
             except InputError:
-                continue  # not what this parameter means
+                continue  # this field of the state isn't the parameter's value
             situations = []
             for number in range(TRIES * count):
                 if (situation := self._first(params, number, state)) is not None:
@@ -229,15 +233,18 @@ class Simulator:
             most_like = max(most_like, len(situations))
         name = self.process.__name__
         if most_like:
-            raise Unknown(f"too few episodes of {name} have their first decision in this state: {most_like}")
+            raise Unknown(f"too few episodes of {name} show this state at their first decision: {most_like}")
         starts = ", ".join(self.task.parameters.starts) or "none"
         raise Unknown(
-            f"{name} can't be begun in this state (parameters that say how an episode begins: {starts}), and "
-            "an observed state can't be replayed"
+            f"{name} can't be begun in this state with its starting parameters ({starts}), and an observed "
+            "state can't be replayed"
         )
 
     def _starts(self, state: dict) -> Iterator[dict]:
-        """Tries each field of the state as each parameter of the beginning: names needn't be the same."""
+        """Yields starting parameters: each fitting field of the state as the value of each parameter.
+
+        The field and the parameter may have different names.
+        """
         starts = self.task.parameters.starts
         free = {name: value for name, value in state.items() if name not in self.process.Params.model_fields}
         fits = [[value for value in free.values() if _fits(value, spread)] for spread in starts.values()]
@@ -245,13 +252,13 @@ class Simulator:
             yield dict(zip(starts, values, strict=True))
 
     def _first(self, params: Parameters, number: int, state: dict) -> Situation | None:
-        """Returns an episode's first decision, if it shows the state."""
+        """Returns an episode's first decision if it shows the state, otherwise None."""
         path = (self.seed, TEST, EPISODE, SERVED, number)
         situation = Episode(self.process(params, path)).advance(self.task.until)
         return situation if situation is not None and situation.state == state else None
 
     def _params(self, state: dict, **start: object) -> Parameters:
-        """Returns the task's parameters, with the state's own where it shows them."""
+        """Returns the task's default parameters with the values that the state shows and those of `start`."""
         shown = {name: value for name, value in state.items() if name in self.process.Params.model_fields}
         return self.process.parse({**self.task.parameters.default, **shown, **start})
 

@@ -1,4 +1,4 @@
-"""The simulator in a process of its own: decisions don't wait for simulations, which can be stopped."""
+"""Runs the simulator in a separate process: decisions don't wait for it, and simulations can be stopped."""
 
 import asyncio
 import json
@@ -17,20 +17,20 @@ from simdistill.serving.simulated import Simulator, Unknown
 from simdistill.teachers.protocol import Lesson
 
 REMEMBERED = 1024
-"""Answers that are kept: the same question has the same answer."""
+"""Number of cached answers; the same question always has the same answer."""
 
 
 class Busy(Exception):
-    """As many requests are waiting as may wait."""
+    """Raised if the largest allowed number of requests is waiting already."""
 
 
 class SimulatorProcess:
-    """A run's simulator in a process of its own, which answers one question at a time.
+    """A run's simulator in a separate process, which answers one question at a time.
 
     Args:
-        run: The run's folder.
-        seconds: Longest time for an answer, the wait for a turn included.
-        most: Questions that may wait.
+        run: Folder of the run.
+        seconds: Longest time in seconds for an answer, including the wait for its turn.
+        most: Largest number of waiting questions, including the one being answered.
     """
 
     def __init__(self, run: Path, seconds: float, most: int):
@@ -39,15 +39,15 @@ class SimulatorProcess:
         self._start()
 
     async def costs(self, state: dict, choices: Sequence[str], futures: int) -> dict:
-        """Returns what `Simulator.costs` returns, with `why_not` in place of an `Unknown`."""
+        """Returns the result of `Simulator.costs`, or `{"why_not": reason}` if there is none."""
         return await self._ask("costs", state, tuple(choices), futures)
 
     async def forecasts(self, state: dict, futures: int) -> dict:
-        """Returns what `Simulator.forecasts` returns, with `why_not` in place of an `Unknown`."""
+        """Returns the result of `Simulator.forecasts`, or `{"why_not": reason}` if there is none."""
         return await self._ask("forecasts", state, futures)
 
     def close(self) -> None:
-        """Ends the process, even in the middle of an answer."""
+        """Stops the process at once, even during an answer."""
         self._line.shutdown(wait=False, cancel_futures=True)
         self._stop()
 
@@ -80,7 +80,7 @@ class SimulatorProcess:
         self._process.join()
 
     def _start(self) -> None:
-        # A fork of a process that has used torch's threads may hang.
+        # Spawned, as a process that is forked after torch has started threads may hang.
         context = get_context("spawn")
         self._ours, theirs = context.Pipe()
         self._process = context.Process(
@@ -91,7 +91,7 @@ class SimulatorProcess:
 
 
 def _answer_all(run: Path, known: dict[tuple[str, str], str], questions: Connection) -> None:
-    """Answers questions until the other end is closed."""
+    """Answers questions in the simulator's process until the other end of the connection is closed."""
     end_with_parent()
     registry.register_all(known)
     record = Record.of(run)
@@ -112,5 +112,5 @@ def _answer_or_reason(simulator: Simulator, kind: str, state: str, *rest: object
         return getattr(simulator, kind)(json.loads(state), *rest)
     except Unknown as error:
         return {"why_not": str(error)}
-    except Exception as error:  # in a state that no episode led to, a simulator may raise anything
+    except Exception as error:  # in a state that no episode reaches, a simulator may raise any exception
         return {"why_not": f"{type(error).__name__}: {error}"}

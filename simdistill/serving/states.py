@@ -1,4 +1,4 @@
-"""Live states, checked against the states that training showed."""
+"""Checks live states against the states of the training questions."""
 
 import math
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ NOUNS = {"integer": "a whole number", "array": "a list", "object": "an object"}
 
 
 class StateChecker:
-    """Reads live states of one schema.
+    """Checks live states against one schema.
 
     Args:
         schema: JSON Schema of a state, from `schema_of`.
@@ -25,16 +25,16 @@ class StateChecker:
         self._like_training = extend(_Right, {TRAINING: _like_training})(schema)
 
     def read(self, state: Any) -> tuple[Any, list[str]]:
-        """Returns a state as training would have written it, and what is wrong with it, a line each."""
+        """Returns a state, written as in the training questions, and a line for each mistake in it."""
         wrong = list(map(_line, self._right.iter_errors(state)))
         return state if wrong else _written(state, self.schema), wrong
 
     def outside(self, state: Any) -> list[str]:
-        """Says where a state that was read differs from what training showed."""
+        """Returns a line for each part of a state (from `read`) that lies outside the training data."""
         return list(map(_line, self._like_training.iter_errors(state)))
 
     def beyond(self, state: Any, times: float) -> bool:
-        """Returns whether a number in a state is this many times as large as any in training."""
+        """Returns whether a number in a state is over `times` times its largest value in training."""
 
         def far(_: Any, seen: dict, value: Any, __: dict) -> Iterator[ValidationError]:
             if "minimum" in seen and value is not None:
@@ -46,9 +46,9 @@ class StateChecker:
 
 
 def _written(value: Any, schema: dict[str, Any]) -> Any:
-    """Writes numbers with or without a point, and fields in the order, as training did.
+    """Returns a value with integers or floats, and the order of fields, as in the training questions.
 
-    Teachers read a state's numbers as they stand in it, and prompts show them as they are written.
+    Teachers read a state's numbers in the order of its fields, and prompts show numbers as they are written.
     """
     kind = type_of(schema)
     if isinstance(value, dict) and kind == "object":
@@ -64,7 +64,7 @@ def _written(value: Any, schema: dict[str, Any]) -> Any:
     return value
 
 
-# Keywords of JSON Schema whose errors say what would be right; places are put before them.
+# Checks of JSON Schema keywords with error messages that say what is expected; `_line` puts the place first.
 
 
 def _type(checker: Any, wanted: Any, value: Any, schema: dict) -> Iterator[ValidationError]:
@@ -125,7 +125,7 @@ def _is_integer(checker: Any, value: Any) -> bool:
     return _is_number(checker, value) and value == int(value)
 
 
-# A list that may have any length has neither minItems nor maxItems, any other has both.
+# The schema of a list has both minItems and maxItems or neither, so only minItems is checked.
 _Right = extend(
     Draft202012Validator,
     {
@@ -142,7 +142,7 @@ _Right = extend(
 
 
 def _line(error: ValidationError) -> str:
-    """Returns a line that begins with the place: `servers[0].jobs`."""
+    """Returns an error's message, which begins with the place in the state, such as `servers[0].jobs`."""
     parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path]
     return "".join(parts).removeprefix(".") + error.message
 

@@ -1,4 +1,4 @@
-"""What a run's training questions taught: which states, which choices and which forecasts."""
+"""The states, choices and forecasts in a run's training questions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ from simdistill.simulation.forms import Encoding
 
 @dataclass(frozen=True)
 class Taught:
-    """States, choices and forecasts of the training questions.
+    """The states, choices and forecasts in the training questions.
 
     Attributes:
-        states: Checks live states against the states of training.
+        states: Checker of live states against the training states.
         labels: Labels of all choices.
         vary: Whether the legal choices depend on the state.
-        example: A typical decision.
-        longest: Characters of the longest situation.
-        forecasts: The simulator's forecasts that the student learned, by their numbers.
+        example: A decision question with a typical state.
+        longest: Number of characters of the longest situation.
+        forecasts: Forecasts that the student learned, by their index in the simulator's `forecasts`.
     """
 
     states: StateChecker
@@ -37,7 +37,12 @@ class Taught:
 
     @classmethod
     def of(cls, questions: Sequence[Question], simulator: str) -> "Taught":
-        """Collects what questions teach; `simulator` is the simulator's name."""
+        """Collects states, choices and forecasts.
+
+        Args:
+            questions: The training questions.
+            simulator: Name of the simulator.
+        """
         decisions = [question for question in questions if question.decides]
         sets = {tuple(question.choices) for question in decisions}
         forecast_labels = {tuple(question.choices) for question in questions if not question.decides}
@@ -52,7 +57,7 @@ class Taught:
         )
 
     def schema(self, task: TaskConfig) -> dict[str, Any]:
-        """Returns the JSON Schema of a task's states, with remarks that aren't keywords of JSON Schema."""
+        """Returns the JSON Schema of a task's states, with further fields that JSON Schema ignores."""
         return {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "title": f"A state of {task.name}",
@@ -72,7 +77,10 @@ def _features(states: Sequence[dict[str, Any]], simulator: str) -> np.ndarray:
 
 
 def _typical(numbers_SN: np.ndarray) -> int:
-    """Returns which of S states is nearest to their mean, in standard deviations of their N numbers."""
+    """Returns the index of the state nearest to the mean of all S states.
+
+    The distance is the sum over the N numbers of a state, each in standard deviations.
+    """
     spread_N = numbers_SN.std(axis=0)
     away_SN = np.abs(numbers_SN - numbers_SN.mean(axis=0)) / np.where(spread_N > 0, spread_N, 1.0)
     return int(away_SN.sum(axis=1).argmin())

@@ -1,4 +1,4 @@
-"""The test by which a generation of search is accepted: two policies on the same parameter sets.
+"""The acceptance test of a search generation: it compares two policies on the same parameter sets.
 
 Axes: P drawn parameter sets, X policies, before and after.
 """
@@ -25,17 +25,17 @@ def compare(
 ) -> Estimate:
     """Returns the relative cost change from the first policy to the second, with its interval.
 
-    Where the simulator's state is Markov, both are solved exactly on every parameter set; otherwise they are
-    simulated on common random numbers. Small improvements need the exact costs: near saturation, simulated
-    costs of 2,000 minutes still differ by several percent.
+    If the simulator's state is Markov, both policies' costs are computed exactly on every parameter set;
+    otherwise they are simulated with common random numbers. To detect small improvements, exact costs are
+    needed: near saturation, simulated costs of 2,000 minutes still differ by several percent.
 
     Args:
         task: The task.
-        seed: Root seed; parameters come from its validation tree.
-        number: Distinguishes comparisons.
-        policies: Before and after.
-        sets: How many parameter sets to draw.
-        compute: Runs simulations.
+        seed: Root seed; its validation streams draw the parameters.
+        number: Number that distinguishes this comparison from others.
+        policies: The policies before and after the generation.
+        sets: Number of parameter sets to draw.
+        compute: Function that runs simulations.
     """
     one = partial(_compared, task, seed, number, policies)
     costs_PX = np.array(list(compute(one, range(sets))))
@@ -70,7 +70,7 @@ def _compared(
 
 
 def _solved(build, policies: Sequence[Policy]) -> list[float]:
-    """Returns exact average costs; infinite where the queues grow."""
+    """Returns each policy's exact average cost; infinite if its queues grow without bound."""
     found = [mdp.fitting_size(build, partial(_tabulated, policy), 1e-6) for policy in policies]
     return [math.inf if fitting is None else fitting[1].cost for fitting in found]
 

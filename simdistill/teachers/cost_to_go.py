@@ -15,9 +15,9 @@ from simdistill.simulation.situations import Situation
 from simdistill.teachers.value_network import FittedPolicy, fit, precision
 
 DECAYS = (1.0, 3.0, 10.0)
-"""Weight decays to choose from; strong, as the noise of a few futures exceeds the cost differences."""
+"""Candidate weight decays; they are strong, as a few futures' noise is larger than cost differences."""
 PRIOR_FUTURES = 10
-"""Futures for which a variance that is predicted from the state counts."""
+"""Weight, as a number of futures, of a variance that is predicted from the state."""
 
 Spread = tuple[float, float]
 """Error variance of a fit, as (constant, share of cost²)."""
@@ -28,9 +28,9 @@ class Searched:
     """A situation with the simulated values of its choices.
 
     Attributes:
-        situation: Where the choice is made.
-        values: Simulated cost differences under fresh futures.
-        group: Number of the scenario; its situations share their parameters.
+        situation: The situation in which the choice is made.
+        values: Simulated cost differences between the choices under new futures.
+        group: Number of the scenario, whose situations share their parameters.
     """
 
     situation: Situation
@@ -40,12 +40,12 @@ class Searched:
 
 @dataclass
 class Labels:
-    """Values of searched states, combined with the fit.
+    """Costs of the choices in searched states, simulated and combined with the regression.
 
     Attributes:
         names: Labels of the choices, in the order of the columns.
-        costs_SC: Cost of each choice minus the least one; NaN where it isn't legal.
-        errors_SC: Standard error of each choice's cost difference to the least one.
+        costs_SC: Combined cost of each choice above the least one; NaN if the choice isn't legal.
+        errors_SC: Standard error of each choice's cost difference from the least one.
         simulated_SC: Simulated cost of each choice relative to the mean over choices.
         simulated_errors_SC: Standard error of `simulated_SC`.
     """
@@ -67,9 +67,10 @@ class Regression:
     """The fit to searched values, on the features of the state.
 
     Attributes:
-        network: Predicts the values.
-        noise: Predicts the logarithm of a simulated value's variance; None where variances aren't shrunk.
-        spread: Error variance of `network`; None where simulated values aren't combined with it.
+        network: Networks that predict the cost of each choice.
+        noise: Networks that predict the logarithm of a simulated cost's variance; None if variances aren't
+            shrunk.
+        spread: Error variance of `network`; None if simulated costs aren't combined with predictions.
     """
 
     network: FittedPolicy
@@ -77,7 +78,7 @@ class Regression:
     spread: Spread | None
 
     def label(self, searched: Sequence[Searched]) -> Labels:
-        """Combines simulated values with the fit, for states that the networks haven't seen."""
+        """Combines simulated costs with predictions, for states on which the networks weren't trained."""
         names, states = self.network.labels, [s.situation.state for s in searched]
         costs_SC, variances_SC = centred(searched, names)
         noise_SC = None if self.noise is None else _predicted(self.noise, states)
@@ -99,9 +100,9 @@ def combine_with_fit(
 ) -> tuple[Regression, Labels]:
     """Fits the values on the features of the state, and combines each state's own mean with the fit.
 
-    The fit for a state comes from networks that haven't seen its scenario or, where there is only one
-    scenario, the state itself (cross-fitting). Both are weighted by their precision. Of several weight
-    decays, the one that predicts unseen states best is taken.
+    A state's predictions come from networks that weren't trained on its scenario or, if there is only one
+    scenario, on the state itself (cross-fitting). Simulated and predicted costs are weighted by their
+    precision. The weight decay is the one of `DECAYS` that predicts unseen states best.
 
     Args:
         searched: States with simulated values.
@@ -114,7 +115,7 @@ def combine_with_fit(
         observes: What the simulator declares of its states.
 
     Returns:
-        The regression and the values.
+        The regression and the labels of the states.
     """
     labels = tuple(dict.fromkeys(choice for s in searched for choice in s.situation.choices))
     costs_SC, variances_SC = centred(searched, labels)
@@ -151,7 +152,7 @@ def combine_with_fit(
 
 
 def centred(searched: Sequence[Searched], labels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Returns cost relative to the mean over the legal choices (S, C), and its sampling variance (S, C)."""
+    """Returns costs relative to the mean over legal choices (S, C), and their sampling variances (S, C)."""
     costs_SC = np.full((len(searched), len(labels)), np.nan)
     variances_SC = np.full_like(costs_SC, np.nan)
     for row, state in enumerate(searched):
@@ -162,7 +163,7 @@ def centred(searched: Sequence[Searched], labels: Sequence[str]) -> tuple[np.nda
         if centred_CK.shape[1] > 1:
             variances_SC[row, columns] = centred_CK.var(axis=1, ddof=1) / centred_CK.shape[1]
     if np.isnan(variances_SC).all():
-        # One future has no variance. The variance of its costs over states bounds it, as it includes signal.
+        # One future gives no variance. The mean squared cost over states, which includes signal, is a bound.
         return costs_SC, np.where(np.isnan(costs_SC), np.nan, np.nanmean(costs_SC**2, axis=0))
     return costs_SC, variances_SC
 
@@ -188,13 +189,13 @@ def doubts(searched: Sequence[Searched], labels: Sequence[str]) -> np.ndarray:
 
 
 def shrink_variances(variances_SC: np.ndarray, noise_SC: np.ndarray | None, futures: int) -> np.ndarray:
-    """Shrinks each state's variance towards its predicted variance (empirical Bayes).
+    """Shrinks each cost's variance towards its predicted variance (empirical Bayes).
 
-    The futures of a state are few, and can agree by chance. Where rare events are expensive, futures without
-    one have a low cost and a low variance at once. Weighted by their own variance alone, they would count for
-    more and make the rare event look cheaper than it is. The formula is the moderated variance of Smyth
-    (Stat. Appl. Genet. Mol. Biol. 3(1), 2004, section 3). Without predictions, a variance below the median is
-    moved half-way to it.
+    A state has few futures, and they can agree by chance. If rare events are expensive, a state whose futures
+    have no such event has both a low cost and a low variance. Weighted by its own variance alone, it would
+    have a large weight, and the rare event would look cheaper than it is. The formula is the moderated
+    variance of Smyth (Stat. Appl. Genet. Mol. Biol. 3(1), 2004, section 3). Without predictions, a variance
+    below the median is moved half-way to the median.
 
     Args:
         variances_SC: Sampling variance of each cost, from its own futures.
@@ -220,7 +221,7 @@ def weigh_by_precision(
     fitted_SC: np.ndarray,
     spread: Spread | None,
 ) -> Labels:
-    """Weights simulated and fitted costs by their precision; returns costs relative to the best choice."""
+    """Returns labels with the means of simulated and fitted costs, weighted by their precision."""
     combined_SC, variance_SC = costs_SC, variances_SC
     if spread is not None:
         error_SC = spread[0] + spread[1] * fitted_SC**2
@@ -235,14 +236,14 @@ def weigh_by_precision(
 
 
 def difference_errors(variance_SC: np.ndarray, best_S: np.ndarray) -> np.ndarray:
-    """Returns the standard error of each cost's difference to that of the best choice (S, C).
+    """Returns the standard error of each cost's difference from the best choice's cost (S, C).
 
     Args:
-        variance_SC: Error variance of each centred cost; NaN where the choice isn't legal.
+        variance_SC: Error variance of each centred cost; NaN if the choice isn't legal.
         best_S: Column of the best choice.
     """
     rows = np.arange(len(best_S))
-    # Errors of centred costs sum to 0, so any two of C correlate by -1 / (C - 1), as all are alike.
+    # Errors of centred costs sum to 0; if all C are alike, any two have the correlation -1 / (C - 1).
     others_S1 = np.maximum(np.isfinite(variance_SC).sum(axis=1, keepdims=True) - 1, 1)
     best_S1 = variance_SC[rows, best_S][:, None]
     errors_SC = np.sqrt(variance_SC + best_S1 + 2 * np.sqrt(variance_SC * best_S1) / others_S1)
@@ -274,7 +275,7 @@ def _noise(
 ) -> FittedPolicy:
     """Fits the logarithm of the variances on the features of the state."""
     legal_SC = np.isfinite(variances_SC)
-    # Equal futures have a variance of 0, which has no logarithm; that of nearly equal ones is very low.
+    # Equal futures have a variance of 0, which has no logarithm; nearly equal ones have a very low one.
     floor = 0.01 * float(np.mean(variances_SC[legal_SC])) or 1e-12
     raised_SC = np.fmax(variances_SC, floor)
     logs_SC = np.log(raised_SC)
@@ -288,7 +289,7 @@ def _noise(
 
 
 def _fit_error(residual_SC: np.ndarray, fitted_SC: np.ndarray, variances_SC: np.ndarray) -> Spread:
-    """Estimates the fit's error variance as a + b cost², from what noise alone doesn't explain."""
+    """Returns the regression's error variance as (a, b) in a + b cost², from residuals beyond noise."""
     legal = np.isfinite(residual_SC)
     excess = residual_SC[legal] ** 2 - variances_SC[legal]
     size = fitted_SC[legal] ** 2

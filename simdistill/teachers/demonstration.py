@@ -1,4 +1,4 @@
-"""Teaching by a policy's own choices; the simulator still says what each choice costs under it."""
+"""Teaching by a policy's own choices; the costs of all choices are simulated under this policy."""
 
 from dataclasses import replace
 from functools import partial
@@ -25,7 +25,7 @@ class PolicyTeacher:
         self.config, self.seed = config, seed
 
     def teach(self, task: TaskConfig, compute: Map, progress: Progress) -> Lesson:
-        """Searches the states that the policy visits."""
+        """Searches states that the policy visits."""
         policy = named_policy(task.simulator, self.config.name)
         return demonstrate(task, self.config, self.seed, policy, compute, progress, self.config.name)
 
@@ -43,17 +43,17 @@ def demonstrate(
 
     Args:
         task: The task.
-        config: The budget of one search.
+        config: The teacher's configuration, with the budget of one search.
         seed: Root seed.
-        policy: Plays, goes on in the branches, and gives the answers.
-        compute: Runs simulations.
-        progress: Shows how far the search is.
-        title: What the progress calls the policy; the teacher's name if left out.
+        policy: Policy that plays the episodes, continues the branches, and gives the answers.
+        compute: Function that runs simulations.
+        progress: Function that shows the search's progress.
+        title: Name of the policy in the progress, by default the teacher's name.
 
     Raises:
-        InputError: The policy can't be kept in a run's folder.
+        InputError: The policy can't be saved in a run's folder.
     """
-    kept_policy(policy, task.simulator)  # better refused now than after the search
+    kept_policy(policy, task.simulator)  # raises InputError before the search instead of after it
     failures: list[Failure] = []
     searched = search(
         task,

@@ -1,4 +1,4 @@
-"""Teachers by name: a registered one, or a policy of the simulator."""
+"""Loads teachers by name: registered teachers, or policies of the simulator."""
 
 from simdistill import registry
 from simdistill.config import TeacherConfig
@@ -12,12 +12,12 @@ def load_teacher(config: TeacherConfig, seed: int, simulator: str) -> Teacher:
     """Returns the teacher of a configuration.
 
     Args:
-        config: Names the teacher, and holds its settings.
+        config: Name and settings of the teacher.
         seed: Root seed.
-        simulator: Name of the simulator, whose policies can teach.
+        simulator: Name of the simulator, whose policies can be teachers.
 
     Raises:
-        InputError: There is no such teacher, or it can't be had.
+        InputError: There is no such teacher, or it can't be loaded.
     """
     found = teacher_class(config.name)
     if found is PolicyTeacher:
@@ -26,7 +26,7 @@ def load_teacher(config: TeacherConfig, seed: int, simulator: str) -> Teacher:
 
 
 def teacher_class(name: str) -> type:
-    """Returns the class that teaches under a name: `PolicyTeacher` where it isn't a registered class.
+    """Returns the teacher class of a name: `PolicyTeacher` if the name isn't that of a registered class.
 
     Raises:
         InputError: A registered class has no `teach`.
@@ -42,5 +42,5 @@ def teacher_class(name: str) -> type:
 
 
 def answers_itself(name: str) -> bool:
-    """Whether a teacher replaces the answers of its lesson by its own, as a language model does."""
+    """Returns whether a teacher replaces its lesson's answers by answers of its own, as a language model."""
     return hasattr(teacher_class(name), "answer")

@@ -1,4 +1,4 @@
-"""On-policy states: the student plays many episodes in step, and its states are searched."""
+"""On-policy states: the student plays many episodes in parallel, and some of their states are returned."""
 
 from collections.abc import Callable
 
@@ -20,20 +20,20 @@ def visit(
     failures: list[Failure],
     progress: Callable[[int, int], None],
 ) -> dict[int, list[Situation]]:
-    """Plays the episodes of a round.
+    """Plays the episodes of a round and returns situations of them.
 
     Args:
         task: The task.
-        teacher: Says how many episodes share their parameters.
-        distill: Says how many states are wanted, and how far apart.
+        teacher: The teacher's configuration, with the number of episodes that share their parameters.
+        distill: Settings of distillation, with the number of states and the decisions between two of them.
         root: Root seed and split.
-        number: Distinguishes the round from other searches of the split.
-        policy: Decides, in all episodes at once.
-        failures: Episodes that the process doesn't survive are added here; others go on.
-        progress: Called with the decisions done and to be done in each episode.
+        number: Number that distinguishes the round from other searches of the split.
+        policy: Policy that decides in all episodes at once.
+        failures: List to which failed episodes are added; other episodes continue.
+        progress: Called with the numbers of finished and of all decisions in each episode.
 
     Returns:
-        Situations by scenario.
+        Situations by the number of their scenario.
     """
     wanted, stride = distill.round_states_per_episode, distill.round_decisions_between + 1
     scenarios = -(-distill.round_questions // (wanted * teacher.episodes_per_scenario))
@@ -63,7 +63,7 @@ def _started(
     scenarios: int,
     failures: list[Failure],
 ) -> list[tuple[int, Episode]]:
-    """Starts the episodes; each goes with the number of its scenario."""
+    """Starts the episodes; returns each with the number of its scenario."""
     started = []
     for scenario in range(scenarios):
         for episode in range(teacher.episodes_per_scenario):

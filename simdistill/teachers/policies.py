@@ -7,7 +7,11 @@ from simdistill.simulation.policies import RandomPolicy
 
 
 def named_policy(simulator: str, name: str) -> Policy:
-    """Returns a policy of a simulator by name; `random` fits every simulator, and so may "module:function".
+    """Returns a policy by name.
+
+    Args:
+        simulator: Name of the simulator.
+        name: "random", the name of a policy of the simulator, a registered name, or "module:function".
 
     Raises:
         InputError: There is no such policy.

@@ -1,4 +1,4 @@
-"""What a teacher is, and what it hands over: a lesson.
+"""Interface of teachers, and the lesson that a teacher hands over.
 
     class Greedy:
         def __init__(self, config, seed): ...
@@ -34,9 +34,9 @@ class Generation:
     """One step of policy improvement.
 
     Attributes:
-        number: From 1.
+        number: Number of the generation, from 1.
         accepted: Whether the paired comparison shows an improvement.
-        improvement: Relative cost change against the policy before; negative is better.
+        improvement: Relative change of cost from the policy before; negative is better.
         states: Number of searched states.
         decisions: Simulated decisions spent.
         coupled: Share of futures in which all branches came to the same state again.
@@ -54,18 +54,18 @@ class Generation:
 
 @dataclass(frozen=True)
 class Lesson:
-    """What a teacher hands over: searched states with labels, and what labels further states.
+    """A teacher's result: searched states with labels, and a regression that labels further states.
 
     Attributes:
-        simulator: Name of the simulator that the lesson is about.
+        simulator: Name of the simulator.
         policy: The best policy found, fast enough for rollouts.
-        regression: The fit to the values of the searched states.
-        searched: Searched states; none in a lesson that was loaded.
-        labels: Labels of the searched states; none in a lesson that was loaded.
-        generations: What every generation of a search brought.
-        failures: Episodes that the process didn't survive.
-        demonstrated: A policy whose own choices are the answers; None where the answers are the choices of
-            least cost.
+        regression: Regression fitted to the simulated values of the searched states.
+        searched: Searched states; empty in a lesson that was loaded.
+        labels: Labels of the searched states; empty in a lesson that was loaded.
+        generations: Results of all generations of the search.
+        failures: Episodes in which the simulated process failed.
+        demonstrated: Policy whose own choices are the answers; None if the answers are the choices of least
+            cost.
     """
 
     simulator: str
@@ -78,14 +78,14 @@ class Lesson:
     demonstrated: Policy | None = None
 
     def label(self, searched: Sequence[Searched]) -> Labels:
-        """Labels further searched states, which the fit hasn't seen."""
+        """Labels further searched states, to which the regression wasn't fitted."""
         return self.regression.label(searched)
 
     def save(self, folder: Path) -> None:
-        """Writes the lesson without its searched states, as JSON: a run's folder can be passed on.
+        """Writes the lesson without its searched states; it is JSON, so a run's folder is safe to share.
 
         Raises:
-            InputError: A policy can't be kept.
+            InputError: A policy can't be saved.
         """
         regression, base = self.regression, self.regression.network.fallback
         keep = partial(store.kept_policy, simulator=self.simulator, base=base)
@@ -108,7 +108,7 @@ class Lesson:
         """Reads what `save` wrote.
 
         Raises:
-            InputError: A policy isn't there any more.
+            InputError: A policy doesn't exist any more.
         """
         plain = read_json(folder / FILE)
         base = plain["base"] and store.policy(plain["base"], simulator)
@@ -132,18 +132,19 @@ class Lesson:
 
 
 class Teacher(Protocol):
-    """Whoever teaches a run. The class may own settings: `Config`, a subclass of `TeacherConfig`.
+    """A teacher: an object that searches states of a task and hands over a lesson.
 
-    A teacher may also have
+    Its class may define its settings as `Config`, a subclass of `TeacherConfig`. A teacher may also have
 
-    - `check(questions)`, which raises `InputError` if it can't teach. A run calls it with some of its
-      questions before anything is simulated.
-    - `answer(questions, progress) -> list[Question]`, which replaces the lesson's answers by its own and
-      leaves out questions that it can't answer. It calls `progress(done, total)` meanwhile.
-    - `policy(prompter) -> Policy`, a policy that decides as the teacher answers. A run then examines it in
-      place of the lesson's policy.
-    - `made_by`, checksums of all that decides its answers: JSON values by name. A stopped run doesn't go on
-      with a teacher in which one of them has changed.
+    - `check(questions)`, which raises `InputError` if the teacher can't teach. A run calls it with some
+      of its questions before anything is simulated.
+    - `answer(questions, progress) -> list[Question]`, which returns the questions with the teacher's answers
+      in place of the lesson's, without questions that the teacher can't answer. It calls
+      `progress(done, total)` while it works.
+    - `policy(prompter) -> Policy`, which returns a policy that decides as the teacher answers. A run then
+      examines this policy in place of the lesson's policy.
+    - `made_by`, checksums of everything that determines the teacher's answers: JSON values by name. A stopped
+      run can't be resumed after one of them has changed.
     """
 
     def __init__(self, config: TeacherConfig, seed: int): ...
@@ -153,8 +154,8 @@ class Teacher(Protocol):
 
         Args:
             task: The task.
-            compute: Runs simulations.
-            progress: Shows how far a phase is.
+            compute: Function that runs simulations.
+            progress: Function that shows a phase's progress.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Questions about searched states: a decision in each state, and further kinds of questions among them."""
+"""Questions about searched states: a decision question for each state, and questions of further kinds."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,18 +11,19 @@ from simdistill.data.question import Question
 
 
 def questions(asking: Asking, decisions: int, kinds: Mapping[str, int] | None = None) -> list[Question]:
-    """Asks about searched states.
+    """Returns questions about searched states.
 
     Args:
-        asking: The states, and what else there is to ask with.
-        decisions: How many decisions, at most.
-        kinds: Further kinds of questions -> how many of each, at most. They are about the states of the
-            decisions, and follow them: their prompts begin alike.
+        asking: The states, their labels, and other inputs of questions.
+        decisions: Largest number of decision questions.
+        kinds: Largest number of questions of each further kind, by the kind's name. Each of them is about the
+            state of a decision question and follows it, since their prompts begin alike.
 
     Raises:
-        InputError: If there is no such kind of question.
+        InputError: If a kind of question isn't installed.
     """
-    # A random demonstrator counts its answers: those that follow don't depend on how many states are kept.
+    # A random demonstrator draws an answer for each state, so all states are posed: then its later answers
+    # don't depend on the number of questions that are kept.
     asked = DecisionQuestion.pose(asking, len(asking.searched))[:decisions]
     about = replace(asking, searched=asking.searched[: len(asked)])
     further: list[Question] = []

@@ -1,7 +1,7 @@
-"""What-if search in generations: every generation improves on the policy that the one before found.
+"""What-if search in generations, each of which tries to improve the policy of the generation before.
 
-A generation visits states with the current policy, asks the simulator what each choice would cost if the
-current policy went on from there, and fits a fast policy to the answers. It stands only if a paired
+A generation visits states with the current policy, simulates the cost of each choice if the current policy
+continues from there, and fits a fast policy to these costs. The new policy is accepted only if a paired
 comparison shows that it is better. This is approximate policy iteration on simulated values (Temizöz, Imdahl,
 Dijkman, Lamghari-Idrissi, van Jaarsveld: Deep Controlled Learning for Inventory Control, EJOR 2025).
 """
@@ -28,22 +28,22 @@ from simdistill.teachers.state_search import search
 
 
 class SearchTeacher:
-    """What-if search in generations over a base policy.
+    """What-if search in generations that starts from a base policy.
 
     Args:
-        config: Budgets of the search.
+        config: Settings of the search, with its budgets.
         seed: Root seed.
     """
 
     class Config(TeacherConfig):
-        """What-if search in generations over a base policy."""
+        """What-if search in generations that starts from a base policy."""
 
-        generations: int = Field(default=3, ge=1, le=10, description="steps of policy improvement")
+        generations: int = Field(default=3, ge=1, le=10, description="number of policy improvement steps")
         compared_sets: int = Field(
             default=40,
             ge=2,
-            description="parameter sets on which a generation must beat the one before, exactly where the "
-            "state is Markov, else simulated on common random numbers",
+            description="number of parameter sets on which a generation is compared with the one before: "
+            "exactly if the state is Markov, else by simulation with common random numbers",
         )
 
     def __init__(self, config: Config, seed: int):
@@ -54,8 +54,8 @@ class SearchTeacher:
 
         Args:
             task: The task.
-            compute: Runs simulations.
-            progress: Shows how far the search of a generation is.
+            compute: Function that runs simulations.
+            progress: Function that shows the progress of a generation's search.
         """
         config, seed = self.config, self.seed
         base = policy = named_policy(task.simulator, config.base)

@@ -1,4 +1,4 @@
-"""What-if search in states: what the simulator says about each choice."""
+"""What-if search: simulates the cost of each choice in states that a policy visits."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -15,7 +15,7 @@ from simdistill.simulation.streams import SeedPath, Streams
 from simdistill.teachers.cost_to_go import Searched
 
 GROUPS = 1_000_000
-"""Room for the episodes of one search in the numbers of groups."""
+"""Number of group numbers that are reserved for the scenarios of one search."""
 
 
 def search(
@@ -29,21 +29,21 @@ def search(
     failures: list[Failure],
     progress: Callable[[int, int], None],
 ) -> list[Searched]:
-    """Plays episodes with a policy and searches the states that they meet.
+    """Plays episodes with a policy and searches states that they visit.
 
     Args:
         task: The task.
-        teacher: Budgets of the search.
+        teacher: The teacher's configuration, with the budgets of the search.
         root: Root seed and split.
-        number: Distinguishes several searches of one split: the generation, the tuning states.
-        scenarios: How many parameters to draw.
-        policy: Plays, and continues the branches.
-        compute: Runs simulations.
-        failures: Episodes that the process doesn't survive are added here.
-        progress: Called with the scenarios done and to be done.
+        number: Number that distinguishes searches of one split, e.g. the number of the generation.
+        scenarios: Number of scenarios, each with its own parameters.
+        policy: Policy that plays the episodes and continues the branches.
+        compute: Function that runs simulations.
+        failures: List to which failed episodes are added.
+        progress: Called with the numbers of finished and of all scenarios.
 
     Raises:
-        ProcessError: If every episode failed.
+        ProcessError: If no state was found, since every episode failed or had no decision.
     """
     visit = partial(_search_scenario, task, teacher, root, number, policy)
     searched: list[Searched] = []
@@ -52,7 +52,7 @@ def search(
         searched.extend(item for item in found if isinstance(item, Searched))
         progress(scenario + 1, scenarios)
     if not searched:
-        reason = failures[-1].message if failures else "no decision was met"
+        reason = failures[-1].message if failures else "it had no decision"
         raise ProcessError(
             task.simulator, root, 0.0, f"every teaching episode failed; the last one: {reason}"
         )
@@ -62,7 +62,7 @@ def search(
 def _search_scenario(
     task: TaskConfig, teacher: TeacherConfig, root: SeedPath, number: int, policy: Policy, scenario: int
 ) -> list[Searched | Failure]:
-    """Plays the episodes of one scenario and searches the situations that they meet."""
+    """Plays the episodes of one scenario and searches situations that they visit."""
     found: list[Searched | Failure] = []
     for episode in range(teacher.episodes_per_scenario):
         try:
@@ -97,6 +97,6 @@ def search_states(
 def search_group(
     task: TaskConfig, teacher: TeacherConfig, policy: Policy, group: tuple[int, Sequence[Situation]]
 ) -> list[Searched]:
-    """Searches a numbered group of situations that share their parameters."""
+    """Simulates the choices in a numbered group of situations that share their parameters."""
     number, situations = group
     return search_states(task, teacher, policy, number, situations)

@@ -1,7 +1,8 @@
-"""Policies as JSON: no pickles, so that a run's folder can be passed on.
+"""Policies as JSON values, without pickles, so that a run's folder is safe to share.
 
-A policy is kept as the name of a simulator's policy, as "module:function", as a fitted network, or, where an
-object has `as_json()` and its class `from_json()`, as {"class": "module:class", "json": what it returned}.
+A policy is stored as the name of a simulator's policy, as "module:function", as a fitted network, or as
+{"class": "module:class", "json": value}. The last form is for an object with `as_json()`, which returns the
+value, whose class has `from_json()`.
 """
 
 from typing import Any
@@ -23,10 +24,10 @@ def kept_policy(policy: Policy, simulator: str, base: Policy | None = None) -> A
     Args:
         policy: The policy.
         simulator: Name of the simulator.
-        base: A policy that is kept elsewhere: a fitted network that falls back on it is kept without it.
+        base: Policy that is stored elsewhere; a fitted network with this fallback is stored without it.
 
     Raises:
-        InputError: It is none of those that can be kept.
+        InputError: The policy can't be stored in any of the module's forms.
     """
     if isinstance(policy, FittedPolicy):
         own = policy.fallback if policy.fallback is not base else None
@@ -48,7 +49,7 @@ def kept_policy(policy: Policy, simulator: str, base: Policy | None = None) -> A
 
 
 def policy(plain: Any, simulator: str, fallback: Policy | None = None) -> Policy:
-    """Returns the policy of a JSON value; `fallback` decides where a fitted network can't."""
+    """Returns the policy of a JSON value; `fallback` is a fitted network's fallback if it has none stored."""
     if isinstance(plain, str):
         return named_policy(simulator, plain)
     if "layers" in plain:
@@ -88,7 +89,7 @@ def _place(thing: Any) -> str:
 
 
 def _found(thing: Any) -> bool:
-    """Whether a class or function is found again by its module and name."""
+    """Returns whether a class or function can be loaded by its module and name."""
     if not hasattr(thing, "__qualname__"):
         return False
     try:

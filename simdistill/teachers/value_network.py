@@ -1,7 +1,7 @@
 """A fast policy fitted to what-if values: a small network on the features of the state.
 
-Fitting uses torch. Deciding is plain NumPy and caches its choices, as a policy inside branches must take only
-a few microseconds for a decision.
+Fitting uses torch. Deciding uses NumPy and a cache of choices, as a policy that continues branches must
+decide within a few microseconds.
 """
 
 import math
@@ -36,9 +36,9 @@ def features(numbers_SN: np.ndarray, flag_N: np.ndarray | None = None) -> np.nda
 
 @dataclass
 class FittedPolicy:
-    """Takes the choice of least fitted cost; a choice that was never searched comes last.
+    """A policy that takes the choice of least fitted cost, and choices that were never searched last.
 
-    Axes: M networks (their mean counts), F features, H hidden units, C choices.
+    Axes: M networks, whose mean is used, S states, F features, H hidden units, C choices.
 
     Attributes:
         labels: Labels of the choices, in the order of the networks' outputs.
@@ -59,7 +59,7 @@ class FittedPolicy:
     _remembered: dict = field(default_factory=dict, repr=False, compare=False)
 
     def with_streams(self, streams: Streams) -> "FittedPolicy":
-        """Returns the policy for one run, whose random numbers the fallback policy may draw."""
+        """Returns the policy for one simulation run, with random numbers for the fallback policy."""
         if self.fallback is None:
             return self
         return replace(self, fallback=with_streams(self.fallback, streams))  # the cache is shared
@@ -76,7 +76,7 @@ class FittedPolicy:
         return choice
 
     def many(self, states: Sequence[State], choices_S: Sequence[Sequence[str]]) -> list[str]:
-        """Returns the choice in each of many states; the networks are evaluated once for all of them."""
+        """Returns the choice in each of many states; the networks are evaluated once for all states."""
         if self.fallback is not None and not all(map(self.knows, states)):
             return [self(state, choices) for state, choices in zip(states, choices_S, strict=True)]
         costs_SC = self.costs(states).tolist() if states else []
@@ -115,13 +115,14 @@ class FittedPolicy:
 
 
 def precision(costs_SC: np.ndarray, variances_SC: np.ndarray) -> np.ndarray:
-    """Returns how much each cost counts in a fit (S, C): 0 where the choice isn't legal, 1 on average.
+    """Returns the weight of each cost in a fit (S, C): 0 if the choice isn't legal, 1 on average.
 
-    Where costs are large their absolute error matters less than their sign, hence the squared cost in the
-    denominator; the noise floor keeps a state whose few futures happened to agree from dominating.
+    The weight is 1 / (variance + median variance + 0.1 * cost²), up to a factor. The squared cost is added
+    because the error of a large cost matters less than its sign. The median is added so that states whose few
+    futures agree by chance don't dominate.
     """
     legal_SC = np.isfinite(costs_SC)
-    noisy_SC = legal_SC & (np.nan_to_num(variances_SC) > 0)  # choices that are alike have no variance at all
+    noisy_SC = legal_SC & (np.nan_to_num(variances_SC) > 0)  # equivalent choices have a variance of 0
     noise = float(np.median(variances_SC[noisy_SC])) if noisy_SC.any() else 1e-12
     weights_SC = legal_SC / (np.nan_to_num(variances_SC) + noise + 0.1 * np.nan_to_num(costs_SC) ** 2)
     return weights_SC / weights_SC.mean()
@@ -142,14 +143,14 @@ def fit(
     """Fits networks to noisy costs by weighted least squares.
 
     Args:
-        states: What was observed, length S.
+        states: Observed states, length S.
         labels: Labels of the choices, length C.
-        costs_SC: Cost of each choice relative to the mean over the legal ones, NaN where it isn't legal.
-        weights_SC: How much each cost counts, as `precision` says.
-        train_MS: Which states each network learns from.
-        seed: Of the networks' first weights.
-        hidden: Units in each of two hidden layers.
-        steps: Optimiser steps, each on all states.
+        costs_SC: Cost of each choice relative to the mean over legal choices, NaN if it isn't legal.
+        weights_SC: Weight of each cost, as returned by `precision`.
+        train_MS: Whether a network is trained on a state.
+        seed: Seed of the networks' initial weights.
+        hidden: Number of units in each of two hidden layers.
+        steps: Number of optimiser steps, each on all states.
         decay: Weight decay.
         observes: What the simulator declares of its states.
     """
@@ -186,7 +187,7 @@ def fit(
 
 
 def _first_layers(sizes: Sequence[int], networks: int, seed: int) -> list[tuple]:
-    """Returns weights (M, in, out) and biases (M, 1, out) of each layer, to be trained."""
+    """Returns the initial weights (M, in, out) and biases (M, 1, out) of each layer, for training."""
     import torch
 
     generator = torch.Generator().manual_seed(seed)

@@ -1,7 +1,8 @@
-"""What happens beside a trainer's steps: its log is written, validation questions are asked."""
+"""Callbacks of a trainer: one writes its log, one shows progress and scores validation questions."""
 
 import json
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -13,21 +14,21 @@ from simdistill.files import read_lines, write_lines
 from simdistill.models.device import quiet
 from simdistill.models.student import Student
 from simdistill.training.clock import Clock
-from simdistill.training.measures import MEASURES
+from simdistill.training.measures import MEASURES, measures_of_kinds, question_kinds
 
 
 class MetricsWriter(TrainerCallback):
-    """Appends each log to a file of JSON lines, with the step, the round, and the questions and tokens seen.
+    """Appends each log to a file of JSON lines, with the step, the stage, and questions and tokens so far.
 
-    After an interruption, lines of steps that will be trained again are taken out.
+    After an interruption, lines of steps that will be trained again are removed.
 
     Args:
-        path: metrics.jsonl.
-        questions_per_step: Questions of one optimizer step.
+        path: File `metrics.jsonl`.
+        questions_per_step: Number of questions in one optimizer step.
         round: Number of the stage, 0 for the first.
-        first_step: Optimizer steps of earlier rounds.
-        first_question: Questions of earlier rounds.
-        first_token: Positions computed in earlier rounds.
+        first_step: Number of optimizer steps of earlier stages.
+        first_question: Number of questions of earlier stages.
+        first_token: Number of token positions computed in earlier stages.
     """
 
     def __init__(
@@ -40,11 +41,12 @@ class MetricsWriter(TrainerCallback):
         first_token: int = 0,
     ):
         self.path = path
+        self.kept = {*MEASURES, *chain(*measures_of_kinds(question_kinds()).values())}
         self.questions_per_step, self.round = questions_per_step, round
         self.first_step, self.first_question, self.first_token = first_step, first_question, first_token
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs):
-        """Takes out what will be written again."""
+        """Removes lines that will be written again."""
         if self.path.exists():
             known = self.first_step + state.global_step
             write_lines(self.path, [row for row in read_lines(self.path) if row["step"] <= known])
@@ -52,13 +54,13 @@ class MetricsWriter(TrainerCallback):
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs=None, **kwargs
     ):
-        """Writes one line."""
+        """Appends one line with the kept numbers of a training log."""
         if not logs or "loss" not in logs:
             return
-        self.write(state, {name: value for name, value in logs.items() if name in MEASURES})
+        self.write(state, {name: value for name, value in logs.items() if name in self.kept})
 
     def write(self, state: TrainerState, found: dict[str, float]) -> None:
-        """Appends the numbers of a step's end."""
+        """Appends one line with numbers that were found at the end of a step."""
         row = {
             "step": self.first_step + state.global_step,
             "round": self.round,
@@ -71,15 +73,15 @@ class MetricsWriter(TrainerCallback):
 
 
 class Watch(TrainerCallback):
-    """Shows progress, and scores the student on the validation questions now and then.
+    """Shows progress, and scores the student on the validation questions at regular steps.
 
     Args:
         student: The student in training.
-        validation: Held-out decisions.
-        every: Optimizer steps between two validations.
-        dtype: Arithmetic of training.
-        writer: Writes the learning curve.
-        clock: Counts the time of training, without that of validation.
+        validation: Held-out decision questions.
+        every: Number of optimizer steps between two validations.
+        dtype: Floating-point type of training.
+        writer: Writer of the learning curve.
+        clock: Clock of training time; it is paused during validation.
         phase: The stage's name.
         progress: Called with the stage's name, the step and the number of steps.
     """
@@ -99,11 +101,11 @@ class Watch(TrainerCallback):
         self.writer, self.clock, self.phase, self.progress = writer, clock, phase, progress
 
     def on_train_begin(self, args, state, control, **kwargs):
-        """Takes the clock back to the step at which training goes on."""
+        """Resets the clock to the step from which training continues."""
         self.clock.back_to(self.writer.first_step + state.global_step)
 
     def on_step_end(self, args, state, control, **kwargs):
-        """Notes the step's time; shows progress and validates while the clock is paused."""
+        """Records the step's time, then shows progress and validates while the clock is paused."""
         self.clock.note(self.writer.first_step + state.global_step)
         with self.clock.paused():
             self.progress(self.phase, state.global_step, state.max_steps)
@@ -123,8 +125,8 @@ class Watch(TrainerCallback):
         ]
         agree_Q = [question.choices[answer.choice] == question.answer for question, answer in answered]
         found = {
-            "tune_regret": float(np.mean(regret_Q)),
-            "tune_agreement": float(np.mean(agree_Q)),
-            "tune_validity": float(np.mean([answer.mass for answer in answers])),
+            "validation_regret": float(np.mean(regret_Q)),
+            "validation_agreement": float(np.mean(agree_Q)),
+            "validation_validity": float(np.mean([answer.mass for answer in answers])),
         }
         self.writer.write(state, found)

@@ -1,4 +1,4 @@
-"""The time that distilling takes, step by step, kept over interruptions."""
+"""A clock of training time, recorded at each step, that continues after an interruption."""
 
 import json
 import time
@@ -10,12 +10,12 @@ from simdistill.files import read_lines, write_lines
 
 
 class Clock:
-    """Counts seconds from when it is made; a stopped run goes on from the seconds of its last step.
+    """Counts seconds since its construction; a resumed run continues from the seconds of its last step.
 
-    It has a file of its own: what else is written of a training is the same bytes for the same seed.
+    Times have a file of their own because a run's other files are byte-identical for the same seed.
 
     Args:
-        path: JSON lines, the `seconds` at the end of each `step`.
+        path: File of JSON lines, with the `seconds` at the end of each `step`.
     """
 
     def __init__(self, path: Path):
@@ -25,16 +25,16 @@ class Clock:
 
     @property
     def seconds(self) -> float:
-        """Seconds so far, without paused ones."""
+        """Seconds so far, without pauses."""
         return self._before + time.perf_counter() - self._begin
 
     def note(self, step: int) -> None:
-        """Writes down the seconds at the end of a step."""
+        """Appends the seconds so far to the file, at the end of a step."""
         with self.path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps({"step": step, "seconds": self.seconds}) + "\n")
 
     def back_to(self, step: int) -> None:
-        """Takes out the steps after `step` and their seconds: they will be trained again."""
+        """Removes the steps after `step` and their seconds, as these steps will be trained again."""
         rows = self._rows()
         kept = [row for row in rows if row["step"] <= step]
         self._before -= _last(rows) - _last(kept)
@@ -42,7 +42,7 @@ class Clock:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Doesn't count the block's seconds."""
+        """Stops the clock during the `with` block."""
         begin = time.perf_counter()
         try:
             yield

@@ -1,4 +1,4 @@
-"""The first questions of a task, by which models are tried before anything else is done."""
+"""The first questions of a task, on which language models are checked before a run begins."""
 
 from simdistill.config import RunConfig
 from simdistill.envs.episodes import teaching_episode
@@ -9,19 +9,19 @@ from simdistill.simulation import TRAIN
 from simdistill.simulation.situations import Episode
 
 TRIES = 4
-"""Scenarios whose process may fail before its first decision."""
+"""Number of scenarios that are tried until one reaches a decision."""
 
 
 def first_questions(config: RunConfig) -> list[Posed]:
-    """Returns two questions of a run: its first one, and one that tells the same situation twice.
+    """Returns the first question of a run, and a longer one that describes the same situation twice.
 
-    The second has a longer prompt than other states are likely to have, and begins as the first does.
+    The second prompt begins like the first, and is longer than those of other states are likely to be.
 
     Args:
-        config: The run.
+        config: Configuration of the run.
 
     Returns:
-        Two questions, or none if no process comes to a decision; teaching tells why.
+        Two questions, or none if no scenario reaches a decision; the teacher then reports the reason.
     """
     language = Prompter(config.task.language)
     for scenario in range(TRIES):

@@ -1,4 +1,4 @@
-"""A reward that gives up on a model which never answers: it would learn nothing, and not say why."""
+"""A reward that stops training if no sampled answer is ever a choice: the model would learn nothing."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -8,15 +8,15 @@ from simdistill.data.answers import SHOWN, listed, parse, said
 from simdistill.errors import InputError
 
 PATIENCE = 20
-"""Steps in a row without a legal answer after which training ends."""
+"""Number of consecutive steps without a legal answer after which training ends."""
 
 
 class Legality:
-    """A reward function that also counts for how long no completion has been one of the choices.
+    """A reward function that also counts consecutive calls in which no completion was one of the choices.
 
     Args:
-        reward: What it returns.
-        patience: Calls in a row without a legal answer; a call has the samples of a step.
+        reward: The reward function whose results are returned.
+        patience: Number of such calls after which `InputError` is raised; a call has the samples of a step.
     """
 
     def __init__(self, reward: Callable[..., list[float | None]], patience: int = PATIENCE):
@@ -42,6 +42,6 @@ class Legality:
     def _told(self) -> str:
         return (
             f"no sampled answer of {self.patience} steps in a row was one of the choices, so there is "
-            "nothing to reward. Teach the student how to answer first (method=sft_grpo), or say it in "
-            f"task.language.description. The last it said:{listed(self._last)}"
+            "nothing to reward. Train the student to give answers first (method=sft_grpo), or explain the "
+            f"form of an answer in task.language.description. Its last answers:{listed(self._last)}"
         )

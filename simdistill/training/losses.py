@@ -1,45 +1,30 @@
 """The exact loss: imitation and simulator consistency as expectations over all choices of a question.
 
-With p(c) the probability of choice c (the product over its tokens, end token included), q = p / sum p and r
-the regrets divided by the task's scale, a question's loss is
+Let p(c) be the probability of choice c (the product over its tokens, end token included), q = p / sum p, and
+r the regrets divided by the task's scale. A question's loss is
 
     i * [(1 - w) CE(hard, q) + w CE(soft, q)] + a * sum_c q(c) r(c) + b * (-log sum_c p(c)).
 
 With i = b = 1 and w = a = 0 it is the negative log-likelihood of the answer, which is what SFT minimises.
-The regret term's gradient in log p is q (r - mean of r under q): it vanishes where the student is confidently
-wrong, so this term never trains alone.
+The regret term's gradient with respect to log p is q (r - mean of r under q). It vanishes if the student is
+confidently wrong, so this term is never used alone.
 """
 
 from dataclasses import dataclass
 
 import torch
 
-
-@dataclass(frozen=True)
-class Weights:
-    """Weights of the loss's terms.
-
-    Attributes:
-        imitation: i, of the cross-entropy to the teacher.
-        soft: w in [0, 1], the share of the soft target in the imitation.
-        regret: a, of the expected regret in units of the task's scale.
-        validity: b, of the probability that falls outside the choices.
-    """
-
-    imitation: float = 1.0
-    soft: float = 1.0
-    regret: float = 0.0
-    validity: float = 1.0
+from simdistill.training.weights import Weights
 
 
 @dataclass(frozen=True)
 class Targets:
-    """What the student is held to: Q questions, padded to C choices.
+    """Training targets of Q questions, padded to C choices.
 
     Attributes:
         hard_Q: Index of the teacher's choice.
-        soft_QC: The teacher's probabilities, 0 at padding.
-        regret_QC: Regret of each choice divided by the task's scale, 0 at padding.
+        soft_QC: The teacher's probability of each choice, 0 at padding.
+        regret_QC: Regret of each choice, divided by the task's scale; 0 at padding.
     """
 
     hard_Q: torch.Tensor
@@ -49,14 +34,14 @@ class Targets:
 
 @dataclass(frozen=True)
 class Terms:
-    """The terms of the loss, unweighted, one value a question.
+    """The unweighted terms of the loss, with one value for each question.
 
     Attributes:
-        hard_Q: Cross-entropy of the teacher's choice.
-        soft_Q: Cross-entropy of the teacher's probabilities.
+        hard_Q: Cross-entropy to the teacher's choice.
+        soft_Q: Cross-entropy to the teacher's probabilities.
         regret_Q: Expected regret in units of the task's scale.
-        validity_Q: Minus the logarithm of the probability of all choices together.
-        agreement_Q: 1 where the student's best choice is the teacher's.
+        validity_Q: Negative log-probability of all choices together.
+        agreement_Q: 1 if the student's most probable choice is the teacher's, else 0.
     """
 
     hard_Q: torch.Tensor
@@ -66,7 +51,7 @@ class Terms:
     agreement_Q: torch.Tensor
 
     def loss_Q(self, weights: Weights) -> torch.Tensor:
-        """The loss of each question."""
+        """Returns the weighted loss of each question."""
         imitation_Q = (1 - weights.soft) * self.hard_Q + weights.soft * self.soft_Q
         return (
             weights.imitation * imitation_Q
@@ -76,28 +61,28 @@ class Terms:
 
 
 def squared_gradient(term: torch.Tensor, *outputs: torch.Tensor) -> torch.Tensor:
-    """Squared length of a term's gradient in what the model says; it is 0 where the term pulls at nothing.
+    """Returns the squared norm of a loss term's gradient with respect to the model's outputs.
 
-    It is measured where the model ends, and so costs a small part of a backward pass, not one a term.
+    The gradient is taken only down to the outputs, so it is much cheaper than a backward pass for each term.
 
     Args:
-        term: A scalar; its graph is kept.
-        outputs: What the term is a function of, of any shapes: log-probabilities, hidden states.
+        term: The loss term, a scalar; its graph is retained.
+        outputs: Tensors that the term is a function of, such as log-probabilities or hidden states.
     """
     gradients = torch.autograd.grad(term, outputs, retain_graph=True)
     return torch.stack([gradient.square().sum() for gradient in gradients]).sum()
 
 
 def terms(log_p_QC: torch.Tensor, targets: Targets) -> Terms:
-    """The terms of the loss.
+    """Returns the terms of the loss.
 
     Args:
         log_p_QC: log p of every choice, -inf at padding.
-        targets: What the student is held to.
+        targets: Targets of the questions.
     """
     log_mass_Q = log_p_QC.logsumexp(-1)
     log_q_QC = log_p_QC - log_mass_Q[:, None]
-    # Padding weighs nothing, but 0 * -inf would be NaN.
+    # Padding has weight 0, but 0 * -inf would be NaN.
     finite_QC = log_q_QC.masked_fill(log_p_QC == -torch.inf, 0.0)
     return Terms(
         hard_Q=-finite_QC.gather(1, targets.hard_Q[:, None])[:, 0],

@@ -1,13 +1,13 @@
-"""How far a student's hidden states are from a teacher's.
+"""The distance between a student's and a teacher's hidden states.
 
-With h the student's state after a layer, t the teacher's after the layer it is mapped to, and P a projection
-that is learned where their widths differ,
+Let h be the student's state after a layer, t the teacher's state after the corresponding layer, and P a
+projection that is learned if their widths differ. Then
 
     distance = || P h / |P h| - t / |t| ||^2, averaged over layers and over all positions of a question,
 
-and then over questions, so that it is the same however they are packed or divided. Directions are compared
-(Patient KD, Sun et al., arXiv 1908.09355), as a few positions of a language model have states hundreds of
-times as long as the others, and a plain squared error would be about them.
+and then over questions, so that it doesn't depend on how questions are packed or divided into batches.
+States are normalised (Patient KD, Sun et al., arXiv 1908.09355) because at a few positions a language model's
+states have norms hundreds of times as large as elsewhere, which would dominate a plain squared error.
 """
 
 from collections.abc import Sequence
@@ -25,9 +25,9 @@ class Matching(torch.nn.Module):
     """The distance between a student's hidden states and a teacher's.
 
     Attributes:
-        teacher_layers: For each layer of the student, the layer of the teacher that it is to resemble.
-        projection: From the student's width to the teacher's; None where they are equal.
-        weight: Of the distance in the loss; NaN until it is known.
+        teacher_layers: Index of the corresponding teacher layer for each layer of the student.
+        projection: Linear map from the student's width to the teacher's; None if the widths are equal.
+        weight: Weight of the distance in the loss; NaN until it is calibrated.
     """
 
     def __init__(self, student: PreTrainedModel | PeftModel, teacher: PreTrainedModel | PeftModel):
@@ -44,12 +44,12 @@ class Matching(torch.nn.Module):
     def forward(
         self, ours: Sequence[torch.Tensor], theirs: Sequence[torch.Tensor], share_T: torch.Tensor
     ) -> torch.Tensor:
-        """The distance, a mean over layers and a sum over positions.
+        """Returns the distance, averaged over layers and summed over positions.
 
         Args:
-            ours: The student's hidden states (1, T, width), of the embeddings and then of each layer.
-            theirs: The teacher's, likewise.
-            share_T: How much each position counts.
+            ours: The student's hidden states (1, T, width): the embeddings, then the output of each layer.
+            theirs: The teacher's hidden states, likewise.
+            share_T: Weight of each position.
         """
         distances = []
         for state, layer in zip(ours[1:], self.teacher_layers, strict=True):
@@ -60,7 +60,7 @@ class Matching(torch.nn.Module):
 
 
 def shares(batch: PackedBatch) -> torch.Tensor:
-    """How much each packed position counts (T,): a question counts 1 and each of its positions alike."""
+    """Returns the weight of each packed position (T,); a question's positions share its weight 1 equally."""
     questions, choices = batch.choice_mask_QC.shape
     # A question's positions are those that its factors' scored positions attend to.
     attended_NT = batch.attention_mask[0, 0, batch.scored_J[batch.factor_row_N]].float()

@@ -1,9 +1,11 @@
-"""Which numbers of a trainer's log are kept in `metrics.jsonl`."""
+"""Names of the numbers of a trainer's log that are kept in `metrics.jsonl`."""
+
+from simdistill import registry
 
 TERMS = ("imitation", "regret", "validity")
 """Terms of the exact loss."""
 APART = ("imitation", "soft", "regret", "agreement")
-"""Means over questions that are also logged for decisions alone and for forecasts alone."""
+"""Means over all questions that are also logged separately for each kind of question."""
 MEASURES = (
     "loss",
     *TERMS,
@@ -13,18 +15,38 @@ MEASURES = (
     "hard",
     "soft",
     "agreement",
-    "forecasts",
-    *(f"decision_{name}" for name in APART),
-    *(f"forecast_{name}" for name in APART if name != "regret"),  # no outcome is regretted
     "reward",
     "frac_reward_zero_std",
     "lenient_answers",
     "learning_rate",
     "grad_norm",
 )
-"""The numbers that are kept.
+"""Numbers that are kept, besides those of `measures_of_kinds`.
 
 `policy` is GRPO's own loss, `reward` the mean reward of its samples, and `frac_reward_zero_std` the share of
 samples whose group was rewarded alike: at 1, the rewards of a step gave no gradient. `lenient_answers` is the
 share of samples that are a choice only if their form is overlooked.
 """
+
+
+def question_kinds() -> dict[str, bool]:
+    """Returns, for the name of each installed kind of question, whether it asks for a decision."""
+    return {name: registry.load("questions", name).decides for name in registry.names("questions")}
+
+
+def measures_of_kinds(kinds: dict[str, bool]) -> dict[str, list[str]]:
+    """Returns the names of the numbers that are kept separately for each kind of question.
+
+    They are means over the kind's questions, such as `forecast_soft`. A kind that doesn't ask for decisions
+    also has its share of all questions, such as `forecasts`, and has no regret.
+
+    Args:
+        kinds: Name of each kind -> whether it asks for decisions.
+    """
+    return {
+        kind: [
+            *(() if decides else (f"{kind}s",)),
+            *(f"{kind}_{name}" for name in APART if decides or name != "regret"),
+        ]
+        for kind, decides in kinds.items()
+    }

@@ -1,41 +1,42 @@
-"""How a stage of training goes, whichever of TRL's trainers does it: rates, sizes, checkpoints, resuming."""
+"""Schedule of a training stage for all of TRL's trainers: learning rates, sizes, checkpoints, resuming."""
 
 import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
-from transformers import PrinterCallback, Trainer
-from transformers.trainer_utils import TrainOutput
 
 from simdistill import distributed as launched
 from simdistill.errors import InputError
-from simdistill.models.device import quiet
+
+if TYPE_CHECKING:
+    from transformers import Trainer
+    from transformers.trainer_utils import TrainOutput
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """The settings of a stage. It goes once over its rows.
+    """The settings of a training stage, which is one epoch over its rows.
 
-    After a warm-up from zero, the learning rate goes on a straight line.
+    After a warm-up from zero, the learning rate falls linearly.
 
     Attributes:
-        learning_rate: At the first step after the warm-up.
-        end_learning_rate: After the last step; below `learning_rate`.
-        warmup_steps: Optimizer steps; 0 in a stage that goes on from another.
-        batch_size: Rows of one forward pass, over all processes.
+        learning_rate: Learning rate at the first step after the warm-up.
+        end_learning_rate: Learning rate after the last step, below `learning_rate`.
+        warmup_steps: Number of optimizer steps of the warm-up; 0 in a stage that continues another.
+        batch_size: Number of rows in one forward pass, over all processes.
         output_dir: Folder of the stage's checkpoints.
-        seed: Of whatever a trainer or model draws.
-        checkpoint_steps: Optimizer steps between checkpoints; 0 for none.
-        accumulation: Forward passes of one optimizer step.
-        bf16: bfloat16 autocast.
-        device: Where the model is, "cpu" or "cuda".
-        resume: Go on from the last complete checkpoint, if there is one. Others are removed.
+        seed: Seed of the trainer's and the model's random numbers.
+        checkpoint_steps: Optimizer steps between two checkpoints; 0 for no checkpoints.
+        accumulation: Number of forward passes in one optimizer step.
+        bf16: Whether to train with bfloat16 autocast.
+        device: Device of the model, "cpu" or "cuda".
+        resume: Whether to resume from the last complete checkpoint, if any. Other checkpoints are removed.
 
     Raises:
-        InputError: The rows of a pass can't be divided among the processes.
+        InputError: The rows of a forward pass can't be divided equally among the processes.
     """
 
     learning_rate: float
@@ -53,12 +54,12 @@ class Schedule:
     def __post_init__(self):
         if self.batch_size % launched.processes():
             raise InputError(
-                f"a batch of {self.batch_size} can't be divided among {launched.processes()} processes; "
-                "change distill.batch_size (method.prompts) or --num_processes"
+                f"a batch of {self.batch_size} can't be divided among {launched.processes()} processes "
+                "equally; change distill.batch_size (method.prompts) or --num_processes"
             )
 
     def arguments(self) -> dict[str, Any]:
-        """Arguments of a trainer's configuration; defaults that suit large models only are replaced."""
+        """Returns a trainer's arguments; they replace those of TRL's defaults that suit only large models."""
         return {
             "output_dir": str(self.output_dir),
             "num_train_epochs": 1,
@@ -87,47 +88,54 @@ class Schedule:
             "push_to_hub": False,
         }
 
-    def train(self, trainer: Trainer) -> TrainOutput:
-        """Trains to the end.
+    def train(self, trainer: "Trainer") -> "TrainOutput":
+        """Trains the whole stage, or the rest of it after a checkpoint.
 
         Raises:
             InputError: A checkpoint can't be written.
         """
+        from transformers import PrinterCallback
+
+        from simdistill.models.device import quiet
+
         checkpoint = last_checkpoint(self.output_dir) if self.resume else None
         if launched.is_first():
             _remove_checkpoints(self.output_dir, but=checkpoint)
         trainer.remove_callback(PrinterCallback)
+        # The straight line to the last rate divides by the steps that are left after the warm-up.
+        steps = -(-len(trainer.get_train_dataloader()) // self.accumulation)
+        trainer.args.warmup_steps = max(0, min(self.warmup_steps, steps - 1))
         try:
             with quiet():
                 return trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         except (OSError, SafetensorError) as error:
             raise InputError(
-                f"Could not write a checkpoint to {self.output_dir}: {error}. Make room there."
+                f"Could not write a checkpoint to {self.output_dir}: {error}. Free some disk space there."
             ) from error
 
 
 def part_of(step: int, parts: int) -> int:
-    """Returns the rows of one of a step's equal parts.
+    """Returns the number of rows in one forward pass of an optimizer step.
 
     Args:
-        step: Rows of an optimizer step.
-        parts: `distill.accumulation`.
+        step: Number of rows in an optimizer step.
+        parts: Number of equal parts that a step is divided into, `distill.accumulation`.
 
     Raises:
-        InputError: They can't be equal.
+        InputError: The step can't be divided equally.
     """
     if step % parts:
         raise InputError(
-            f"distill.accumulation={parts}: a step of {step} can't be divided into so many equal parts; "
-            "change it, or distill.batch_size (method.prompts, times method.samples)"
+            f"distill.accumulation={parts}: a step of {step} can't be divided into {parts} equal parts; "
+            "change distill.accumulation, or distill.batch_size (method.prompts, times method.samples)"
         )
     return step // parts
 
 
 def last_checkpoint(output_dir: Path) -> Path | None:
-    """The newest checkpoint that was written to its end, or None.
+    """Returns the newest complete checkpoint, or None.
 
-    The trainer's state is the last file of a checkpoint, so one without it, or with half of it, isn't used.
+    The trainer writes its state last, so a checkpoint without a readable state is incomplete.
     """
     checkpoints = [folder for folder in Path(output_dir).glob("checkpoint-*") if _step(folder) is not None]
     complete = [folder for folder in checkpoints if _is_complete(folder)]

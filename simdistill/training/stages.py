@@ -1,4 +1,4 @@
-"""Stages of training: which questions each one asks, in what order, and what it has cost."""
+"""Stages of training: the questions of each stage, and the resources that it used."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ class Stage:
     """A stage of training.
 
     Attributes:
-        title: Its name on the terminal.
-        size: Decisions asked about, at most.
-        batch_size: Questions of an optimizer step.
-        on_policy: How many of the decisions are in states that the student itself runs into.
-        first: Place of the first of the teacher's questions that this stage asks.
-        forecasts: Whether the student also learns from forecasts, and from other kinds that decide nothing.
+        title: Name of the stage on the terminal.
+        size: Largest number of decision questions of the stage.
+        batch_size: Number of questions in an optimizer step.
+        on_policy: Number of those decision questions that are about states of the student's own rollouts.
+        first: Index of the stage's first question among the teacher's decision questions.
+        forecasts: Whether the student also learns from kinds of questions without a decision, e.g. forecasts.
     """
 
     title: str
@@ -32,16 +32,22 @@ class Stage:
 
     @property
     def taught(self) -> range:
-        """Places of the teacher's questions that this stage asks."""
+        """Indices of the stage's questions among the teacher's decision questions."""
         return range(self.first, self.first + self.size - self.on_policy)
 
     def among(self, known: int) -> range:
-        """Returns the places that the stage asks of `known` questions; the last ones if there are too few."""
+        """Returns the indices of the stage's questions among `known` decision questions.
+
+        If there are too few questions, the range ends at the last one.
+        """
         first = max(0, min(self.first, known - len(self.taught)))
         return range(first, first + len(self.taught))
 
     def of(self, questions: Sequence[Question]) -> list[Question]:
-        """Returns the stage's part of the teacher's questions; forecasts follow their decisions."""
+        """Returns the stage's part of the teacher's questions.
+
+        A question without a decision, such as a forecast, belongs to the decision question before it.
+        """
         places = self.among(sum(question.decides for question in questions))
         return [
             question
@@ -52,13 +58,13 @@ class Stage:
 
 @dataclass(frozen=True)
 class RoundResult:
-    """What one stage of training did.
+    """The result of one stage of training.
 
     Attributes:
-        steps: Optimizer steps of the stage, those before an interruption too.
-        questions: Questions trained on, counted with repetition.
-        tokens: Positions computed.
-        loss: Mean loss of the steps since the last start.
+        steps: Number of optimizer steps, including those before an interruption.
+        questions: Number of questions that the student was trained on, counted with repetition.
+        tokens: Number of token positions that were computed.
+        loss: Mean loss of the steps since training was last started or resumed.
     """
 
     steps: int
@@ -68,7 +74,7 @@ class RoundResult:
 
 
 def on_policy_rounds(config: RunConfig) -> list[Stage]:
-    """Returns a stage in the teacher's states, and later ones into which the student's own are mixed."""
+    """Returns a stage on the teacher's states, then one stage a round that adds the student's own states."""
     settings = config.distill
     own, taught = settings.round_questions, settings.round_teacher_questions
     later = [
@@ -85,30 +91,30 @@ def on_policy_rounds(config: RunConfig) -> list[Stage]:
 
 
 def check_questions(questions: Sequence[Question], path: Path) -> None:
-    """Checks that a stage's questions can teach the student to decide.
+    """Checks that the student can learn to decide from a stage's questions.
 
     Args:
-        questions: The stage's.
-        path: Their file, for the message.
+        questions: Questions of the stage.
+        path: File of the questions, for the error message.
 
     Raises:
-        InputError: There is no decision, or none with more than one choice.
+        InputError: No question asks for a decision, or no decision has more than one choice.
     """
-    # A forecast teaches what comes, not what to do.
+    # From a forecast a student learns what will happen, not which choice to take.
     decisions = [question for question in questions if question.decides]
     if not decisions:
         raise InputError(
-            f"{path} has no decisions to learn from; raise teacher.scenarios, or distill.round_questions "
-            "for states of the student's own"
+            f"{path} has no decision questions to learn from; raise teacher.scenarios, or "
+            "distill.round_questions if they are about the student's own states"
         )
     if all(len(question.choices) == 1 for question in decisions):
         raise InputError(
             f"{path}: none of the {len(decisions)} decisions has more than one choice, so there is nothing "
-            "to learn; let the process ask where there is something to choose"
+            "to learn; let the simulator ask for a decision where there are several choices"
         )
 
 
 def _placed(questions: Sequence[Question]) -> Iterator[tuple[int, Question]]:
-    """Yields questions with their place among the decisions; a forecast has that of the decision before."""
+    """Yields each question with its index among the decisions; a forecast has the preceding decision's."""
     decisions = accumulate(question.decides for question in questions)
     return zip((number - 1 for number in decisions), questions, strict=True)

@@ -1,4 +1,4 @@
-"""What a student is held to: a language model's probabilities where one teaches, else simulated values."""
+"""Training targets: a teacher language model's probabilities if there is one, else from simulated costs."""
 
 import logging
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from simdistill.config import RunConfig
 from simdistill.data.question import Question
 from simdistill.models.student import Student
 from simdistill.teachers.loading import answers_itself
-from simdistill.training.trainers.exact import TrainingQuestion, training_questions
+from simdistill.training.trainers.batch import TrainingQuestion, training_questions
 
 log = logging.getLogger(__name__)
 
@@ -16,15 +16,17 @@ log = logging.getLogger(__name__)
 def targets(
     config: RunConfig, student: Student, questions: Sequence[Question], soft: float
 ) -> list[TrainingQuestion]:
-    """Gives questions their targets. Regrets are the simulator's, whoever teaches.
+    """Tokenizes questions and adds their targets. Regrets come from the simulator, whatever the teacher.
 
     Args:
-        config: The run.
-        student: Whose tokens they are.
-        questions: Decisions with values, and forecasts.
-        soft: Share of soft targets in what is learned; without any, it isn't said that a teacher tells none.
+        config: Configuration of the run.
+        student: The student, whose tokenizer is used.
+        questions: Decisions with simulated costs, and forecasts.
+        soft: Weight of the soft targets. Only if it isn't 0, a warning says that a teacher gave no
+            probabilities.
     """
-    rows = training_questions(student, questions, config.task.scale, config.distill.temperature)
+    scales = {task.name: task.scale for task in config.tasks}
+    rows = training_questions(student, questions, scales, config.distill.temperature)
     if not answers_itself(config.teacher.name):
         return rows
     taught = [question.teacher_C if question.decides else None for question in questions]
@@ -32,7 +34,8 @@ def targets(
     if silent:
         if soft:
             log.warning(
-                "%s doesn't tell its probabilities for %d of %d questions: all are taught as hard labels",
+                "%s gave no probabilities for %d of %d questions, so its answers to all of them are used as "
+                "hard labels",
                 config.teacher.model,
                 silent,
                 len(questions),

@@ -1,4 +1,4 @@
-"""The language model that a method learns from, beside the student in memory."""
+"""The language model whose probabilities or hidden states a method learns from, in the student's process."""
 
 from simdistill.config import RunConfig
 from simdistill.config.names import check_teacher_model
@@ -10,28 +10,32 @@ from simdistill.teachers.language_models.local import made_by
 
 
 def teacher_model(config: RunConfig, student: Student) -> Student:
-    """Loads the teacher of a run, its adapter merged, on the student's device.
+    """Loads the teacher model of a run on the student's device, with its adapter merged.
 
     Args:
-        config: The run.
-        student: Who learns from it.
+        config: Configuration of the run.
+        student: The student that learns from the model.
 
     Raises:
-        InputError: There is none, its words aren't the student's, or it is what the student begins as.
+        InputError: There is no teacher model, its tokens differ from the student's, or it is the student's
+            base model.
     """
     check_teacher_model(config)
     teacher = Student.load(str(config.teacher.model), config.teacher.adapter, student.model.device.type)
     check_same_words(teacher, student)
     if config.teacher.adapter is None and teacher.base.sha256 == student.base.sha256:
         raise InputError(
-            f"teacher.model={config.teacher.model} is what the student begins as, so there is nothing to "
-            "learn from it; set teacher.adapter, or teacher.model to a trained model (simdistill export RUN)"
+            f"teacher.model={config.teacher.model} is the student's own base model, so there is nothing to "
+            "learn from it; set teacher.adapter, or set teacher.model to a trained model "
+            "(simdistill export RUN)"
         )
     return teacher
 
 
 def checksums(config: RunConfig) -> dict[str, str | None]:
-    """Returns those of all that makes a run's teacher what it is; its weights aren't loaded.
+    """Returns checksums of everything that determines the outputs of a run's teacher model.
+
+    The weights aren't loaded.
 
     Raises:
         InputError: There is no such model.

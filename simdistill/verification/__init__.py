@@ -1,1 +1,1 @@
-"""Simulators and reference solvers against known answers: `simdistill verify`."""
+"""Verification, `simdistill verify`: compares simulators and reference solvers with known answers."""

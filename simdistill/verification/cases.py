@@ -1,4 +1,4 @@
-"""Files of known answers, read and checked.
+"""Reads and checks files of known answers.
 
 `known_answers.schema.json` beside this file describes their layout for editors and other tools. Pydantic
 generates it from the classes below.
@@ -20,51 +20,57 @@ Name = Annotated[str, Field(min_length=1)]
 
 
 class _Part(BaseModel):
-    """Part of a case; fields that aren't listed belong to the family and are passed on."""
+    """Part of a case; fields that aren't declared here belong to the case's family and are kept."""
 
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
 
 
 class Run(_Part):
-    """How the system is run."""
+    """How the system is simulated."""
 
     kind: Literal["steady_state", "terminating", "unstable"] = Field(
-        description="long-run average after a warm-up, whole episodes, or growth without bound"
+        description="what the answers are: long-run averages, results of whole episodes, or rates of growth"
     )
     start: str | None = Field(default=None, description="state at time 0, e.g. empty")
 
 
 class Choice(_Part):
-    """The policy; its arguments stand beside its name."""
+    """The policy; its arguments are further fields beside its name."""
 
     name: Name = Field(description="name of the policy")
 
 
 class Expected(_Part):
-    """One answer."""
+    """One known answer."""
 
-    measure: Name = Field(description="what is measured, with its unit where the family has several")
+    measure: Name = Field(description="quantity that is measured, with its unit if the family has several")
     value: float | Annotated[list[float], Field(min_length=1)] = Field(
-        description="the answer; a list has one number for each component"
+        description="the answer: a number, or a list with a number for each component"
     )
     tolerance: float = Field(
-        ge=0, description="rounding or numerical error of the value itself; half-width of a simulated one"
+        ge=0,
+        description="error of the value itself: rounding, numerical, or a simulation's half-width",
     )
-    source: Name = Field(description="exact formula, exact by value iteration, published, long simulation …")
+    source: Name = Field(
+        description="origin: exact formula, exact by value iteration, published, long simulation …"
+    )
 
 
 class Case(_Part):
-    """A system, the policy that decides in it, and the answers."""
+    """A system, the policy that decides in it, and its known answers."""
 
-    id: Name = Field(description="names the case; no other has this name")
-    family: Name = Field(description="what kind of system it is; a simulator says which it takes")
+    id: Name = Field(description="unique name of the case")
+    family: Name = Field(description="kind of system; each simulator lists its families")
     parameters: dict[str, Any] = Field(description="all parameters of the system")
     conventions: dict[str, Any] = Field(
-        default_factory=dict, description="where two readings would give two answers, the one meant"
+        default_factory=dict,
+        description="the meaning of parameters that can be understood in several ways",
     )
-    policy: Choice | None = Field(default=None, description="left out where nothing is decided")
-    run: Run | None = Field(default=None, description="left out where only formulas answer")
-    expected: Annotated[list[Expected], Field(min_length=1)] = Field(description="the answers")
+    policy: Choice | None = Field(default=None, description="the policy; left out where nothing is decided")
+    run: Run | None = Field(
+        default=None, description="how the system is simulated; left out for cases that are only calculated"
+    )
+    expected: Annotated[list[Expected], Field(min_length=1)] = Field(description="the known answers")
 
 
 _FILE = TypeAdapter(list[Case])
@@ -90,15 +96,16 @@ def read(folder: Path) -> list[KnownCase]:
     """Reads all `*.json` files of a folder, in the order of their names.
 
     Raises:
-        InputError: If there are none, or naming file, case and field of everything that is wrong.
+        InputError: If the folder has no such file, or a file is wrong. The message names the file, case and
+            field of each error.
     """
     paths = sorted(folder.glob("*.json"))
     if not paths:
-        raise InputError(f"{folder}: no files of known answers (*.json) here")
+        raise InputError(f"{folder}: the folder has no files of known answers (*.json)")
     cases = [case for path in paths for case in _read_file(path)]
     repeated = _repeated([case.id for case in cases])
     if repeated:
-        raise InputError(f"{folder}: two cases have the id {repeated[0]!r}; ids must differ")
+        raise InputError(f"{folder}: several cases have the id {repeated[0]!r}; ids must differ")
     return cases
 
 
@@ -106,7 +113,7 @@ def _read_file(path: Path) -> list[KnownCase]:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not JSON: {error}") from None
+        raise InputError(f"{path}: the file isn't valid JSON: {error}") from None
     try:
         _FILE.validate_python(raw)
     except ValidationError as error:
@@ -128,13 +135,13 @@ def _read_file(path: Path) -> list[KnownCase]:
 
 
 def _line(path: Path, raw: Any, place: tuple, value: Any, message: str) -> str:
-    """One line on what is wrong where; a case is named by its id, or by its number if it has none."""
+    """Returns an error's message, with its case (by id, or by number if there is no id) and field."""
     if not place:
-        return f"{path}: a file of known answers is a list of cases"
+        return f"{path}: a file of known answers must be a list of cases"
     number, *rest = place
     case = raw[number] if isinstance(raw[number], dict) else {}
     name = case.get("id", f"case {number + 1}")
-    # Names of the alternatives of a union ("list[float]") are pydantic's, not the reader's.
+    # Pydantic names the alternatives of a union ("list[float]"); the author of a file doesn't know them.
     field = ".".join(str(part) for part in rest if not str(part).endswith("]") and part != "float")
     shown = f" = {value!r}" if len(repr(value)) < 60 else ""
     return f"{path}: {name}: {field or 'case'}{shown}: {message}"

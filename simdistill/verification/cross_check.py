@@ -1,7 +1,7 @@
-"""A cross-check with Ciw, which simulates the networks that it can express independently.
+"""A cross-check with Ciw, an independent simulator of queueing networks.
 
-Ciw (Palmer, Knight, Harper and Hawa, Journal of Simulation 13, 2019) shares nothing with the simulators here
-but the wording of the case. Where a simulator misreads a case, the two confidence intervals disagree.
+Ciw (Palmer, Knight, Harper and Hawa, Journal of Simulation 13, 2019) shares no code with simdistill's
+simulators; both only read the same case. If a simulator misreads the case, the confidence intervals disagree.
 """
 
 import math
@@ -18,23 +18,23 @@ from simdistill.verification.item import Item
 from simdistill.verification.verdict import Row, of_means
 
 CUSTOMERS, REPLICATIONS = 6_000, 20
-"""Customers of a replication after the warm-up, and replications: Ciw is slow."""
+"""Number of customers per replication after the warm-up, and of replications; small, as Ciw is slow."""
 
 SOURCE = "Ciw, independently"
 
 PREEMPT = "resample"
-"""What Ciw does with an interrupted service; for exponential ones any of its options is right."""
+"""Ciw's option for an interrupted service; exponential services are memoryless, so any option is right."""
 
 
 @dataclass(frozen=True)
 class Network:
-    """A queueing network as Ciw describes it.
+    """A queueing network in Ciw's terms.
 
     Attributes:
         arguments: Arguments of `ciw.create_network`.
-        rate: Arrivals per unit of time.
+        rate: Number of arrivals per unit of time.
         costs: Holding cost of a customer per unit of time, by class.
-        entry: Numbers of the nodes that only pass customers on; a customer there isn't counted.
+        entry: Numbers of the nodes that only route customers; customers there aren't counted.
     """
 
     arguments: Mapping[str, Any]
@@ -47,7 +47,7 @@ def require_ciw() -> None:
     """Checks that Ciw is installed.
 
     Raises:
-        InputError: If it isn't; the message says how to install it.
+        InputError: If Ciw isn't installed; the message says how to install it.
     """
     try:
         import ciw  # noqa: F401
@@ -56,13 +56,14 @@ def require_ciw() -> None:
 
 
 def cross_check(plan: tuple[Item, list[Row]]) -> list[Row]:
-    """Simulates a case in Ciw, and compares Ciw's confidence intervals with the simulator's.
+    """Simulates a case in Ciw, and pairs Ciw's estimates with the simulator's.
 
     Args:
-        plan: The case, and the simulator's rows of it.
+        plan: The case, and the simulator's rows for this case.
 
     Returns:
-        A row for each quantity that both measure; none if Ciw can't express the case.
+        A row for each quantity that both measure, with the simulator's estimate as the known value and Ciw's
+        as the simulated one. Empty if Ciw can't express the case.
     """
     item, rows = plan
     network = network_of(item.case)
@@ -79,7 +80,7 @@ def cross_check(plan: tuple[Item, list[Row]]) -> list[Row]:
 
 
 def network_of(case: KnownCase) -> Network | None:
-    """Returns a case as a network of Ciw, or None if Ciw can't express it."""
+    """Returns the Ciw network of a case, or None if Ciw can't express the case."""
     if case.run.get("kind") != "steady_state" or case.family not in FAMILIES:
         return None
     return FAMILIES[case.family](case)
@@ -90,8 +91,8 @@ class _Run:
     """Records of one replication after the warm-up.
 
     Attributes:
-        records: Services that ended, and arrivals that were turned away.
-        time: Simulated time.
+        records: Records of completed services and of rejected arrivals.
+        time: Simulated time that the records cover.
     """
 
     records: Sequence[Any]
@@ -122,7 +123,7 @@ def _runs(network: Network, warm_up: float, name: str) -> list[_Run]:
 
 
 def _inside(run: _Run, job_class: str | None = None) -> float:
-    """Mean number in the system, as departures per unit of time x time of each at its nodes."""
+    """Returns the mean number in the system: total time that customers spent at the nodes over run length."""
     return sum(record.exit_date - record.arrival_date for record in run.served(job_class)) / run.time
 
 
@@ -255,7 +256,7 @@ def _routing(case: KnownCase) -> Network | None:
 
     if case.policy["name"] != "jsq":
         return None
-    # Fastest first, so that ties in order of the nodes go to the fastest.
+    # The fastest server comes first, so that a tie, which goes to the first node, goes to the fastest server.
     rates = sorted(case.parameters["service_rates"], reverse=True)
     nodes = [2 + server for server in range(len(rates))]
     tie = "random" if case.policy.get("tie") == "random" else "order"
@@ -282,4 +283,4 @@ FAMILIES: Mapping[str, Callable[[KnownCase], Network | None]] = {
     "criss_cross": _criss_cross,
     "routing": _routing,
 }
-"""Families of which Ciw can express some cases."""
+"""Family -> function that builds the Ciw network of a case; it returns None if Ciw can't express the case."""

@@ -17,7 +17,16 @@ from simdistill.verification.warm_up import check_warm_up
 
 
 def run(items: Sequence[Item], compute: Map, done: Callable[[Item], None] = lambda item: None) -> list[Row]:
-    """Runs all cases, and calls `done` after each. Only rows of failed cases have verdicts yet."""
+    """Runs all cases and returns their rows.
+
+    Args:
+        items: The cases.
+        compute: Maps a function over cases, in several processes where possible.
+        done: Called after each case.
+
+    Returns:
+        The rows of all cases; only those of failed cases have verdicts already.
+    """
     rows: list[Row] = []
     for item, found in zip(items, compute(run_case, items), strict=True):
         rows += found
@@ -26,7 +35,7 @@ def run(items: Sequence[Item], compute: Map, done: Callable[[Item], None] = lamb
 
 
 def run_case(item: Item) -> list[Row]:
-    """Solves and simulates one case."""
+    """Solves and simulates one case, and returns its rows."""
     rows: list[Row] = []
     try:
         experiment = item.experiment()
@@ -51,7 +60,7 @@ def _reason(error: Exception) -> str:
 
 
 def _rows(item: Item, experiment: Experiment) -> list[Row]:
-    """One row for every known figure, or for every component of it, with the solver's value."""
+    """Returns a row with the solver's value for every known figure, or for each component of a list."""
     exact = {e["measure"] for e in item.case.expected if e["source"].startswith("exact")}
     solved: dict[str, Any] = {
         measure: experiment.solved[measure]()
@@ -72,7 +81,7 @@ def _rows(item: Item, experiment: Experiment) -> list[Row]:
 
 
 def _components(measure: str, value: float | Sequence[float]) -> Iterator[tuple[str, int | None, float]]:
-    """Yields name, component and value of each number of an answer."""
+    """Yields the name, component and value of each number of an answer."""
     if isinstance(value, Sequence):
         for component, figure in enumerate(value):
             yield f"{measure}[{component}]", component, float(figure)
@@ -81,12 +90,12 @@ def _components(measure: str, value: float | Sequence[float]) -> Iterator[tuple[
 
 
 def _simulated(simulation: Simulation, rows: Sequence[Row]) -> list[Row]:
-    """Simulates a case, puts the estimates into its rows, and returns the rows of its laws."""
+    """Simulates a case, writes the estimates into its rows, and returns the rows of the laws."""
     experiment = simulation.experiment
     simulation.add(1)
     estimate_rows(simulation, rows)
     if all(row.tolerance == 0.0 and row.p_value == 1.0 for row in rows) and experiment.terminating and rows:
-        return laws(simulation)  # nothing random, and exactly right
+        return laws(simulation)  # the case is deterministic, and every value is exactly right
     per_replication = max(1, simulation.events)
     simulation.add(min(FIRST, max(4, simulation.item.budget.most // per_replication)) - 1)
     estimate_rows(simulation, rows)

@@ -1,4 +1,4 @@
-"""One case to run, and how much of it is simulated."""
+"""A case to run, and the budget of its simulation."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,15 @@ from simdistill.simulation.policies import RandomPolicy
 
 @dataclass(frozen=True)
 class Budget:
-    """How much of a case is simulated, counted in SimPy events, so that results don't depend on speed.
+    """Limits of a case's simulation, in SimPy events, so that results don't depend on the machine's speed.
+
+    Replications are added while a half-width is too large and fewer events than the limit were simulated.
 
     Attributes:
-        cheap: Events up to which a half-width of 1% is sought.
-        most: Events up to which one of 2% is sought where a solver has found the value, too.
-        longest: Events up to which what a verdict needs is sought: 2% where simulation is all there is.
+        cheap: Number of events up to which the half-widths should reach 1% of the value.
+        most: Number of events up to which they should reach 2%.
+        longest: Number of events up to which they should reach what a verdict needs: 2%, or 5% where the
+            solver agrees with the value.
     """
 
     cheap: int
@@ -27,14 +30,15 @@ FULL, QUICK = Budget(1_000_000, 4_000_000, 40_000_000), Budget(0, 600_000, 1_200
 
 @dataclass(frozen=True)
 class Item:
-    """One case to run, picklable.
+    """A case to run; it can be pickled.
 
     Attributes:
         name: Name of the simulator.
-        simulator: The simulator.
-        case: The known case; one without expected answers checks the laws alone.
-        budget: How much is simulated.
-        task: A task in whose experiment the laws are checked, for simulators without known answers.
+        simulator: Class of the simulator.
+        case: The known case; a case without expected answers checks the laws alone.
+        budget: Limits of the simulation.
+        task: Task whose parameters, heuristic and horizon are simulated to check the laws, for simulators
+            without known answers.
     """
 
     name: str
@@ -44,7 +48,7 @@ class Item:
     task: TaskConfig | None = None
 
     def experiment(self) -> Experiment:
-        """Returns how the simulator reproduces the case."""
+        """Returns the experiment in which the simulator reproduces the case."""
         if self.task is None:
             return self.simulator.experiment(self.case)
         return Experiment(

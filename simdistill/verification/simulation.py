@@ -1,4 +1,4 @@
-"""The replications of one case. Axes: R replications, W windows.
+"""The replications of one case. Axes: R replications, W windows, E edges of windows.
 
 A steady state is measured by replication/deletion: independent replications without their warm-up (Law,
 Simulation Modeling and Analysis, section 9.5.2).
@@ -20,22 +20,22 @@ from simdistill.verification.trajectory import Trajectory, simulate
 from simdistill.verification.verdict import Estimate, of_means, of_ratio
 
 WINDOWS = 200
-"""Windows of a replication in which MSER-5 looks for the beginning of the steady state."""
+"""Number of windows of a replication; MSER-5 searches their means for the beginning of the steady state."""
 
 NAMED_COSTS = ("cost_rate", "cost_per_period", "total_cost")
-"""Measures that are the model's own cost unless the experiment defines them."""
+"""Measures that equal the model's cost unless the experiment defines them in another way."""
 
 
 @dataclass
 class Simulation:
-    """The replications of one case, as many as its half-widths need. Axes: R replications, W windows.
+    """The replications of one case; more can be added. Axes: R replications, W windows, E edges.
 
     Attributes:
         item: The case.
-        experiment: How it is simulated.
-        policy: Decides.
-        times_E: Edges of the windows.
-        first: Edge at which the warm-up ends.
+        experiment: The experiment in which the case is reproduced.
+        policy: Policy that decides.
+        times_E: Simulated times of the windows' edges.
+        first: Index of the edge at which the warm-up ends.
         trajectories: The replications so far.
     """
 
@@ -48,11 +48,11 @@ class Simulation:
 
     @property
     def finite(self) -> bool:
-        """Whether whole runs are averaged."""
+        """Whether whole runs are averaged, not a steady state."""
         return averages_whole_runs(self.item, self.experiment)
 
     def path(self, replication: int) -> SeedPath:
-        """Seed path: every case has its own random numbers, always the same."""
+        """Returns the seed path of a replication; it depends on the case's id and the number alone."""
         return (crc32(self.item.case.id.encode()), TEST, EPISODE, replication)
 
     def add(self, count: int) -> None:
@@ -67,16 +67,16 @@ class Simulation:
 
     @property
     def events(self) -> int:
-        """SimPy events of all replications."""
+        """Number of SimPy events of all replications."""
         return sum(trajectory.events for trajectory in self.trajectories)
 
     @property
     def names(self) -> set[str]:
-        """Levels, tallies and costs that the replications have."""
+        """Names of the levels, tallies and costs that the replications recorded."""
         return {name for trajectory in self.trajectories for name in trajectory.names}
 
     def measured(self, measure: str) -> Measure | None:
-        """Finds where a replication has a measure; None if nowhere."""
+        """Returns how a measure is read from a replication: a name or a function; None if it has none."""
         found = self.experiment.measures.get(measure)
         if found is not None:
             return found
@@ -86,7 +86,7 @@ class Simulation:
         return (lambda replication: replication.cost) if measure in NAMED_COSTS else None
 
     def estimate(self, measure: Measure, component: int | None) -> Estimate:
-        """Estimates a measure after the warm-up."""
+        """Estimates a measure, or one of its components, after the warm-up."""
         terminating = self.experiment.terminating
         if isinstance(measure, str) and not self.finite:
             sums_R, weights_R = np.array([t.between(measure, self.first) for t in self.trajectories]).T
@@ -98,7 +98,7 @@ class Simulation:
         return of_means(values_R[~np.isnan(values_R)])
 
     def growth(self, level: str) -> Estimate:
-        """Estimates a level's growth per unit of time, from the end of the warm-up to that of the horizon."""
+        """Estimates a level's growth per unit of time from the first to the last window after the warm-up."""
         last = len(self.times_E) - 1
         time = self.times_E[last] - self.times_E[self.first + 1]
         ends = [
@@ -108,7 +108,7 @@ class Simulation:
         return of_means(np.array([(high[0] / high[1] - low[0] / low[1]) / time for high, low in ends]))
 
     def pooled(self, measure: Measure, component: int | None) -> np.ndarray:
-        """Returns a measure in every window, pooled over the replications (W)."""
+        """Returns a measure's mean in every window, pooled over the replications (W)."""
         edges = range(len(self.times_E) - 1)
         if isinstance(measure, str):
             totals_WRN = np.array(
@@ -133,9 +133,9 @@ class Simulation:
 
 
 def windows(item: Item, experiment: Experiment) -> tuple[np.ndarray, int]:
-    """Returns the edges of a replication's windows, and which of them ends the warm-up.
+    """Returns the times of the edges of a replication's windows, and the index of the warm-up's end.
 
-    In a steady state, windows are about as long before and after that edge.
+    In a steady state, windows have about the same length before and after the end of the warm-up.
     """
     warm_up, horizon = experiment.warm_up, experiment.horizon
     if averages_whole_runs(item, experiment):
@@ -146,11 +146,12 @@ def windows(item: Item, experiment: Experiment) -> tuple[np.ndarray, int]:
 
 
 def averages_whole_runs(item: Item, experiment: Experiment) -> bool:
-    """Whether whole runs are averaged, and not a steady state; some runs end before the process does."""
+    """Returns whether whole runs are averaged, not a steady state; a run may end before its process does."""
     return experiment.terminating or item.case.run.get("kind") == "terminating"
 
 
 def value_of(measure: Measure, component: int | None, replication: Replication) -> float:
+    """Returns a measure, or one of its components, in a replication; NaN if it wasn't recorded."""
     found: Any = (
         replication.measures.get(measure, math.nan) if isinstance(measure, str) else measure(replication)
     )

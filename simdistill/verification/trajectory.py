@@ -1,4 +1,4 @@
-"""One replication, with the sums that it had reached at given times. Axes: E edges of windows, N names."""
+"""One replication, with its running sums at given times. Axes: E edges of windows, N names."""
 
 from dataclasses import dataclass
 
@@ -13,19 +13,19 @@ from simdistill.simulation.streams import PLAN, SeedPath
 
 @dataclass(frozen=True)
 class Trajectory:
-    """Sums of one replication at the edges of its windows. Axes: E edges, N names, sum and weight.
+    """Running sums of one replication at the edges of its windows. Axes: E edges, N names.
 
     Attributes:
-        times_E: Simulated times.
-        names: Levels, tallies and costs.
-        totals_EN: The model's `totals` at each edge, shape (E, N, 2).
-        cost_E: The model's cost at each edge, with the final cost at the last one.
-        before: Levels at the beginning.
-        after: Levels at the end.
-        decisions: How many were taken.
-        events: SimPy events.
-        end: Simulated time at which it ended.
-        illegal_answers: Answers that the fallback replaced.
+        times_E: Simulated times of the edges.
+        names: Names of the levels, tallies and costs.
+        totals_EN: The model's `totals` at each edge, shape (E, N, 2); the last axis is sum and weight.
+        cost_E: The model's cost up to each edge; the last one includes the final cost.
+        before: Levels at the beginning, by name.
+        after: Levels at the end, by name.
+        decisions: Number of decisions.
+        events: Number of SimPy events.
+        end: Simulated time at which the replication ended.
+        illegal_answers: Number of illegal answers, which the fallback replaced.
     """
 
     times_E: np.ndarray
@@ -40,7 +40,7 @@ class Trajectory:
     illegal_answers: int
 
     def between(self, name: str, first: int, last: int = -1) -> tuple[float, float]:
-        """Returns sum and weight of a level, tally or cost between two edges."""
+        """Returns the sum and weight of a level, tally or cost between two edges; zeros for unknown names."""
         if name not in self.names:
             return 0.0, 0.0
         column = self.names.index(name)
@@ -48,7 +48,10 @@ class Trajectory:
         return total, weight
 
     def replication(self, terminating: bool, first: int, last: int = -1) -> Replication:
-        """Returns what a replication between two edges would report."""
+        """Returns the part between two edges as a replication.
+
+        Its cost is the total cost if the process is terminating, otherwise the cost per unit of time.
+        """
         cost = float(self.cost_E[last] - self.cost_E[first])
         if not terminating:
             cost /= float(self.times_E[last] - self.times_E[first])
@@ -62,7 +65,7 @@ class Trajectory:
 def simulate(
     simulator: type[ProcessModel], params: Parameters, policy: Policy, path: SeedPath, times_E: np.ndarray
 ) -> Trajectory:
-    """Simulates one replication and notes its sums at the given times; the first is 0."""
+    """Simulates one replication and records its running sums at the given times; the first time is 0."""
     model = simulator(params, path)
     own = with_streams(policy, Streams((*path, PLAN)))
     before, totals, costs, decisions = model.levels(), [model.totals(0.0)], [model.cost(0.0)], 0

@@ -1,9 +1,9 @@
-"""From replications to verdicts.
+"""Estimates from replications, and the verdicts on them. Axes: R replications.
 
-A simulated mean disagrees with a known value if it lies significantly outside value ± tolerance, judged over
-the whole table at once (Holm, A Simple Sequentially Rejective Multiple Test Procedure, 1979): however long
-the table, correct simulators are accused with at most 1% probability. Not being accused isn't enough to
-agree: the interval must also be narrow. Axes: R replications.
+A simulated mean disagrees with a known value if it lies significantly outside value ± tolerance. The test
+covers the whole table at once (Holm, A Simple Sequentially Rejective Multiple Test Procedure, 1979): for a
+table of any length, the probability that any correct row is called a disagreement is at most 1%. To agree, a
+row must not be rejected and its confidence interval must be narrow.
 """
 
 import math
@@ -17,14 +17,14 @@ from scipy import stats
 from simdistill.statistics import holm
 
 LEVEL = 0.01
-"""Probability that any correct row of a table is called a disagreement."""
+"""Significance level: largest probability that any correct row of a table is called a disagreement."""
 
 PRECISE, SUFFICIENT, CONFIRMING, CROSS_CHECKING = 0.01, 0.02, 0.05, 0.1
-"""Half-widths relative to the known value: where precision is cheap; at most; where a solver gave the value
-exactly; and of a cross-check with Ciw, which is slow."""
+"""Half-widths relative to the known value: wanted where cheap; narrow enough in general; narrow enough where
+the solver agrees with the value; and narrow enough in a cross-check with Ciw, which is slow."""
 
 ROUNDING = 1e-9
-"""Relative difference that is floating-point noise."""
+"""Relative difference below which two numbers differ by rounding error only."""
 
 
 class Verdict(StrEnum):
@@ -33,8 +33,9 @@ class Verdict(StrEnum):
     Attributes:
         AGREES: The known value is reproduced.
         DISAGREES: The known value isn't reproduced.
-        DIFFERS: A published figure isn't reproduced, but the exact figure beside it is.
-        INCONCLUSIVE: The budget was too small for a verdict, or nothing measures the value.
+        DIFFERS: A published figure isn't reproduced, but an exact figure for the same quantity is.
+        INCONCLUSIVE: The budget was too small for a verdict, the warm-up was too short, or the value was
+            neither simulated nor solved.
         FAILED: The case couldn't be run.
     """
 
@@ -51,8 +52,8 @@ class Estimate:
 
     Attributes:
         mean: The mean.
-        error: Its standard error; 0 where every replication gives the same.
-        replications: How many there were.
+        error: Standard error of the mean; 0 if all replications give the same value.
+        replications: Number of replications.
     """
 
     mean: float
@@ -61,13 +62,13 @@ class Estimate:
 
     @property
     def half_width(self) -> float:
-        """Half of the 95% confidence interval."""
+        """Half-width of the 95% confidence interval."""
         if self.error == 0.0:
             return 0.0
         return self.error * float(stats.t.ppf(0.975, self.replications - 1))
 
     def as_dict(self) -> dict:
-        """Returns a JSON form."""
+        """Returns the estimate as a JSON object."""
         if math.isnan(self.mean):
             return {"mean": None, "ci95": None, "replications": self.replications}
         half = self.half_width
@@ -76,7 +77,7 @@ class Estimate:
 
 
 def of_means(values_R: np.ndarray) -> Estimate:
-    """Returns the mean of independent replications."""
+    """Returns the mean over independent replications with its standard error."""
     count = len(values_R)
     if count == 0:
         return Estimate(math.nan, math.nan, 0)
@@ -87,8 +88,8 @@ def of_means(values_R: np.ndarray) -> Estimate:
 def of_ratio(sums_R: np.ndarray, weights_R: np.ndarray) -> Estimate:
     """Returns a ratio of means over independent replications, with the delta method's standard error.
 
-    A mean over observations is a sum over a random number of them; the mean of the replications' own ratios
-    would be biased (Law, Simulation Modeling and Analysis, section 9.4).
+    The number of observations in a replication is random, so the mean of the replications' own ratios would
+    be biased (Law, Simulation Modeling and Analysis, section 9.4).
     """
     count, weight = len(sums_R), float(weights_R.mean())
     if weight == 0.0:
@@ -104,11 +105,11 @@ def _estimate(mean: float, error: float, count: int) -> Estimate:
 
 
 def mser5(values: np.ndarray) -> tuple[int, bool]:
-    """Returns how many observations MSER-5 deletes, and whether that is all that it may.
+    """Returns the number of observations that MSER-5 deletes, and whether it deletes the most that it may.
 
-    Means of five observations are deleted from the beginning so that the standard error of the mean of the
-    rest is least; at most half of them (White, An Effective Truncation Heuristic for Bias Reduction in
-    Simulation Output, 1997).
+    MSER-5 averages every five observations into a batch. It deletes batches from the beginning, at most half
+    of them, so that the standard error of the mean of the rest is smallest (White, An Effective Truncation
+    Heuristic for Bias Reduction in Simulation Output, 1997).
     """
     batches = len(values) // 5
     if batches < 4:
@@ -121,23 +122,23 @@ def mser5(values: np.ndarray) -> tuple[int, bool]:
 
 @dataclass
 class Row:
-    """One known figure, and the figures that it is compared with.
+    """A known figure, and the solved and simulated figures that are compared with it.
 
     Attributes:
         simulator: Name of the simulator.
         case: Id of the case.
-        quantity: What is measured.
+        quantity: Name of the measure, with the component of a list: `name[0]`.
         value: Known value.
-        tolerance: Its rounding or numerical error.
-        source: Where the value is from.
-        solved: The reference solver's value, if it has one.
-        simulated: The simulated value, if there is one.
+        tolerance: Rounding or numerical error of the known value.
+        source: Origin of the known value.
+        solved: Value by the reference solver, if there is one.
+        simulated: Estimate by simulation, if there is one.
         notes: Remarks for the reader, such as a later warm-up or the reason for an inconclusive row.
-        sound: Whether the simulated value is a steady state's; false if the warm-up was too short.
-        exact_beside: Whether this is a published figure beside an exact one of the same quantity.
-        growing: Whether the value is a growth rate, which has to differ from 0 as well.
-        value_error: Standard error of the value where the value is simulated, too, as in a cross-check.
-        verdict: Set by `judge`, except where the case failed.
+        sound: Whether the warm-up was long enough for the simulated value to be a steady state's.
+        exact_beside: Whether the value isn't exact but the case also has an exact one of the same measure.
+        growing: Whether the value is a growth rate; its interval must then exclude 0 as well.
+        value_error: Standard error of the known value if it was simulated, as in a cross-check; 0 otherwise.
+        verdict: Verdict; `judge` sets it, except where the case failed.
     """
 
     simulator: str
@@ -156,7 +157,7 @@ class Row:
     verdict: Verdict | None = None
 
     def allowed(self, share: float) -> float:
-        """Half-width that a share of the value allows; the value's own error need not be undercut."""
+        """Returns the largest half-width allowed: a share of the value, or the tolerance if it is larger."""
         return max(share * abs(self.value), self.tolerance)
 
     @property
@@ -181,18 +182,18 @@ class Row:
 
     @property
     def share(self) -> float:
-        """Half-width, relative to the value, that is narrow enough."""
+        """Half-width, relative to the value, that is narrow enough for a verdict."""
         return CROSS_CHECKING if self.value_error else CONFIRMING if self.solver_agrees else SUFFICIENT
 
     @property
     def narrow(self) -> bool:
-        """Whether the interval is narrow enough to agree."""
+        """Whether the interval is narrow enough to agree; without simulation, whether the solver agrees."""
         if self.simulated is None:
             return self.solver_agrees is True
         return self.simulated.half_width <= self.allowed(self.share)
 
     def as_dict(self) -> dict:
-        """Returns a JSON form."""
+        """Returns the row as a JSON object."""
         return {
             "simulator": self.simulator,
             "case": self.case,
@@ -208,7 +209,7 @@ class Row:
 
 
 def judge(rows: Sequence[Row]) -> None:
-    """Sets the verdicts of a whole table."""
+    """Sets the verdicts of all rows of a table that have none yet."""
     open_rows = [row for row in rows if row.verdict is None]
     adjusted = holm([row.p_value for row in open_rows])
     for row, p in zip(open_rows, adjusted, strict=True):

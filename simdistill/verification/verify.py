@@ -1,4 +1,4 @@
-"""One table: every known answer beside what the simulators and their reference solvers say."""
+"""Selects and runs known cases; compares known answers with simulators and reference solvers in one table."""
 
 import itertools
 import math
@@ -45,7 +45,7 @@ QUICK_CASES = frozenset(
         "beer-game-order-up-to",
     }
 )
-"""The packaged cases of `--quick` besides the job shops: some of each family that needs no long runs."""
+"""Ids of the packaged cases of `--quick` besides the job shops: a few of each family without long runs."""
 
 COLOURS = {
     Verdict.AGREES: "green",
@@ -61,8 +61,8 @@ class Selection:
     """The cases to verify.
 
     Attributes:
-        items: Cases, each with its simulator.
-        skipped: A line for each simulator or family that can't be verified, with the reason.
+        items: The cases, each with its simulator.
+        skipped: Messages, one for each simulator or family that can't be verified, with the reason.
     """
 
     items: list[Item] = field(default_factory=list)
@@ -70,15 +70,15 @@ class Selection:
 
 
 def select(name: str | None, folder: Path | None, quick: bool) -> Selection:
-    """Finds cases and their simulators.
+    """Selects cases and their simulators.
 
     Args:
         name: Name of a simulator, a family or a case; None for all.
         folder: Folder of the cases; None for the cases packaged with simdistill.
-        quick: Whether only chosen ones of the packaged cases count, with a small budget.
+        quick: Whether the budget is small and, of the packaged cases, only a few are selected.
 
     Raises:
-        InputError: If a file of cases is wrong, or nothing has this name.
+        InputError: If a file of cases is wrong, or no simulator, family or case has this name.
     """
     cases = packaged() if folder is None else read(folder)
     simulators, found = _simulators()
@@ -90,7 +90,7 @@ def select(name: str | None, folder: Path | None, quick: bool) -> Selection:
         count = sum(case.family == family for case in wanted)
         families = ", ".join(sorted(owner)) or "none"
         selection.skipped.append(
-            f"family {family}: no simulator takes it, {count} cases are skipped; families: {families}"
+            f"family {family}: no simulator has this family; cases skipped: {count}; families: {families}"
         )
     for case in wanted:
         chosen = not quick or folder is not None or case.id in QUICK_CASES or case.family == "job_shop"
@@ -112,14 +112,14 @@ def select(name: str | None, folder: Path | None, quick: bool) -> Selection:
                 if line.startswith((f"{name}:", f"family {name}:"))
             ]
             raise InputError(
-                why[0] if why else f"{name}: there are no known answers; give some with --cases FOLDER"
+                why[0] if why else f"{name}: there are no known answers for it; give some with --cases FOLDER"
             )
         raise InputError(registry.unknown("simulator, family or case", name, known))
     return selection
 
 
 def _simulators() -> tuple[dict[str, type[ProcessModel]], list[str]]:
-    """Returns the simulators that can be loaded, and a line on each that can't."""
+    """Returns the simulators by name, and a message for each that can't be loaded."""
     found, skipped = {}, []
     for name in registry.names("simulators"):
         try:
@@ -135,7 +135,7 @@ def _simulators() -> tuple[dict[str, type[ProcessModel]], list[str]]:
 def _tasks_without_cases(
     simulators: dict[str, type[ProcessModel]], seen: set[str], name: str | None, budget: Budget
 ) -> Iterable[Item]:
-    """Yields a run of each simulator without known answers, as a task describes it, to check the laws."""
+    """Yields an item for each simulator without known answers: a task's experiment, to check the laws."""
     wanted = {key for key in simulators if key not in seen and name in (None, key)}
     for path in config.tasks().values() if wanted else ():
         key = yaml.safe_load(path.read_text(encoding="utf-8"))["task"].get("simulator")
@@ -160,13 +160,14 @@ def verify(
     Args:
         name: Name of a simulator, a family or a case; None for all.
         folder: Folder of the cases; None for the cases packaged with simdistill.
-        quick: Whether only chosen cases are run, with a small budget.
-        crossed: Whether Ciw simulates the networks that it can express as well.
-        console: Shows skipped cases and progress.
+        quick: Whether the budget is small and, of the packaged cases, only a few are run.
+        crossed: Whether Ciw also simulates the cases that it can express.
+        console: Console that shows skipped cases and progress.
         workers: Number of processes; None for one per core.
 
     Raises:
-        InputError: If a file of cases is wrong, nothing has this name, or Ciw is missing.
+        InputError: If a file of cases is wrong, no simulator, family or case has this name, or Ciw isn't
+            installed.
     """
     if crossed:
         require_ciw()
@@ -189,19 +190,19 @@ def verify(
 
 
 def _cross_checked(items: Sequence[Item], rows: Sequence[Row], compute: Map, progress: Progress) -> list[Row]:
-    """Simulates in Ciw what Ciw can express, and returns a row for each quantity that both measure."""
+    """Simulates in Ciw the cases that it can express; returns a row for each quantity that both measure."""
     plans = [(item, [row for row in rows if row.case == item.case.id]) for item in items]
     found = progress.track(compute(cross_check, plans), total=len(plans), description="in Ciw")
     return list(itertools.chain.from_iterable(found))
 
 
 def save(rows: Sequence[Row], path: Path) -> None:
-    """Writes all rows as JSON."""
+    """Writes all rows to a JSON file."""
     write_json(path, [row.as_dict() for row in rows])
 
 
 def show(rows: Sequence[Row], console: Console) -> None:
-    """Prints the table, how many rows have which verdict, and the notes of those that don't agree."""
+    """Prints the table, the number of rows with each verdict, and the notes of rows that don't agree."""
     table = Table("quantity", "known", "source", "solver", "simulated ± 95%", "runs", "verdict", box=None)
     shown = []
     for name in dict.fromkeys(row.simulator for row in rows):
@@ -225,7 +226,7 @@ def show(rows: Sequence[Row], console: Console) -> None:
 
 
 def _added(table: Table, rows: Sequence[Row]) -> Sequence[Row]:
-    """Adds a line for each row, and returns the rows."""
+    """Adds a line to the table for each row, and returns the rows."""
     for row in rows:
         simulated = row.simulated
         table.add_row(
@@ -248,11 +249,11 @@ def _shown(simulated: Estimate) -> str:
 
 
 def _order(row: Row) -> tuple[bool, bool, float, float]:
-    """The worst of several rows comes first."""
+    """Returns a sort key that puts the worst row first."""
     half_width = row.simulated.half_width if row.simulated else 0.0
     return row.verdict is not Verdict.DISAGREES, row.verdict is Verdict.AGREES, row.p_value, -half_width
 
 
 def disagreements(rows: Sequence[Row]) -> int:
-    """Counts the rows that must not stand: known answers that aren't reproduced, and cases that failed."""
+    """Returns the number of rows that disagree or whose case failed; `simdistill verify` then fails."""
     return sum(row.verdict in (Verdict.DISAGREES, Verdict.FAILED) for row in rows)

@@ -1,7 +1,7 @@
-"""Whether a warm-up was long enough. Axes: S starts, M measures, R replications.
+"""Checks whether a warm-up was long enough. Axes: S starts, M measures, R replications.
 
-It is checked in two ways: MSER-5 on the pooled output may ask for a later end, which is then used, and where
-the experiment has another starting state, both must have come together.
+There are two checks. MSER-5 on the pooled output may find a later end of the warm-up, which is then used. If
+the experiment has a second starting state, runs from both states must agree after the warm-up.
 """
 
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from simdistill.verification.simulation import Simulation, value_of
 from simdistill.verification.verdict import SUFFICIENT, Row, mser5, of_means
 
 SURELY = 3.0
-"""Standard errors beyond which two starting states, or a beginning and the rest, differ."""
+"""Number of standard errors beyond which two starting states, or two parts of a run, differ."""
 
 
 def check_warm_up(simulation: Simulation, rows: Sequence[Row]) -> None:
-    """Deletes a longer warm-up where MSER-5 finds one; marks rows whose warm-up isn't long enough."""
+    """Lengthens the warm-up if MSER-5 finds a later end; marks rows whose warm-up isn't long enough."""
     measured = [(row, m, component) for row, m, component in measured_rows(simulation, rows) if m is not None]
     ends = [_end_of_warm_up(simulation, measure, component) for _, measure, component in measured]
     later = max((deleted for deleted, limit in ends if not limit), default=0)
@@ -27,22 +27,24 @@ def check_warm_up(simulation: Simulation, rows: Sequence[Row]) -> None:
         simulation.first = later
         estimate_rows(simulation, rows)
         for row, _, _ in measured:
-            row.notes.append(f"warm-up {simulation.times_E[later]:g} by MSER-5")
+            row.notes.append(f"MSER-5 lengthened the warm-up to {simulation.times_E[later]:g}")
     apart = _starts_apart(simulation, [(measure, component) for _, measure, component in measured])
     for number, (row, _, _) in enumerate(measured):
         if apart is not None and apart[number] > row.allowed(SUFFICIENT / 4):
             row.sound = False
-            row.notes.append(f"two starting states still differ, by {apart[number]:.3g}: warm-up too short")
+            row.notes.append(
+                f"the warm-up is too short: two starting states still differ by {apart[number]:.3g}"
+            )
         elif apart is None and ends[number][1]:
             row.sound = False
             row.notes.append("MSER-5 finds no steady state within the horizon")
 
 
 def _end_of_warm_up(simulation: Simulation, measure: Measure, component: int | None) -> tuple[int, bool]:
-    """Returns the edge at which the warm-up ends by MSER-5, and whether MSER-5 finds no end.
+    """Returns the edge at which MSER-5 ends the warm-up, and whether MSER-5 reaches its limit without an end.
 
-    A later end only counts if the deleted part surely differs from the rest: in a steady state MSER-5 deletes
-    bursts.
+    A later end only counts if the mean of the deleted part differs significantly from the rest: in a steady
+    state MSER-5 deletes bursts.
     """
     first, (edge, limit) = simulation.first, mser5(simulation.pooled(measure, component))
     if edge <= first:
@@ -58,10 +60,10 @@ def _end_of_warm_up(simulation: Simulation, measure: Measure, component: int | N
 def _starts_apart(
     simulation: Simulation, measures: Sequence[tuple[Measure, int | None]]
 ) -> list[float] | None:
-    """Returns by how much, at least, another starting state moves each mean; None if there is no other.
+    """Returns a lower bound of each mean's change by a second starting state; None if there is no second one.
 
-    Both starts have the same random numbers. They are compared over as long a time after the warm-up as the
-    warm-up takes, and the difference is spread over the horizon.
+    Both starts share common random numbers. They are compared right after the warm-up, over a time as long as
+    the warm-up; the difference is then averaged over the horizon.
     """
     experiment, warm_up = simulation.experiment, float(simulation.times_E[simulation.first])
     if experiment.other_start is None or warm_up <= 0.0:

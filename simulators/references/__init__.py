@@ -1,1 +1,1 @@
-"""Reference solvers of the simulators, and how each simulator reproduces known answers."""
+"""Reference solvers of the simulators, and the experiments in which simulators reproduce known answers."""

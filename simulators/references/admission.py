@@ -1,4 +1,4 @@
-"""Exact gains of admission to a single server (Naor 1969; Hassin, Haviv, To Queue or Not to Queue, 2003)."""
+"""Exact solutions of admission to one server (Naor 1969; Hassin, Haviv, To Queue or Not to Queue, 2003)."""
 
 import math
 from collections.abc import Sequence
@@ -25,11 +25,12 @@ from simdistill.simulators.references.queueing import relaxation
 
 
 def at_arrivals(params: Any, size: int) -> DecisionProcess:
-    """Returns the process seen by arriving jobs, with at most `size` jobs inside.
+    """Returns the process embedded at arrivals, with at most `size` jobs inside.
 
-    A service ends before the next arrival with probability q = service rate / total rate, so of m jobs k > 0
-    are left with probability (1 - q) q^(m - k), and k lasts for a mean time of q^(m - k) / total rate.
-    A job accepted when `size` are inside is lost with its reward, which is felt there.
+    A service ends before the next arrival with probability q = service rate / total rate. So of m jobs, k > 0
+    are left at the next arrival with probability (1 - q) q^(m - k), and the mean time with k jobs inside is
+    q^(m - k) / total rate. A job accepted when `size` jobs are inside is lost with its reward; this is the
+    truncation's effect at its boundary.
     """
     total = params.arrival_rate + params.service_rate
     q = params.service_rate / total
@@ -54,7 +55,7 @@ def at_arrivals(params: Any, size: int) -> DecisionProcess:
 
 @dataclass(frozen=True)
 class BelowThreshold:
-    """Accepts while fewer jobs than a threshold are inside."""
+    """Accepts a job if fewer jobs than a threshold are inside."""
 
     threshold: float
 
@@ -63,13 +64,13 @@ class BelowThreshold:
 
 
 def probabilities(params: Any, threshold: int) -> np.ndarray:
-    """Returns the probability of each number of jobs inside: an M/M/1 queue with room for `threshold`."""
+    """Returns the probability of each number of jobs inside (N): an M/M/1 queue of capacity `threshold`."""
     weight_N = params.load ** np.arange(threshold + 1.0)
     return weight_N / weight_N.sum()
 
 
 def gain_rate(params: Any, threshold: int) -> float:
-    """Returns rewards less waiting costs per unit of time."""
+    """Returns the rewards minus the waiting costs per unit of time, under a threshold policy."""
     probability_N = probabilities(params, threshold)
     accepted = params.arrival_rate * (1 - probability_N[-1])
     waiting = params.waiting_cost * float(probability_N @ np.arange(threshold + 1))
@@ -77,9 +78,9 @@ def gain_rate(params: Any, threshold: int) -> float:
 
 
 def revenue_threshold(params: Any) -> int:
-    """Returns the threshold of the toll that brings in most.
+    """Returns the threshold at which a toll brings the largest revenue.
 
-    The toll leaves the last job that enters nothing.
+    The toll equals the net gain of the last job that enters, so this job is left with nothing.
     """
     worth = individual_threshold(params.service_rate, params.reward, params.waiting_cost)
 
@@ -91,7 +92,7 @@ def revenue_threshold(params: Any) -> int:
 
 
 def optimal_threshold(params: Any) -> int:
-    """Returns the threshold of the optimal policy, by policy iteration."""
+    """Returns the threshold of the optimal policy, found by policy iteration."""
     worth = individual_threshold(params.service_rate, params.reward, params.waiting_cost)
     process = at_arrivals(params, worth + 2)
     policy_SC, _ = optimum(process, tabulate(process, social))
@@ -99,7 +100,7 @@ def optimal_threshold(params: Any) -> int:
 
 
 def threshold(case: KnownCase, params: Any) -> int:
-    """Returns the threshold of a case's policy."""
+    """Returns the threshold of a known case's policy."""
     match dict(case.policy):
         case {"name": "individual"}:
             return individual_threshold(params.service_rate, params.reward, params.waiting_cost)
@@ -117,7 +118,7 @@ def threshold(case: KnownCase, params: Any) -> int:
 
 
 def experiment(case: KnownCase) -> Experiment:
-    """Returns how to reproduce a known answer of the family `admission`."""
+    """Returns the experiment for a known case of the family `admission`."""
     params: Any = Admission.parse(case.parameters)
     most = threshold(case, params)
     probability_N = probabilities(params, most)
@@ -147,12 +148,12 @@ def experiment(case: KnownCase) -> Experiment:
 
 
 def simulated_gain(offered: float, found: Replication) -> float:
-    """Returns rewards less waiting costs per unit of time: the rewards offered less the cost."""
+    """Returns the rewards minus the waiting costs per unit of time: all arrivals' rewards minus the cost."""
     return offered - found.cost
 
 
 def memory(params: Any, threshold: int) -> float:
-    """Returns the time in which the queue forgets how it began, of about the right size."""
+    """Returns the approximate time in which the queue forgets its initial state."""
     crossing = (threshold + 1) ** 2 / (params.arrival_rate + params.service_rate)
     if params.load == 1:
         return crossing

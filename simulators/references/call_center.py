@@ -1,4 +1,4 @@
-"""Known answers of the call centre with one skill: Erlang C and Erlang A."""
+"""Experiments for known cases of the call centre with one skill, which Erlang C and Erlang A solve."""
 
 from simdistill.simulation import Experiment, KnownCase
 from simdistill.simulators.call_center import CallCenter, own_first
@@ -8,10 +8,10 @@ LEVEL = "service_level_"
 
 
 def experiment(case: KnownCase) -> Experiment:
-    """Returns the experiment of a case of the family call_center: steady state, a fixed number of agents.
+    """Returns the experiment for a known case of the family `call_center`: steady state with fixed agents.
 
-    Waits are those of all callers, unless the conventions speak of answered ones; a service level is the
-    share of all callers who are answered in time.
+    Waits are those of all callers, or of answered callers if the case's conventions say so. A service level
+    is the share of all callers who are answered in time.
     """
     given = case.parameters
     line = Erlang(
@@ -21,7 +21,7 @@ def experiment(case: KnownCase) -> Experiment:
         given.get("patience_s"),
     )
     answered = "answered" in str(case.conventions.get("waits", ""))
-    # Measure -> its name in the model, and its formula.
+    # Measure of the case -> name of the measure in the model, and function that calculates it by formula.
     known = {
         "p_wait": ("wait", lambda: line.p_wait),
         "mean_wait_in_queue_s": ("wait_in_queue_s", lambda: line.mean_wait),
@@ -52,7 +52,7 @@ def experiment(case: KnownCase) -> Experiment:
         "agents": (line.agents,),
         "within_s": tuple(within),
     }
-    # An M/M/n queue forgets its start at the rate (sqrt(n mu) - sqrt(lambda))^2.
+    # An M/M/n queue forgets its initial state at the rate (sqrt(n mu) - sqrt(lambda))^2.
     gap = 1 - min(0.98, line.load / line.agents) ** 0.5
     forgotten = max(line.handling, line.patience or line.handling / line.agents / gap**2) / 60
     return Experiment(

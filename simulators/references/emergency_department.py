@@ -1,8 +1,8 @@
-"""The emergency department without beds in steady state: waits by formula, and the exact optimum.
+"""The emergency department with enough beds in steady state: waits by formula, and the exact optimum.
 
-There a patient waits for one of some equal clinicians and treatment is exponential. Cost is linear in the
-waits, so the c-mu rule is optimal with one clinician (Cox and Smith, Queues, 1961, chapter 3), and with
-several if the treatments are equally long on average.
+Patients then wait only for one of several identical clinicians, and treatments are exponential. Costs are
+linear in the waits, so the c-mu rule is optimal with one clinician (Cox and Smith, Queues, 1961, chapter 3),
+and with several clinicians if all acuities have the same mean treatment time.
 """
 
 from collections import deque
@@ -20,25 +20,25 @@ from simdistill.simulators.emergency_department import HOUR, EmergencyDepartment
 from simdistill.simulators.references.erlang import Erlang
 
 State = tuple[tuple[int, ...], tuple[int, ...]]
-"""Patients waiting, and with a clinician, of each acuity."""
+"""Numbers of patients waiting, and of patients with a clinician, per acuity."""
 
 SIZES = (20, 40, 80, 160)
 NEGLIGIBLE = 1e-6
 
 
 def markov(params: Parameters | Mapping | None, size: int) -> DecisionProcess:
-    """Returns the process of the numbers waiting and treated, at most `size` waiting in all; time in minutes.
+    """Returns the process of the numbers of waiting and treated patients; time is in minutes.
 
-    A patient who comes when so many wait is lost; the truncation is felt in these states. They hold all that
-    is observed but the longest waits, which aren't known (zeros): policies that look at these can't be
-    tabulated.
+    At most `size` patients wait in all; a patient who arrives when `size` patients wait is lost. The states
+    are the observations, but with zeros for the longest waits, which the process doesn't know: policies that
+    use the longest waits can't be tabulated.
 
     Raises:
-        InputError: If there are beds, or arrivals that change by the hour.
+        InputError: If the number of beds is limited, or arrivals change by the hour.
     """
     parsed: Any = EmergencyDepartment.parse(params)
     if parsed.beds is not None or len(set(parsed.profile)) > 1:
-        raise InputError("only a department with enough beds and steady arrivals can be solved")
+        raise InputError("only a department with beds: null and a constant profile can be solved")
     arrivals_N = np.array(parsed.arrivals_per_hour) * parsed.profile[0] / HOUR
     treatment_N = 1 / np.array(parsed.treatment_min)
     rate = float(arrivals_N.sum() + parsed.clinicians * treatment_N.max())
@@ -50,7 +50,7 @@ def markov(params: Parameters | Mapping | None, size: int) -> DecisionProcess:
         return [k for k in acuities if state[0][k]] if free else []
 
     def changes(state: State) -> list[tuple[State, float]]:
-        """What may happen before the next epoch, and its probability."""
+        """Returns each state that may be reached by the next epoch, with its probability."""
         waiting, treated = state
         found = [
             ((_plus(waiting, k, 1), treated) if sum(waiting) < size else state, arrivals_N[k] / rate)
@@ -106,9 +106,10 @@ def markov(params: Parameters | Mapping | None, size: int) -> DecisionProcess:
 def waits_by_formula(params: Any, policy: str) -> list[float] | None:
     """Returns the mean wait of each acuity in minutes, or None where there is no formula.
 
-    One clinician, or several with equal treatments. Fixed priorities: Cobham (1954); accumulating ones:
-    Kleinrock (1964) and, with several servers, Sharif, Stanford, Taylor, Ziedins (2014); both follow from the
-    mean wait for the first clinician to get free, and from the load of each acuity.
+    There are formulas for one clinician, and for several if all acuities have the same mean treatment time.
+    Fixed priorities: Cobham (1954). Accumulating priorities: Kleinrock (1964) and, with several servers,
+    Sharif, Stanford, Taylor, Ziedins (2014). Both use the mean time until the first clinician is free, and
+    the load of each acuity.
     """
     one, equal = params.clinicians == 1, len(set(params.treatment_min)) == 1
     if params.beds is not None or len(set(params.profile)) > 1 or not (one or equal):
@@ -137,9 +138,10 @@ def waits_by_formula(params: Any, policy: str) -> list[float] | None:
 
 
 def experiment(case: KnownCase) -> Experiment:
-    """Returns the experiment of a case of the family emergency_department: steady state without beds.
+    """Returns the experiment for a known case of the family `emergency_department`.
 
-    Measures are `mean_wait_<acuity>_min` and `cost_per_hour`. The policy `optimal` is solved for only.
+    The department has enough beds unless the case says otherwise. The measures are `mean_wait_<acuity>_min`
+    and `cost_per_hour`. The policy `optimal` is only solved for, not simulated.
     """
     params: Any = EmergencyDepartment.parse({"beds": None, "boarding_min": 0.0, **case.parameters})
     name = case.policy["name"]
@@ -170,13 +172,17 @@ def experiment(case: KnownCase) -> Experiment:
 
 @lru_cache(maxsize=32)
 def solution(params: Any, policy: str) -> tuple[float, list[float]]:
-    """Returns cost a minute and mean waits in minutes of a policy, or of the optimum, by the exact process.
+    """Returns the exact cost per minute and the mean wait of each acuity in minutes under a policy.
+
+    Args:
+        params: Parameters of the department.
+        policy: `acuity_first`, `c_mu` or `optimal`.
 
     Raises:
-        InputError: If the policy isn't one of acuity_first, c_mu and optimal, or the queues grow.
+        InputError: If the policy is another one, or the queues grow.
     """
     if policy not in ("acuity_first", "c_mu", "optimal"):
-        raise InputError(f"{policy} looks at waits, which the exact process doesn't know")
+        raise InputError(f"{policy} can't be solved exactly; solvable are acuity_first, c_mu and optimal")
 
     tables = []
 
@@ -187,7 +193,7 @@ def solution(params: Any, policy: str) -> tuple[float, list[float]]:
 
     fitting = fitting_size(partial(markov, params), table, NEGLIGIBLE, SIZES)
     if fitting is None:
-        raise InputError(f"the queues grow, or reach beyond {SIZES[-1]} waiting patients")
+        raise InputError(f"the queues grow without bound, or exceed {SIZES[-1]} waiting patients too often")
     process, evaluation = fitting
     waiting_SN = np.array([state["waiting"] for state in process.states])
     asked_S = waiting_SN.any(axis=1) & np.array([state["clinicians_free"] > 0 for state in process.states])
@@ -201,7 +207,13 @@ def _plus(numbers: tuple[int, ...], place: int, change: int) -> tuple[int, ...]:
 
 
 def _fixed(first: float, loads_N: np.ndarray, order: Sequence[int]) -> list[float]:
-    """Mean waits under fixed priorities in the given order (Cobham)."""
+    """Returns the mean waits under fixed priorities (Cobham).
+
+    Args:
+        first: Mean time until the first clinician is free.
+        loads_N: Load of each acuity.
+        order: Acuities in the order of their priority.
+    """
     waits, above = [0.0] * len(loads_N), 0.0
     for k in order:
         waits[k] = float(first / (1 - above) / (1 - above - loads_N[k]))
@@ -210,7 +222,13 @@ def _fixed(first: float, loads_N: np.ndarray, order: Sequence[int]) -> list[floa
 
 
 def _accumulating(first: float, loads_N: np.ndarray, grows_N: np.ndarray) -> list[float]:
-    """Mean waits where priority grows in proportion to the wait (Kleinrock)."""
+    """Returns the mean waits if priority grows in proportion to the wait (Kleinrock).
+
+    Args:
+        first: Mean time until the first clinician is free.
+        loads_N: Load of each acuity.
+        grows_N: Growth rate of each acuity's priority.
+    """
     waits_N = np.zeros(len(loads_N))
     for k in np.argsort(grows_N):
         slower, faster = grows_N < grows_N[k], grows_N > grows_N[k]

@@ -1,9 +1,9 @@
-"""Steady state of one line of callers: Erlang C, and Erlang A where callers hang up.
+"""Steady state of one queue of callers: Erlang C, and Erlang A if callers hang up.
 
 Sources: Erlang C as in Gans, Koole, Mandelbaum, Telephone Call Centers (M&SOM 5, 2003), section 4.1; Erlang A
-(M/M/n+M) after Palm (1957) and Mandelbaum, Zeltyn, Service Engineering in Action (2007). A caller with `j`
-callers ahead would wait V, the sum of exponentials of rates n mu + i theta (i = 0 … j); so exp(-theta V) has
-a beta distribution, which gives the waits in closed form.
+(M/M/n+M) as in Palm (1957) and Mandelbaum, Zeltyn, Service Engineering in Action (2007). The wait V that is
+offered to a caller with `j` callers ahead is a sum of exponentials with rates n mu + i theta (i = 0 … j). So
+exp(-theta V) has a beta distribution, which gives the waits in closed form.
 """
 
 import math
@@ -16,13 +16,13 @@ from scipy import special
 
 @dataclass(frozen=True)
 class Erlang:
-    """Poisson calls, exponential handling and patience, equal agents; first come first served.
+    """A queue in order of arrival with Poisson calls, exponential handling and patience, and equal agents.
 
     Attributes:
-        calls: Calls per unit of time.
+        calls: Number of calls per unit of time.
         handling: Mean handling time.
         agents: Number of agents n.
-        patience: Mean time after which a waiting caller hangs up; None if nobody does.
+        patience: Mean time after which a waiting caller hangs up; None if no caller hangs up.
     """
 
     calls: float
@@ -41,11 +41,11 @@ class Erlang:
 
     @cached_property
     def probabilities_N(self) -> np.ndarray:
-        """Probability of N = 0, 1, … callers in the system, cut off where it is below 1e-15."""
+        """Probability of N = 0, 1, … callers in the system, truncated where it is below 1e-15."""
         n, mu = self.agents, 1 / self.handling
         if self.patience is None:
             beyond = math.ceil(-35 / math.log(self.load / n))
-        else:  # from where on the probabilities at least halve
+        else:  # 60 more than the number from which on each probability is at most half the previous one
             beyond = math.ceil(max(0.0, 2 * self.calls - n * mu) * self.patience) + 60
         number_N = np.arange(1, n + beyond + 1)
         theta = 0.0 if self.patience is None else 1 / self.patience
@@ -61,7 +61,7 @@ class Erlang:
 
     @property
     def mean_in_queue(self) -> float:
-        """Callers waiting, averaged over time."""
+        """Mean number of waiting callers over time."""
         if not self.stable:
             return math.inf
         waiting_N = self.probabilities_N[self.agents :]
@@ -69,7 +69,7 @@ class Erlang:
 
     @property
     def mean_wait(self) -> float:
-        """Mean wait of all callers, those who hang up included (Little's law)."""
+        """Mean wait of all callers, including those who hang up, by Little's law."""
         return self.mean_in_queue / self.calls
 
     @property
@@ -89,11 +89,11 @@ class Erlang:
 
     @property
     def utilisation(self) -> float:
-        """Share of the agents' time spent on calls."""
+        """Share of time that agents spend on calls."""
         return min(1.0, self.load * (1 - self.p_abandon) / self.agents)
 
     def service_level(self, within: float) -> float:
-        """Returns the share of all callers who are answered within a time."""
+        """Returns the share of all callers who are answered within the given time."""
         if not self.stable:
             return 0.0
         if self.patience is None:
@@ -103,14 +103,24 @@ class Erlang:
         return 1 - self.p_wait + float(waiting_N @ (a / (a + b_N) * (1 - late_N)))
 
     def _ahead(self, patience: float) -> tuple[np.ndarray, float, np.ndarray]:
-        """Probability of 0, 1, … callers ahead who wait, and the parameters of the beta distributions."""
+        """Returns the probability that all agents are busy and 0, 1, … callers wait, and parameters a and b.
+
+        They are the parameters of the beta distribution of exp(-theta V) for each number of waiting callers.
+        """
         waiting_N = self.probabilities_N[self.agents :]
         return waiting_N, self.agents / self.handling * patience, 1.0 + np.arange(len(waiting_N))
 
 
 @lru_cache(maxsize=100_000)
 def agents_for_service(calls: float, handling: float, share: float, within: float) -> int:
-    """Returns the least number of agents with a share of calls answered within a time, by Erlang C."""
+    """Returns the smallest number of agents who answer a share of the calls within a time, by Erlang C.
+
+    Args:
+        calls: Number of calls per unit of time.
+        handling: Mean handling time.
+        share: Required share of calls.
+        within: Time within which they must be answered.
+    """
     agents = max(1, math.ceil(calls * handling))
     while calls > 0 and Erlang(calls, handling, agents).service_level(within) < share:
         agents += 1
@@ -121,12 +131,12 @@ def agents_for_service(calls: float, handling: float, share: float, within: floa
 def agents_of_least_cost(
     calls: float, handling: float, patience: float | None, staff: float, waiting: float, lost: float
 ) -> int:
-    """Returns the number of agents of least cost per unit of time, by Erlang A (Erlang C without patience).
+    """Returns the number of agents with the least cost per unit of time, by Erlang A (or C without patience).
 
     Args:
-        calls: Calls per unit of time.
+        calls: Number of calls per unit of time.
         handling: Mean handling time.
-        patience: Mean patience, None if nobody hangs up.
+        patience: Mean time after which a waiting caller hangs up; None if no caller hangs up.
         staff: Cost of an agent per unit of time.
         waiting: Cost of a waiting caller per unit of time.
         lost: Cost of a caller who hangs up.

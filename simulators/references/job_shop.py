@@ -1,4 +1,4 @@
-"""What job shops are set against: schedules made without SimPy, and bounds by constraint programming."""
+"""References for job shops: schedules calculated without SimPy, and bounds by constraint programming."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -12,17 +12,17 @@ OPTIMA: Mapping[str, int] = {"ft06": 55, "ft10": 930, "ft20": 1165, "la01": 666}
 
 
 def last_come_first_served(state: dict, choices: Sequence[str]) -> str:
-    """Takes the job that came last to the machine (LIFO)."""
+    """Takes the job that arrived last at the machine (LIFO)."""
     return least(state, choices, state["waited"])
 
 
 def least_work_remaining(state: dict, choices: Sequence[str]) -> str:
-    """Takes the job with least work to go, the operation at hand included (LWKR)."""
+    """Takes the job with the least work remaining, including the operation at this machine (LWKR)."""
     return least(state, choices, state["work"])
 
 
 def fewest_operations_remaining(state: dict, choices: Sequence[str]) -> str:
-    """Takes the job with fewest operations to go, the one at hand included (LOPNR)."""
+    """Takes the job with the fewest operations remaining, including the one at this machine (LOPNR)."""
     return least(state, choices, state["operations"])
 
 
@@ -34,18 +34,18 @@ FURTHER_RULES: Mapping[str, Policy] = {
 
 
 def ties_to_the_last(rule: Policy, state: dict, choices: Sequence[str]) -> str:
-    """Follows a rule that gives ties to the first job, but gives them to the last."""
+    """Applies a rule that breaks ties in favour of the first job, but breaks them in favour of the last."""
     mirrored = {name: value[::-1] if isinstance(value, list) else value for name, value in state.items()}
     return rule(mirrored, choices)
 
 
 def makespan(routes: Routes, rule: Policy) -> float:
-    """Returns the minutes until all jobs are done under a rule, without breakdowns."""
+    """Returns the makespan of an instance under a rule without breakdowns, in minutes."""
     return dispatch([list(route) for route in routes], set(), [0.0] * len(routes), rule)
 
 
 def remaining_time(state: dict, rule: Policy) -> float:
-    """Returns the minutes until all jobs are done under a rule, as planned from an observed state on."""
+    """Returns the minutes from an observed state until all jobs are done under a rule, without breakdowns."""
     cards = [[step.rstrip("*").split(":") for step in card.split()] for card in state["cards"]]
     rest = [[(int(machine), float(minutes)) for machine, minutes in card] for card in cards]
     working = {job for job, card in enumerate(state["cards"]) if "*" in card}
@@ -53,13 +53,13 @@ def remaining_time(state: dict, rule: Policy) -> float:
 
 
 def dispatch(rest: list[list[Operation]], working: set[int], since: list[float], rule: Policy) -> float:
-    """Schedules without delay: at each instant, machines in the order of their numbers.
+    """Makes a non-delay schedule; machines that are free at the same time start in order of their numbers.
 
     Args:
-        rest: Operations that each job still has to go through; emptied on the way.
-        working: Jobs whose first operation is being worked on at time 0; its minutes are the rest of it.
-        since: When each job came to its machine.
-        rule: Decides.
+        rest: Remaining operations of each job; the lists are emptied.
+        working: Jobs whose first operation is in progress at time 0; its minutes are the remaining ones.
+        since: Time at which each job arrived at its machine.
+        rule: Policy that decides.
 
     Returns:
         The time at which the last job is done.
@@ -82,7 +82,7 @@ def dispatch(rest: list[list[Operation]], working: set[int], since: list[float],
             job = names.index(rule(state, [names[job] for job in here]))
             ends[machine] = (now + rest[job][0][1], job)
             if ends[machine][0] == now:
-                break  # done at once, before the next machine's decision
+                break  # an operation of 0 minutes ends before the next machine's decision
         now = min(end for end, _ in ends.values())
         for machine in [machine for machine, (end, _) in ends.items() if end == now]:
             _, job = ends.pop(machine)
@@ -112,7 +112,7 @@ def bounds(routes: Routes, seconds: float = 10.0) -> tuple[int, int]:
     try:
         from ortools.sat.python import cp_model  # pyright: ignore[reportMissingImports]
     except ImportError:
-        raise InputError("bounds of new instances need OR-Tools: pip install ortools") from None
+        raise InputError("bounds need OR-Tools; install it with: pip install ortools") from None
     model = cp_model.CpModel()
     horizon = int(sum(minutes for route in routes for _, minutes in route))
     end = model.new_int_var(0, horizon, "end")
@@ -136,10 +136,10 @@ def bounds(routes: Routes, seconds: float = 10.0) -> tuple[int, int]:
 
 
 def experiment(case: KnownCase) -> Experiment:
-    """Returns how to reproduce a known makespan.
+    """Returns the experiment for a known makespan.
 
     Raises:
-        InputError: If the instance can't be read, or rule or ties aren't known.
+        InputError: If the instance can't be read, or the rule or the way to break ties is unknown.
     """
     instance = (case.folder or SHIPPED.parent) / case.parameters["instance"]
     params = JobShop.parse({"instance": str(instance)})
@@ -160,7 +160,7 @@ def experiment(case: KnownCase) -> Experiment:
         rule = rules[name]
     else:
         raise InputError(
-            f"{case.id}: no rule {case.policy['name']!r}; there are {', '.join(rules)} and best_of_rules"
+            f"{case.id}: unknown rule {case.policy['name']!r}; known: {', '.join(rules)} and best_of_rules"
         )
     return Experiment(
         params,

@@ -1,4 +1,4 @@
-"""Exact costs of routing to parallel servers."""
+"""Exact solutions of routing to parallel servers."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -25,18 +25,18 @@ from simdistill.simulators.queueing import (
 )
 
 MOST_STATES = 10_000
-"""States of a chain on request; more servers leave less room for each."""
+"""Default for the largest number of states of a chain; with more servers, each has less room."""
 MOST_SOLVED = 60_000
-"""States of the chain that known answers are compared with."""
+"""Largest number of states of the chains that known answers are compared with."""
 NEGLIGIBLE = 1e-7
-"""Probability of a full chain, roughly, up to which it may stand beside a known answer."""
+"""Approximate probability of a full chain up to which the chain may be compared with a known answer."""
 
 
 def limits(params: Any, size: int, states: int = MOST_STATES) -> list[int]:
-    """Returns the most jobs at each server in a truncated chain.
+    """Returns the largest number of jobs at each server in a truncated chain.
 
-    Up to two servers have room for `size` jobs each. Beyond, the room is shared between the extremes of equal
-    queues and of queues in proportion to the rates, which sensible policies stay between.
+    One or two servers have room for `size` jobs each. With more servers, each server's room is a compromise
+    between equal queues and queues in proportion to the service rates: sensible policies lie in between.
     """
     rates = np.array(params.service_rates)
     is_open = rates > 0
@@ -50,11 +50,11 @@ def limits(params: Any, size: int, states: int = MOST_STATES) -> list[int]:
 
 
 def chain(params: Any, size: int, states: int = MOST_STATES) -> MarkovProcess:
-    """Returns the chain of the numbers of jobs, at most `size` at each server.
+    """Returns the chain of the numbers of jobs, with at most `size` jobs at each server.
 
-    A job sent to a server that the truncation fills is lost, and it is felt there. More than two servers have
-    so little room that an optimum would lose jobs on purpose; there the job goes to the next best server.
-    Where servers are full by their capacity nothing is truncated.
+    A job sent to a server at its truncation limit is lost. With more than two servers there is so little room
+    that an optimal policy would lose jobs on purpose; such a job then goes to the next best server. A server
+    that is full by its capacity isn't at the truncation's boundary.
     """
     most = limits(params, size, states)
     shape = tuple(limit + 1 for limit in most)
@@ -102,12 +102,12 @@ def chain(params: Any, size: int, states: int = MOST_STATES) -> MarkovProcess:
 
 
 def relaxation(arrival_rate: float, service_rate: float) -> float:
-    """Returns the time in which an M/M/1 queue forgets how it began (Cohen, Single Server Queue, II.2)."""
+    """Returns the relaxation time of an M/M/1 queue (Cohen, The Single Server Queue, II.2)."""
     return 1.0 / (math.sqrt(service_rate) - math.sqrt(arrival_rate)) ** 2
 
 
 def fine(params: Any) -> tuple[int, int]:
-    """Returns room at each server and number of states of a chain beyond which there are hardly ever jobs."""
+    """Returns the room at each server and the number of states with which a chain is almost never full."""
     size = math.ceil(math.log(1e-9) / math.log(params.load)) if params.load < 1 else 240
     few = sum(rate > 0 for rate in params.service_rates) <= 3
     return min(240, max(40, size)), MOST_SOLVED if few else MOST_STATES
@@ -115,7 +115,7 @@ def fine(params: Any) -> tuple[int, int]:
 
 @dataclass
 class Optimal:
-    """The optimal policy, from the truncated chain; beyond it, as at its edge."""
+    """The optimal policy of the truncated chain; in states beyond the chain it decides as at the boundary."""
 
     params: Any
 
@@ -130,7 +130,7 @@ class Optimal:
 
     @cached_property
     def table(self) -> np.ndarray:
-        """The choice's column for each combination of jobs, one axis per server."""
+        """Index of the best choice for each combination of jobs; each server has an axis."""
         shape = [limit + 1 for limit in limits(self.params, *fine(self.params))]
         return self.policy_SC.argmax(axis=1).reshape(shape)
 
@@ -147,7 +147,7 @@ class RoundRobin:
         self._count = -1
 
     def with_streams(self, streams: Streams) -> "RoundRobin":
-        """Returns the policy at the beginning of a run."""
+        """Returns a new policy that begins with the first server."""
         return RoundRobin()
 
     def __call__(self, state: dict, choices: Sequence[str]) -> str:
@@ -156,7 +156,7 @@ class RoundRobin:
 
 
 def ties_at_random(key: Callable[[int, float], float], state: dict, choices: Sequence[str]) -> list[float]:
-    """Returns equal shares for the servers where a key of (jobs, rate) is least."""
+    """Returns equal shares for the servers whose `key` of (jobs, rate) is smallest; 0 for the others."""
     keys = [key(jobs, rate) for jobs, rate in with_room(state)]
     least = [float(value <= min(keys) + 1e-12) for value in keys]
     return [share / sum(least) for share in least]
@@ -171,12 +171,12 @@ def expected_delay(jobs: int, rate: float) -> float:
 
 
 def given(shares: Sequence[float], state: dict, choices: Sequence[str]) -> Sequence[float]:
-    """Returns the same shares in every state."""
+    """Returns `shares` in every state."""
     return shares
 
 
 def policy(case: KnownCase, params: Any) -> tuple[Policy, Sequence[float] | None]:
-    """Returns the policy of a case, and the shares of the servers if it doesn't look at the queues."""
+    """Returns the policy of a case, and the servers' shares of jobs if the policy ignores the queues."""
     rates, match_on = params.service_rates, dict(case.policy)
     start = {"arrival_rate": params.arrival_rate, "service_rates": rates, "jobs": [0] * len(rates)}
     tie_at_random = match_on.get("tie") == "random"
@@ -210,7 +210,7 @@ def policy(case: KnownCase, params: Any) -> tuple[Policy, Sequence[float] | None
 
 
 def experiment(case: KnownCase) -> Experiment:
-    """Returns how to reproduce a known answer of the family `routing`."""
+    """Returns the experiment for a known case of the family `routing`."""
     params = Queueing.parse(case.parameters)
     decides, shares = policy(case, params)
     if case.run["kind"] == "unstable":
@@ -236,7 +236,7 @@ def experiment(case: KnownCase) -> Experiment:
 
 
 def slowest(params: Any, shares: Sequence[float] | None) -> float:
-    """Returns the longest relaxation time of the queues: one for all if the router looks at them."""
+    """Returns the longest relaxation time of the queues; they count as one if the router looks at them."""
     total = sum(params.service_rates)
     if params.capacity is not None:
         return params.capacity / total + 10 / min(rate for rate in params.service_rates if rate)
@@ -249,7 +249,7 @@ def slowest(params: Any, shares: Sequence[float] | None) -> float:
 def solver(
     params: Any, decides: Policy, shares: Sequence[float] | None
 ) -> Callable[[], tuple[float, float]] | None:
-    """Returns what computes mean number in system and probability of refusal; None where nothing does."""
+    """Returns a function that computes mean number in system and probability of refusal, or None."""
     rates, arrival_rate = params.service_rates, params.arrival_rate
     if params.capacity is None and shares is not None:
         loads = [arrival_rate * share / rate for share, rate in zip(shares, rates, strict=True) if share]
@@ -264,7 +264,7 @@ def solver(
 
 
 def by_chain(params: Any, decides: Policy) -> tuple[float, float]:
-    """Returns mean number in system and probability of refusal under a policy, from the truncated chain."""
+    """Returns a policy's mean number in the system and probability of refusal, by the truncated chain."""
     if isinstance(decides, Optimal):
         process, policy_SC = decides.process, decides.policy_SC
     else:
@@ -278,9 +278,9 @@ def by_chain(params: Any, decides: Policy) -> tuple[float, float]:
 
 
 def erlang_arrivals(arrival_rate: float, phases: int, service_rate: float) -> float:
-    """Returns the mean number at a server that gets every `phases`-th job.
+    """Returns the mean number of jobs at a server that gets every `phases`-th job.
 
-    It is a GI/M/1 queue (Kleinrock, Queueing Systems, volume 1, section 6.4).
+    The server is a GI/M/1 queue (Kleinrock, Queueing Systems, volume 1, section 6.4).
     """
 
     def fixed_point(waiting: float) -> float:

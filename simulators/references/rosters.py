@@ -1,4 +1,4 @@
-"""The best known roster of a process with staffing decisions, by simulation optimisation."""
+"""Search by simulation for a good roster of a process with staffing decisions."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,19 +10,19 @@ from simdistill.simulation.rollout import replicate
 from simdistill.statistics import Estimate, mean_estimate
 
 Slot = tuple[int, int]
-"""A period and a team, both from 0."""
+"""Period and team, both counted from 0."""
 
 LONGEST = 1e6
 
 
 @dataclass
 class Roster:
-    """Staffs each period as planned beforehand; everything else is decided by another policy.
+    """A policy that staffs each period as planned; another policy makes all other decisions.
 
     Attributes:
-        slot: State -> slot of the roster that its decision fills, None for other decisions.
-        otherwise: Decides where the roster has no entry.
-        staff: Slot -> number on duty.
+        slot: State -> slot of the roster that the decision staffs; None for other decisions.
+        otherwise: Policy that decides where the roster has no entry.
+        staff: Slot -> number of staff on duty.
     """
 
     slot: Callable[[dict], Slot | None]
@@ -36,12 +36,12 @@ class Roster:
 
 @dataclass(frozen=True)
 class BestKnown:
-    """The best roster that was found; a better one may exist.
+    """The best roster that the search found; a better one may exist.
 
     Attributes:
-        roster: The policy.
-        cost: Of an episode, on random numbers that the search didn't see.
-        saving: Cost of the policy that the search started from minus that of the roster, on the same numbers.
+        roster: The roster, as a policy.
+        cost: Mean cost of an episode, with random numbers that the search didn't use.
+        saving: Mean cost of the initial policy minus that of the roster, with common random numbers.
     """
 
     roster: Roster
@@ -57,14 +57,15 @@ def best_known(
     replications: int = 40,
     seed: int = 0,
 ) -> BestKnown:
-    """Searches rosters slot by slot, one more or one fewer, on common random numbers.
+    """Searches for the best roster by adding or removing one person in one slot, with common random numbers.
 
     Args:
-        simulator: The process; an episode must end.
-        params: Its parameters.
-        start: Its staffing in the first episode is the first roster; it also decides everything else.
-        slot: State -> slot of the roster that its decision fills, None for other decisions.
-        replications: Episodes that a roster is judged by.
+        simulator: Class of the simulator; its episodes must end.
+        params: Parameters of the process.
+        start: Initial policy: its staffing in one episode is the initial roster; it also makes all other
+            decisions.
+        slot: State -> slot of the roster that the decision staffs; None for other decisions.
+        replications: Number of episodes in which each roster is evaluated.
         seed: Root seed.
     """
 

@@ -1,4 +1,4 @@
-"""Exact steady state of servers that share one queue."""
+"""Exact solutions of servers that share one queue."""
 
 import itertools
 import math
@@ -19,9 +19,9 @@ from simdistill.simulators.references.queueing import relaxation
 from simdistill.simulators.shared_queue import SharedQueue, Threshold, fast_only, use_every_server
 
 FINE = 2000
-"""Waiting jobs in the chain that known answers are compared with."""
+"""Largest number of waiting jobs in the chains that known answers are compared with."""
 MOST_STATES = 40_000
-"""Combinations of waiting jobs and busy servers in a chain."""
+"""Largest number of combinations of waiting jobs and busy servers in a chain."""
 CHAIN_MEASURES = (
     "p_blocked",
     "mean_in_queue",
@@ -34,11 +34,11 @@ CHAIN_MEASURES = (
 
 
 def chain(params: Any, size: int) -> DecisionProcess:
-    """Returns the process at its decisions and its events: arrivals, blocked ones too, and ends of service.
+    """Returns the process embedded at decisions and events: arrivals (also blocked ones) and ends of service.
 
-    In a state with a waiting job and an idle server that isn't one of the fastest, a choice of it leads at
-    once to the state in which it has begun; to wait leads to the next event. A job that arrives when `size`
-    jobs wait is lost, which is felt there.
+    If a job waits and a server is idle that isn't one of the fastest, the choice of this server leads at once
+    to the state in which it has begun the job; the choice to wait leads to the next event. A job that arrives
+    when `size` jobs wait is lost: these states are the truncation's boundary.
 
     Raises:
         InputError: If the work isn't exponential, or there are too many servers.
@@ -53,7 +53,7 @@ def chain(params: Any, size: int) -> DecisionProcess:
     most = size if params.capacity is None else min(size, params.capacity)
     room = math.inf if params.capacity is None else params.capacity
     if 2**count * size > MOST_STATES:
-        raise InputError(f"SharedQueue.service_rates: {count} servers make too large a chain")
+        raise InputError(f"SharedQueue.service_rates: the chain of {count} servers would be too large")
     places: list[tuple[int, tuple[int, ...]]] = [
         (waiting, busy)
         for waiting in range(most + 1)
@@ -69,7 +69,7 @@ def chain(params: Any, size: int) -> DecisionProcess:
     events: list[tuple[int, int, float]] = []
 
     def settled(waiting: int, busy: tuple[int, ...]) -> int:
-        """The state once the fastest idle servers have begun with the waiting jobs."""
+        """Returns the index of the state in which the fastest idle servers have begun waiting jobs."""
         for server in fastest:
             if waiting and not busy[server]:
                 waiting, busy = waiting - 1, _with(busy, server, 1)
@@ -118,7 +118,7 @@ def _at_once(pairs: Sequence[tuple[int, int]], shape: tuple[int, int]) -> sparse
 
 @dataclass
 class Optimal:
-    """The optimal policy, from the truncated chain; where more jobs wait than there, as at its edge."""
+    """The optimal policy of the truncated chain; if more jobs wait, it decides as at the boundary."""
 
     params: Any
 
@@ -133,7 +133,7 @@ class Optimal:
 
     @cached_property
     def table(self) -> Mapping[tuple[int, ...], str]:
-        """The choice by waiting jobs and busy servers."""
+        """Number of waiting jobs, and whether each server is busy -> label of the best choice."""
         choices = zip(self.process.states, self.policy_SC.argmax(axis=1).tolist(), strict=True)
         labels = list(self.process.labels)
         return {(s["waiting"], *s["busy"]): labels[choice] for s, choice in choices}
@@ -144,7 +144,7 @@ class Optimal:
 
     @property
     def threshold(self) -> int:
-        """Waiting jobs from which on a slower server is used while the fastest are busy."""
+        """Smallest number of waiting jobs at which a slower server is used while the fastest are busy."""
         rates = self.params.service_rates
         busy = [int(rate == max(rates)) for rate in rates]
         used = (n for n in itertools.count(1) if self.table[n, *busy] != WAIT)
@@ -156,10 +156,10 @@ class BirthAndDeath:
     """Steady state of an M/M/c/K queue (Gross et al., Fundamentals of Queueing Theory, sections 3.3 to 3.5).
 
     Attributes:
-        arrival_rate: Jobs per unit of time.
-        service_rate: Jobs per unit of time and server.
+        arrival_rate: Number of arriving jobs per unit of time.
+        service_rate: Number of jobs that a server serves per unit of time.
         servers: Number of servers c.
-        capacity: Most jobs inside K; None for no limit.
+        capacity: Largest number K of jobs inside; None for no limit.
     """
 
     arrival_rate: float
@@ -169,7 +169,7 @@ class BirthAndDeath:
 
     @cached_property
     def probabilities_N(self) -> np.ndarray:
-        """Probability of N = 0, 1, … jobs inside; without a limit, as far as it matters."""
+        """Probability of N = 0, 1, … jobs inside; truncated if there is no limit."""
         load = self.arrival_rate / self.service_rate / self.servers
         most = self.capacity if self.capacity is not None else self.servers + math.ceil(-40 / math.log(load))
         leaving_N = np.minimum(np.arange(1, most + 1), self.servers) * self.service_rate
@@ -178,7 +178,7 @@ class BirthAndDeath:
         return weight_N / weight_N.sum()
 
     def measures(self) -> dict[str, float]:
-        """Returns every measure by name; waits and times are those of admitted jobs."""
+        """Returns all measures by name; waits and times are those of admitted jobs."""
         inside_N = np.arange(len(self.probabilities_N))
         blocked = 0.0 if self.capacity is None else float(self.probabilities_N[-1])
         admitted = self.arrival_rate * (1 - blocked)
@@ -214,7 +214,7 @@ def pollaczek_khinchine(arrival_rate: float, mean: float, variance: float) -> di
 
 
 def chain_measures(params: Any, decides: Policy) -> dict[str, float]:
-    """Returns `CHAIN_MEASURES` under a policy, from the chain."""
+    """Returns the values of `CHAIN_MEASURES` under a policy, calculated by the chain."""
     if isinstance(decides, Optimal):
         process, policy_SC = decides.process, decides.policy_SC
     else:
@@ -241,10 +241,11 @@ def chain_measures(params: Any, decides: Policy) -> dict[str, float]:
 
 
 def work(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a service time in the words of `distributions.named`.
+    """Returns a case's service time in the form that `distributions.named` takes.
 
-    Spread may be given by `cv`, its square `scv`, `sd` or `variance`; an exponential's or Erlang's mean by
-    `rate`; a hyperexponential's means by `rates`, or both branches by mean and spread (balanced means).
+    A case may give the spread as `cv`, its square `scv`, `sd` or `variance`; the mean of an exponential or
+    Erlang distribution as `rate`; the means of a hyperexponential one as `rates`, or both its branches by
+    mean and spread (balanced means).
     """
     fields = dict(spec)
     name = fields.get("name")
@@ -282,7 +283,7 @@ def work(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def experiment(case: KnownCase) -> Experiment:
-    """Returns how to reproduce a known answer of the families `mmck`, `mg1` and `slow_server`."""
+    """Returns the experiment for a known case of the families `mmck`, `mg1` and `slow_server`."""
     parameters = case.parameters
     given = {"arrival_rate": parameters["arrival_rate"], "capacity": parameters.get("capacity")}
     match case.family:
@@ -326,7 +327,7 @@ def policy(case: KnownCase, params: Any) -> Policy:
 
 
 def solved(family: str, params: Any, decides: Any) -> dict[str, Callable[[], float]]:
-    """Returns what computes each measure exactly."""
+    """Returns the functions that calculate each measure exactly, by measure."""
     rates = params.service_rates
     if family == "mg1":
         if params.capacity is not None:
@@ -354,10 +355,10 @@ def _one(measures: Callable[[], Mapping[str, float]], measure: str) -> float:
 
 
 def memory(params: Any, alone: bool) -> float:
-    """Returns the time in which the queue forgets how it began, of about the right size.
+    """Returns the approximate time in which the queue forgets its initial state.
 
     Args:
-        params: The system.
+        params: Parameters of the system.
         alone: Whether only the fastest servers are used.
     """
     rates, service = params.service_rates, named(params.work)
@@ -370,5 +371,5 @@ def memory(params: Any, alone: bool) -> float:
 
 
 def throughput(arrival_rate: float, found: Replication) -> float:
-    """Returns admitted jobs per unit of time."""
+    """Returns the number of admitted jobs per unit of time."""
     return arrival_rate * (1 - found.measures["blocked"])

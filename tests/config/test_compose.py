@@ -299,7 +299,7 @@ def test_log_spacing_begins_at_zero():
         Range(low=-1, high=40, spacing="log")
 
 
-def test_names_of_a_registered_simulator_are_checked(tmp_path, monkeypatch):
+def test_names_of_a_registered_simulator_are_checked(tmp_path, monkeypatch, own_registry):
     (tmp_path / "one_policy.py").write_text(
         textwrap.dedent("""
         from simdistill.simulation import ProcessModel
@@ -308,7 +308,6 @@ def test_names_of_a_registered_simulator_are_checked(tmp_path, monkeypatch):
         """)
     )
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(registry, "_registered", {})
     registry.register("clinic", "one_policy:Clinic")
     lacking = ["task.simulator=clinic", "task.policies=[first]", "teacher.base=random"]
     assert "available: random, first" in message("task=queueing", *lacking)
@@ -341,8 +340,7 @@ class Theirs:
 
 
 @pytest.fixture
-def theirs(monkeypatch):
-    monkeypatch.setattr(registry, "_registered", {})
+def theirs(monkeypatch, own_registry):
     monkeypatch.setitem(sys.modules, "theirs", types.SimpleNamespace(Theirs=Theirs))
     registry.register("theirs", "theirs:Theirs", "methods")
 
@@ -374,10 +372,12 @@ def test_fields_of_a_method_are_checked_and_explained(theirs):
     )
 
 
-def test_a_run_whose_method_is_not_installed_is_explained(theirs, tmp_path, monkeypatch):
+def test_a_run_whose_method_is_not_installed_is_explained(theirs, tmp_path):
     config.save(one("method=theirs"), tmp_path / "config.yaml")
-    monkeypatch.setattr(registry, "_registered", {})
-    with pytest.raises(InputError, match=r"config.yaml: method.name: no method 'theirs'; available: chord, "):
+    with (
+        registry.registering(),
+        pytest.raises(InputError, match=r"config.yaml: method.name: no method 'theirs'; available: chord, "),
+    ):
         config.load_config(tmp_path / "config.yaml")
 
 

@@ -70,7 +70,7 @@ def test_the_home_folder_is_meant_by_a_tilde(monkeypatch, tmp_path):
     run = one("output=~/runs", "teacher.adapter=~/a", "teacher.model=~/m", "student=~/s")
     assert (run.output, run.teacher.adapter) == (tmp_path / "runs", tmp_path / "a")
     assert (run.teacher.model, run.student.name) == (str(tmp_path / "m"), str(tmp_path / "s"))
-    told = "output: ~nobody-of-this-name/x begins with ~, and there is no such home folder"
+    told = "output: ~nobody-of-this-name/x begins with ~, but there is no such home folder"
     assert told in message("task=queueing", "output=~nobody-of-this-name/x")
     assert "no such home folder" in message("task=~nobody-of-this-name/x.yaml")
 
@@ -220,7 +220,7 @@ def test_defaults_are_merged_in_their_order_and_may_not_go_in_circles(monkeypatc
     seeds = [compose([f"task={task}"])[0].seed for task in ("after", "before", "silent")]
     assert seeds == [2, 1, 2] and compose(["task=after"])[0].threads == 1
     (tmp_path / "first.yaml").write_text("defaults: [after]\n")
-    assert "its defaults lead back to itself" in message("task=after")
+    assert "its defaults lead back to the file itself" in message("task=after")
     (tmp_path / "first.yaml").write_text("defaults: after\n")
     assert "defaults must be a list of names, as in [run, _self_]; it is 'after'" in message("task=first")
     (tmp_path / "first.yaml").write_text("defaults: [aftr]\n")

@@ -337,14 +337,12 @@ class Fact(Question):
 
 
 @pytest.fixture
-def fact(tmp_path, monkeypatch):
+def fact(tmp_path, monkeypatch, own_registry):
     """A kind of question in a stranger's file, registered for one test."""
     (tmp_path / "stranger").mkdir()
     (tmp_path / "stranger" / "facts.py").write_text(FACT)
     monkeypatch.syspath_prepend(str(tmp_path / "stranger"))
     registry.register("fact", "facts:Fact", kind="questions")
-    yield
-    del registry._registered["questions", "fact"]
 
 
 def test_a_strangers_kind_is_asked_and_kept_with_its_own_column(fact, asking, tmp_path):

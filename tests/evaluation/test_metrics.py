@@ -5,7 +5,6 @@ import shutil
 from rich.console import Console
 
 import simdistill
-from simdistill import registry
 from simdistill.evaluation.metrics import Metric
 from simdistill.leaderboard import Cell, Result
 from simdistill.leaderboard.board import by_setting
@@ -23,8 +22,7 @@ class Replications(Metric):
         return Estimate(float(sum(count)))
 
 
-def test_a_registered_measure_stands_in_metrics_report_and_board(finished, tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "_registered", {})
+def test_a_registered_measure_stands_in_metrics_report_and_board(finished, tmp_path, own_registry):
     simdistill.register("replications", f"{__name__}:Replications", kind="metrics")
     folder = shutil.copytree(finished, tmp_path / "run")
     pipeline.evaluate(folder, Console(quiet=True))

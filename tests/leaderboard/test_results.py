@@ -71,19 +71,19 @@ def test_a_result_of_the_protocol_counts_whatever_its_threads(folder, protocol):
         ({"task": "parking"}, "no task parking"),
         ({"method": "magic"}, "no method magic"),
         ({"seed": 4}, "seeds 0 to 3 of sft, not 4"),
-        ({"seed": 2}, "its seed is 2, that of config.yaml beside it 1"),
-        ({"seed": -1}, "its metrics: seed: Input should be greater than or equal to 0"),
-        ({"seed": "1"}, "its metrics: seed: Input should be a valid integer"),
-        ({"task": ["queueing"]}, "its metrics: tasks.0.task: Input should be a valid string"),
-        ({"questions": None}, "its metrics: questions: "),
-        ({"valid_answers": float("nan")}, "its metrics: tasks.0.valid_answers: "),
-        ({"decisions_per_second": float("inf")}, "its metrics: decisions_per_second: "),
-        ({"updates": []}, "its metrics: updates: List should have at least 1 item"),
+        ({"seed": 2}, "its seed is 2, but the seed in config.yaml beside it is 1"),
+        ({"seed": -1}, "invalid metrics: seed: Input should be greater than or equal to 0"),
+        ({"seed": "1"}, "invalid metrics: seed: Input should be a valid integer"),
+        ({"task": ["queueing"]}, "invalid metrics: tasks.0.task: Input should be a valid string"),
+        ({"questions": None}, "invalid metrics: questions: "),
+        ({"valid_answers": float("nan")}, "invalid metrics: tasks.0.valid_answers: "),
+        ({"decisions_per_second": float("inf")}, "invalid metrics: decisions_per_second: "),
+        ({"updates": []}, "invalid metrics: updates: List should have at least 1 item"),
         ({"reference": "oracle"}, "policies lack oracle"),
-        ({"sha256": {}}, "its metrics: sha256: "),
+        ({"sha256": {}}, "invalid metrics: sha256: "),
         ({"config_sha256": 64 * "1"}, "isn't the configuration"),
-        ({"questions": 257}, "trained on 257 questions, the budget is 96 decisions and"),
-        ({"states_searched": 129}, "129 states were searched for it, the budget is 128"),
+        ({"questions": 257}, "trained on 257 questions, but the budget is 96 decisions and"),
+        ({"states_searched": 129}, "129 states were searched for the run, but the budget is 128"),
     ],
 )
 def test_a_refusal_says_why(folder, protocol, fields, reason):
@@ -130,14 +130,14 @@ def test_metrics_that_lack_a_field_are_refused(name, folder, protocol):
     place = document["tasks"][0] if name.startswith("tasks.0.") else document
     place.pop(name.removeprefix("tasks.0."))
     write_json(path, document)
-    assert why(folder, protocol) == f"its metrics: {name}: Field required"
+    assert why(folder, protocol) == f"invalid metrics: {name}: Field required"
 
 
 def test_a_run_of_several_tasks_is_no_cell(folder, protocol):
     document = read_json(folder / str(CELL) / "metrics.json")
     other = document["tasks"][0] | {"task": "inventory"}
     change(folder, tasks=[document["tasks"][0], other])
-    assert why(folder, protocol) == "it has 2 tasks, a cell has one"
+    assert why(folder, protocol) == "the run has 2 tasks, but a cell has one"
 
 
 def test_two_results_of_a_cell_are_both_refused(folder, protocol):
@@ -235,7 +235,7 @@ def test_a_method_beyond_the_budget_is_told():
     protocol = load_protocol(PROTOCOLS / "cpu-v1.yaml")
     for noun, update in (("questions", {"questions": 380}), ("states", {"states": 900})):
         taken = getattr(protocol, noun)
-        with pytest.raises(InputError, match=f"takes {taken} {noun}, the budget is {update[noun]}"):
+        with pytest.raises(InputError, match=f"takes {taken} {noun}, but the budget is {update[noun]}"):
             protocol.model_copy(update=update).check()
 
 

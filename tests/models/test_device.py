@@ -19,7 +19,7 @@ def test_one_card_is_used_and_several_are_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     assert chosen_device("auto") == chosen_device("cuda") == "cuda" and chosen_device("cpu") == "cpu"
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
-    with pytest.raises(InputError, match="device=auto: 4 graphics cards are seen, and one is used"):
+    with pytest.raises(InputError, match="device=auto: there are 4 graphics cards, but a process uses one"):
         chosen_device("auto")
 
 

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from simdistill.models.likelihood import choice_log_probabilities
 from simdistill.models.packing import TokenizedQuestion, pack, packs, shared_prefix
@@ -130,3 +132,40 @@ def test_packs_hold_every_question_once_within_the_limit(tokenizer):
 
 def test_a_question_above_the_limit_has_its_own_pack():
     assert packs([question(range(10, 30), [7]), question(range(40, 60), [7])], 5) == [[0], [1]]
+
+
+@st.composite
+def small_question(draw) -> TokenizedQuestion:
+    """A question of few different tokens, so that several share prefixes, and labels begin as others do."""
+    tokens = st.lists(st.integers(3, 5), min_size=1, max_size=4)
+    choices = draw(st.lists(tokens, min_size=1, max_size=4, unique_by=tuple))
+    return question(draw(tokens), *choices)
+
+
+@given(st.lists(small_question(), min_size=1, max_size=5))
+@settings(max_examples=25, deadline=None)
+def test_any_questions_packed_are_answered_as_one_by_one(tiny_model, asked):
+    assert_exact(tiny_model, asked, 1e-4)
+
+
+@given(st.lists(small_question(), min_size=1, max_size=6))
+@settings(max_examples=100, deadline=None)
+def test_a_node_attends_to_the_tokens_of_its_own_prefix(asked):
+    """Every factor's position sees exactly the prompt and the tokens of the choice before it, in order."""
+    batch = pack(asked)
+    width = batch.choice_mask_QC.shape[1]
+    expected: dict[int, list[tuple[tuple[int, ...], int]]] = {}
+    for row, one in enumerate(asked):
+        for column, ids in enumerate(one.choice_ids):
+            answer = (*ids, END)
+            expected[row * width + column] = [
+                ((*one.prompt_ids, *answer[:place]), token) for place, token in enumerate(answer)
+            ]
+    found: dict[int, list[tuple[tuple[int, ...], int]]] = {slot: [] for slot in expected}
+    for row, token, slot in zip(
+        batch.factor_row_N.tolist(), batch.factor_token_N.tolist(), batch.factor_slot_N.tolist(), strict=True
+    ):
+        seen = batch.attention_mask[0, 0, batch.scored_J[row]]
+        found[slot].append((tuple(batch.input_ids[0, seen].tolist()), token))
+        assert batch.position_ids[0, seen].tolist() == list(range(int(seen.sum())))
+    assert found == expected

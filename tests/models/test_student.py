@@ -286,9 +286,10 @@ def generated(student, question):
 
 
 def test_greedy_is_what_generate_says(tiny_folder, tmp_path):
-    from simdistill.training.losses import Weights
     from simdistill.training.schedule import Schedule
-    from simdistill.training.trainers.exact import TrainingQuestion, train_round
+    from simdistill.training.trainers.batch import TrainingQuestion
+    from simdistill.training.trainers.exact import train_round
+    from simdistill.training.weights import Weights
 
     student = Student.load(tiny_folder)
     questions = [asked(f"Jobs A {index}, B {index % 3}.", ["A", "1", "10"]) for index in range(9)]
@@ -437,7 +438,7 @@ def test_models_of_attention_alone_can_be_packed(tiny_folder, tokenizer, tmp_pat
 
 def test_a_recurrent_model_is_refused(tokenizer, tmp_path):
     student = Student.load(saved(hybrid(tokenizer), tokenizer, tmp_path / "hybrid"))
-    with pytest.raises(InputError, match=r"hybrid .*packed in one batch.*attention alone"):
+    with pytest.raises(InputError, match=r"hybrid .*packed in one batch.*only use attention"):
         student.check_packing(PACKABLE)
 
 

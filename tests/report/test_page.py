@@ -192,8 +192,7 @@ class Decisions(Figure):
         return Shown("Decisions", Markup("<p>drawn</p>"), f"{record.run.decisions_per_second:.0f} a second")
 
 
-def test_an_installed_figure_stands_on_the_page_in_its_place(run, monkeypatch):
-    monkeypatch.setattr(registry, "_registered", {})
+def test_an_installed_figure_stands_on_the_page_in_its_place(run, own_registry):
     registry.register("decisions", f"{__name__}:Decisions", kind="figures")
     page = report(run)
     assert page.ids.index("sets") < page.ids.index("decisions") < page.ids.index("questions")
@@ -266,7 +265,7 @@ def test_a_run_of_the_layout_before_is_reported(tmp_path):
 
 def test_results_of_an_unknown_layout_are_refused_with_a_reason(run, edit):
     edit(run, "metrics.json", lambda metrics: metrics.update(layout=99))
-    with pytest.raises(InputError, match=r"metrics.json: its layout is 99, this version .* reads 2 and 3"):
+    with pytest.raises(InputError, match=r"metrics.json: its layout is 99, but this .* reads 2 and 3"):
         write_report(run)
 
 

@@ -65,7 +65,7 @@ def test_another_layout_is_refused_with_a_reason(layout, tmp_path):
     path = tmp_path / "metrics.json"
     path.write_text(json.dumps(read_json(OLD) | {"layout": layout}))
     with pytest.raises(
-        InputError, match=rf"metrics.json: its layout is {layout}, this version .* reads 2 and 3"
+        InputError, match=rf"metrics.json: its layout is {layout}, but this version .* reads 2 and 3"
     ):
         Results.read(path)
 

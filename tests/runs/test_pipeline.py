@@ -262,7 +262,7 @@ def test_what_a_method_needs_is_missed_before_anything_is_simulated(
     with pytest.raises(InputError, match=r"student\.layers is 9; tiny has 2"):
         pipeline.run(config, quiet())
     config = small(tiny_folder, tmp_path / "other", "method=opd", f"teacher.model={tiny_folder}")
-    with pytest.raises(InputError, match="is what the student begins as"):
+    with pytest.raises(InputError, match="is the student's own base model"):
         pipeline.run(config, quiet())
 
 

@@ -145,12 +145,12 @@ def test_a_second_time_names_the_files_that_exist(tmp_path, monkeypatch):
         ("my clinic", "is 'my_clinic' meant?"),
         ("../clinic", "is 'clinic' meant?"),
         ("9", "use lower-case letters"),
-        ("class", "no word of Python's"),
+        ("class", "no Python keyword"),
         ("queueing", "there is a simulator 'queueing' already"),
         ("json", "there is a Python module 'json' already"),
         ("simpy", "such as 'simpy_process'"),
-        ("tasks", "is the name of a folder or a test"),
-        ("test_clinic", "is the name of a folder or a test"),
+        ("tasks", "is reserved for a folder or a test"),
+        ("test_clinic", "is reserved for a folder or a test"),
     ],
 )
 def test_names_that_cannot_be_used(tmp_path, name, message):

@@ -125,8 +125,7 @@ def test_what_if_and_replications():
 
 
 @pytest.fixture
-def registered(monkeypatch):
-    monkeypatch.setattr(registry, "_registered", {})
+def registered(monkeypatch, own_registry):
     simdistill.register("desk", "tests.test_adapt:Desk")
     monkeypatch.setitem(sys.modules, "tests.test_adapt", sys.modules[__name__])
     yield
@@ -141,13 +140,12 @@ def test_it_joins_registry_and_gymnasium(registered):
     assert env.reset(seed=1)[1]["state"]["arrival_rate"] == 2.0
 
 
-def test_worker_processes_know_what_was_registered(tmp_path, monkeypatch):
+def test_worker_processes_know_what_was_registered(tmp_path, monkeypatch, own_registry):
     (tmp_path / "tiny_shop.py").write_text(
         "from simdistill.adapt import process_model\ndef shop(env, rate=1.0): 'A shop.'\n"
         "Shop = process_model(shop)\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(registry, "_registered", {})
     simdistill.register("tiny_shop", "tiny_shop:Shop")
     with simulating(2) as compute:
         described = list(compute(partial(registry.describe, "simulators"), ["tiny_shop"] * 2))

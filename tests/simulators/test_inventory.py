@@ -296,7 +296,10 @@ def test_wrong_parameters_are_reported(values, message):
     ("case", "message"),
     [
         (known("lost_sales", {**LOST, "salvage": 1}, {"name": "optimal"}), "unknown parameters salvage"),
-        (known("lost_sales", {"demand": POISSON}, {"name": "optimal"}), "no parameter 'holding_cost'"),
+        (
+            known("lost_sales", {"demand": POISSON}, {"name": "optimal"}),
+            "the parameter 'holding_cost' is missing",
+        ),
         (known("lost_sales", LOST, {"name": "clairvoyant"}), "no policy 'clairvoyant'"),
         (
             known("lost_sales", LOST, {}, conventions={"sequence": "demand, order"}),

@@ -71,7 +71,7 @@ def test_a_case_may_ask_for_the_best_of_the_rules():
 
 @pytest.mark.parametrize(
     ("changed", "message"),
-    [({"policy": "CR"}, "no rule 'CR'; there are FIFO"), ({"ties": "at random"}, "not by 'at random'")],
+    [({"policy": "CR"}, "unknown rule 'CR'; known: FIFO"), ({"ties": "at random"}, "not by 'at random'")],
 )
 def test_unknown_rules_and_ties_are_refused(changed, message):
     with pytest.raises(InputError, match=message):

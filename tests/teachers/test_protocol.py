@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -24,6 +24,7 @@ from simdistill.statistics import Estimate
 from simdistill.teachers.demonstration import demonstrate
 from simdistill.teachers.loading import answers_itself, load_teacher, teacher_class
 from simdistill.teachers.protocol import FILE, Generation, Lesson
+from simdistill.teachers.value_network import FittedPolicy
 
 STATES = [
     {"arrival_rate": 2.0, "service_rates": [2.0, 0.5], "jobs": [a, b]} for a in range(6) for b in range(4)
@@ -209,11 +210,13 @@ def test_fitted_policies_are_read_back_with_what_they_fall_back_on(lesson, tmp_p
     kept.save(tmp_path)
     found = Lesson.load(tmp_path, "queueing")
     assert decisions(found.policy) == decisions(network)
-    assert found.policy.fallback is join_shortest_queue and found.demonstrated is None
+    assert isinstance(found.policy, FittedPolicy) and found.demonstrated is None
+    assert found.policy.fallback is join_shortest_queue
     np.testing.assert_array_equal(found.regression.network.costs(STATES), network.costs(STATES))
     taught = replace(network, fallback=network)
     replace(lesson, policy=taught, demonstrated=taught).save(tmp_path)
     again = Lesson.load(tmp_path, "queueing")
+    assert isinstance(again.policy, FittedPolicy) and isinstance(again.policy.fallback, FittedPolicy)
     assert again.policy.fallback.fallback is join_shortest_queue
 
 
@@ -231,6 +234,10 @@ def test_what_a_search_found_and_lost_is_read_back(lesson, tmp_path):
     assert old.generations == (generation,) and old.demonstrated is join_shortest_queue
 
 
+def nothing_simulated(function: Any, items: Any, /) -> Any:
+    raise AssertionError("something was simulated")
+
+
 def test_a_policy_that_cannot_be_kept_is_refused_before_anything_is_simulated(small):
     with pytest.raises(InputError, match=r"can't be kept in the run's folder.*as_json\(\)"):
-        demonstrate(small.task, tiny(small), 0, three, pytest.fail, silent)
+        demonstrate(small.task, tiny(small), 0, three, nothing_simulated, silent)

@@ -11,9 +11,9 @@ from test_teacher_model import WEIGHTS, learner, rows
 
 from simdistill import distributed as launched
 from simdistill.models.student import Student
-from simdistill.training.methods.hidden import HiddenTrainer
 from simdistill.training.schedule import Schedule
 from simdistill.training.trainers.exact import train_round
+from simdistill.training.trainers.hidden import HiddenTrainer
 
 launched.meet("cpu")
 tiny, wide, folder = map(Path, sys.argv[1:])

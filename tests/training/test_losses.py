@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from simdistill.data.kinds.decision import soft_targets
 from simdistill.models.likelihood import choice_log_probabilities
 from simdistill.models.packing import TokenizedQuestion, pack
-from simdistill.training.losses import Targets, Weights, terms
+from simdistill.training.losses import Targets, terms
+from simdistill.training.weights import Weights
 
 LOG_P_QC = torch.tensor([[-1.0, -2.0, -3.0], [-0.5, -4.0, -torch.inf]], dtype=torch.float64)
 TARGETS = Targets(
@@ -109,3 +112,23 @@ def test_soft_targets_know_their_noise():
     noisy_C = soft_targets(values_C, np.array([0.0, 2.4]), temperature=0.5, scale=2.0)
     np.testing.assert_allclose(noisy_C[0] / noisy_C[1], np.exp(1.0 / 1.3))
     np.testing.assert_allclose(noisy_C.sum(), 1.0)
+
+
+@given(st.data(), st.integers(1, 4), st.integers(2, 5))
+@settings(max_examples=60, deadline=None)
+def test_relabelled_choices_have_the_same_loss(data, questions, choices):
+    """The order of a question's choices is a name for them: no term of the loss depends on it."""
+    number = st.floats(-9, 0, width=32)
+    log_p_QC = torch.tensor([[data.draw(number) for _ in range(choices)] for _ in range(questions)])
+    regret_QC = -torch.tensor([[data.draw(number) for _ in range(choices)] for _ in range(questions)])
+    soft_QC = regret_QC.softmax(-1)
+    hard_Q = torch.tensor([data.draw(st.integers(0, choices - 1)) for _ in range(questions)])
+    order_QC = torch.tensor([data.draw(st.permutations(range(choices))) for _ in range(questions)])
+    found = terms(log_p_QC, Targets(hard_Q, soft_QC, regret_QC))
+    places_Q = (order_QC == hard_Q[:, None]).int().argmax(-1)
+    relabelled = terms(
+        log_p_QC.gather(1, order_QC),
+        Targets(places_Q, soft_QC.gather(1, order_QC), regret_QC.gather(1, order_QC)),
+    )
+    for name in ("hard_Q", "soft_Q", "regret_Q", "validity_Q"):
+        torch.testing.assert_close(getattr(relabelled, name), getattr(found, name), rtol=1e-5, atol=1e-5)

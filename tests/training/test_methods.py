@@ -23,7 +23,7 @@ from simdistill.training.sampling import SamplingConfig
 from simdistill.training.schedule import Schedule
 from simdistill.training.stages import RoundResult, Stage
 from simdistill.training.trainers import plain
-from simdistill.training.trainers.exact import collate, training_questions
+from simdistill.training.trainers.batch import Batch, training_questions
 
 SMALL = [
     "task=queueing",
@@ -99,7 +99,7 @@ def test_a_method_trains_in_its_stages(name, tiny_folder, tmp_path, distilled):
     rows = read_lines(tmp_path / "metrics.jsonl")
     losses = [row["loss"] for row in rows if "loss" in row]
     assert len(losses) == sum(found["steps"] for found in rounds) and np.isfinite(losses).all()
-    assert [row["step"] for row in rows if "tune_regret" in row][-1] == len(losses)
+    assert [row["step"] for row in rows if "validation_regret" in row][-1] == len(losses)
     assert rows[-1]["questions"] == done.questions and rows[-1]["tokens"] == done.tokens
     times = read_lines(tmp_path / "training" / "clock.jsonl")
     assert [row["step"] for row in times] == list(range(1, len(losses) + 1))
@@ -204,7 +204,7 @@ def test_parts_that_cannot_be_equal_are_told(tiny_folder, tmp_path):
 def told(config: RunConfig, tiny_folder: Path, asked: list[Question]) -> list[tuple[float, ...]]:
     method = registry.load("methods", config.method.name)(config, Path("unused"))
     rows = method.rows(Student.load(tiny_folder), asked)
-    assert [row.regret_C for row in rows] == [tuple(q.values) for q in asked]
+    assert [row.regret_C for row in rows] == [tuple(q.costs_C) for q in asked]
     return [row.soft_C for row in rows]
 
 
@@ -229,7 +229,7 @@ def test_without_all_probabilities_hard_labels_are_taught_and_that_is_said_once(
     hard = [tuple(float(choice == q.answer) for choice in q.choices) for q in asked]
     assert told(configured(tiny_folder, *what), tiny_folder, asked) == hard
     (message,) = caplog.messages
-    assert "for 7 of 8 questions: all are taught as hard labels" in message
+    assert "for 7 of 8 questions, so its answers to all of them are used as hard labels" in message
     if name == "simdistill":
         told(configured(tiny_folder, *what, "distill.soft=0"), tiny_folder, asked)
         assert len(caplog.messages) == 1
@@ -279,7 +279,7 @@ def test_a_packed_method_computes_fewer_tokens(name, tiny_folder, tmp_path, dist
 def test_vllm_is_asked_for_where_it_can_run(tiny_folder, tmp_path, monkeypatch, shorter_queue):
     sampling = configured(tiny_folder, "method.vllm=true", "device=cpu", method="grpo")
     method = registry.load("methods", "grpo")(sampling, tmp_path)
-    with pytest.raises(InputError, match="vLLM samples on a graphics card, and this run is on cpu"):
+    with pytest.raises(InputError, match="needs a graphics card, and this run is on device=cpu"):
         method.prepare()
     monkeypatch.setattr(type(method), "device", "cuda")
     with pytest.raises(InputError, match="pip install 'simdistill"):
@@ -289,7 +289,9 @@ def test_vllm_is_asked_for_where_it_can_run(tiny_folder, tmp_path, monkeypatch, 
     for vllm in (False, True):
         settings = SamplingConfig(samples=4, vllm=vllm)
         with quiet():
-            arguments = plain.sampling(student, shorter_queue[:4], 1.0, settings, schedule)["args"]
+            arguments = plain.sampling(student, shorter_queue[:4], {"queueing": 1.0}, settings, schedule)[
+                "args"
+            ]
         assert arguments.use_vllm is vllm
 
 
@@ -313,13 +315,13 @@ def forced(asked: list[Question]) -> list[Question]:
     return [replace(question, choices=["A"], answer="A") for question in asked]
 
 
-def test_targets_of_forecasts_are_marked(tiny_folder, shorter_queue, outcomes):
+def test_a_batch_says_of_which_kind_its_questions_are(tiny_folder, shorter_queue, outcomes):
     learner = Student.load(str(tiny_folder))
-    rows = training_questions(learner, [*shorter_queue[:1], *outcomes[:1]], 1.0, 0.1)
-    assert collate([row.row() for row in rows])["forecast_Q"].tolist() == [0, 1]
+    rows = training_questions(learner, [*shorter_queue[:1], *outcomes[:1]], {"queueing": 1.0}, 0.1)
+    assert Batch.of(rows, ["forecast", "decision"])["kind_Q"].tolist() == [1, 0]
 
 
-NO_DECISIONS = r"questions-0\.parquet has no decisions to learn from; raise teacher\.scenarios"
+NO_DECISIONS = r"questions-0\.parquet has no decision questions to learn from; raise teacher\.scenarios"
 NO_CHOICE = r"questions-0\.parquet: none of the 4 decisions has more than one choice"
 
 
@@ -391,12 +393,13 @@ def test_a_model_that_nobody_asks_is_told(name, tiny_folder, tmp_path, caplog):
     method(configured(tiny_folder, *what), tmp_path).prepare()
     (message,) = caplog.messages
     assert message.endswith(
-        "learns from teacher.name=search alone; for the model's answers set teacher=hf, or teacher=endpoint"
+        "learns only from teacher.name=search; to learn from the model's answers set teacher=hf or "
+        "teacher=endpoint"
     )
 
 
 @pytest.mark.parametrize("name", registry.names("methods"))
-def test_a_method_goes_by_the_weights_it_says(name, tiny_folder, tmp_path):
+def test_a_method_uses_the_loss_weights_it_says(name, tiny_folder, tmp_path):
     """What is made of the settings changes with them, or is said not to."""
     method = registry.load("methods", name)
     model = looked_into(name, tiny_folder)
@@ -407,7 +410,7 @@ def test_a_method_goes_by_the_weights_it_says(name, tiny_folder, tmp_path):
 
     for override in WEIGHED:
         field = override.removeprefix("distill.").partition("=")[0]
-        assert (made(override) != made()) == (field in method.goes_by)
+        assert (made(override) != made()) == (field in method.loss_weights_used)
 
 
 def test_only_certain_answers_stay(shorter_queue):
@@ -416,7 +419,7 @@ def test_only_certain_answers_stay(shorter_queue):
 
 def test_no_certain_answer_is_told(tiny_folder, tmp_path, shorter_queue):
     method = registry.load("methods", "sft_filtered")(configured(tiny_folder), tmp_path)
-    with pytest.raises(InputError, match=r"sure of none of 1 answers; raise teacher\.futures"):
+    with pytest.raises(InputError, match=r"none of 1 answers is better .*; raise teacher\.futures"):
         method.wanted(shorter_queue[:1])
 
 

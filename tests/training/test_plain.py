@@ -19,7 +19,8 @@ from simdistill.training.methods.sft import LIKELIHOOD
 from simdistill.training.sampling import SamplingConfig
 from simdistill.training.schedule import Schedule
 from simdistill.training.trainers import plain
-from simdistill.training.trainers.exact import train_round, training_questions
+from simdistill.training.trainers.batch import training_questions
+from simdistill.training.trainers.exact import train_round
 from simdistill.training.trainers.plain import grpo_round, sft_round
 
 
@@ -44,12 +45,21 @@ def moved(student: Student) -> Student:
     return student
 
 
-def grpo(tiny_folder, folder: Path, asked: list[Question], callbacks=(), seed: int = 0, **changes):
+def grpo(
+    tiny_folder,
+    folder: Path,
+    asked: list[Question],
+    callbacks=(),
+    seed: int = 0,
+    reward: rewards.Reward = rewards.consistency,
+    **changes,
+):
     """Trains by GRPO, four answers a question; returns the student and the gradients of the first step."""
     gradients = Gradients()
     student = moved(Student.for_training(tiny_folder, Lora(2), seed, dtype=torch.float32))
     schedule = replace(Schedule(1e-3, 0.0, 0, 8, folder, 0, 0, bf16=False), **changes)
-    result = grpo_round(student, asked, 1.0, SamplingConfig(samples=4), schedule, [gradients, *callbacks])
+    settings, watching = SamplingConfig(samples=4), [gradients, *callbacks]
+    result = grpo_round(student, asked, {"queueing": 1.0}, settings, schedule, watching, reward=reward)
     return student, gradients.found, result
 
 
@@ -74,6 +84,12 @@ def test_sft_in_parts_has_the_gradient_of_one_batch(tiny_folder, tmp_path, short
         assert sft_round(student, asked, schedule, [gradients]).steps == 1
         found.append(gradients.found)
     assert_same(found[1], found[0])
+
+
+def test_a_training_as_short_as_its_warm_up_goes_to_its_end(tiny_folder, tmp_path, shorter_queue):
+    student = Student.for_training(tiny_folder, Lora(2), 0, dtype=torch.float32)
+    schedule = Schedule(1e-3, 0.0, 2, 4, tmp_path, 0, 0, bf16=False)
+    assert sft_round(student, shorter_queue[:8], schedule).steps == 2
 
 
 def likelihood_gradient(student: Student, asked: list[Question], after: str) -> torch.Tensor:
@@ -107,7 +123,7 @@ def test_sft_follows_the_gradient_of_the_likelihood_packed_or_not(
     )
     gradients = Gradients()
     if packed:
-        rows = training_questions(student, asked, 1.0, 0.1)
+        rows = training_questions(student, asked, {"queueing": 1.0}, 0.1)
         train_round(student.model, student.tokenizer, rows, schedule, LIKELIHOOD, [gradients])
     else:
         sft_round(student, asked, schedule, [gradients])
@@ -115,25 +131,25 @@ def test_sft_follows_the_gradient_of_the_likelihood_packed_or_not(
     assert float(cosine) == pytest.approx(1.0, abs=1e-5)
 
 
-def test_grpo_in_parts_has_the_gradient_of_one_batch(tiny_folder, tmp_path, monkeypatch, shorter_queue):
-    monkeypatch.setattr(rewards, "consistency", letters)
-    _, whole, one = grpo(tiny_folder, tmp_path / "one", shorter_queue[:4], batch_size=16)
-    _, parts, two = grpo(tiny_folder, tmp_path / "two", shorter_queue[:4], batch_size=4, accumulation=4)
+def test_grpo_in_parts_has_the_gradient_of_one_batch(tiny_folder, tmp_path, shorter_queue):
+    asked, in_parts = shorter_queue[:4], {"batch_size": 4, "accumulation": 4}
+    _, whole, one = grpo(tiny_folder, tmp_path / "one", asked, reward=letters, batch_size=16)
+    _, parts, two = grpo(tiny_folder, tmp_path / "two", asked, reward=letters, **in_parts)
     assert one.steps == two.steps == 1 and one.questions == two.questions == 4
     assert_same(parts, whole)
 
 
-def test_grpo_resumed_in_the_middle_has_the_same_losses(tiny_folder, tmp_path, monkeypatch, shorter_queue):
+def test_grpo_resumed_in_the_middle_has_the_same_losses(tiny_folder, tmp_path, shorter_queue):
     class Stop(TrainerCallback):
         def on_step_end(self, args, state, control, **kwargs):
             if state.global_step == 2:
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr(rewards, "consistency", letters)
     logs = [tmp_path / "whole.jsonl", tmp_path / "broken.jsonl"]
     writers = [MetricsWriter(path, 2) for path in logs]
-    whole, _, _ = grpo(tiny_folder, tmp_path / "whole", shorter_queue[:8], [writers[0]], checkpoint_steps=1)
-    folder, plan = tmp_path / "broken", {"checkpoint_steps": 1, "resume": True}
+    kept = {"checkpoint_steps": 1, "reward": letters}
+    whole, _, _ = grpo(tiny_folder, tmp_path / "whole", shorter_queue[:8], [writers[0]], **kept)
+    folder, plan = tmp_path / "broken", kept | {"resume": True}
     with pytest.raises(KeyboardInterrupt):
         grpo(tiny_folder, folder, shorter_queue[:8], [writers[1], Stop()], **plan)
     resumed, _, _ = grpo(tiny_folder, folder, shorter_queue[:8], [writers[1]], seed=5, **plan)
@@ -143,7 +159,7 @@ def test_grpo_resumed_in_the_middle_has_the_same_losses(tiny_folder, tmp_path, m
         torch.testing.assert_close(weight, expected[name], rtol=0, atol=0)
 
 
-def test_rewards_receive_each_group_whole(tiny_folder, tmp_path, monkeypatch, shorter_queue):
+def test_rewards_receive_each_group_whole(tiny_folder, tmp_path, shorter_queue):
     """Four answers to the same question side by side, each with its question's choices and values."""
     asked = [
         replace(q, prompt=[{"role": "user", "content": f"Question {n}."}], values=[float(n), 0.0])
@@ -157,13 +173,12 @@ def test_rewards_receive_each_group_whole(tiny_folder, tmp_path, monkeypatch, sh
         assert all(isinstance(said[-1]["content"], str) for said in completions)
         return [float(number % 3) for number in range(len(completions))]
 
-    monkeypatch.setattr(rewards, "consistency", watched)
-    grpo(tiny_folder, tmp_path, asked)
+    grpo(tiny_folder, tmp_path, asked, reward=watched)
     groups = [[f"Question {n}.", ["A", "B"], [float(n), 0.0], 1.0] for n in range(4)]
     assert seen == [group for group in groups for _ in range(4)]
 
 
-def test_answers_after_reasoning_are_rewarded_in_training(tiny_folder, tmp_path, monkeypatch, shorter_queue):
+def test_answers_after_reasoning_are_rewarded_in_training(tiny_folder, tmp_path, shorter_queue):
     """What the trainer hands over is what the reward reads: the samples are real, their texts are given."""
     told = ["Short is good.\nAnswer: A", "B is full\nB", "Answer: B\nas B is empty", "perhaps A"]
     expected = [-0.5, -0.0, -0.0, -0.5 - rewards.PENALTY]
@@ -177,9 +192,8 @@ def test_answers_after_reasoning_are_rewarded_in_training(tiny_folder, tmp_path,
         paid.append(plain(said, **columns))
         return paid[-1]
 
-    monkeypatch.setattr(rewards, "consistency", reasoned)
     asked = [replace(question, values=[0.5, 0.0]) for question in shorter_queue[:2]]
-    _, gradients, _ = grpo(tiny_folder, tmp_path, asked)
+    _, gradients, _ = grpo(tiny_folder, tmp_path, asked, reward=reasoned)
     assert paid == [expected * 2]
     assert max(float(gradient.abs().max()) for gradient in gradients.values()) > 0
 
@@ -190,7 +204,9 @@ def test_an_answer_always_has_room_for_a_choice(tiny_folder, tmp_path, shorter_q
     for tokens, room in ((None, 3), (1, 3), (12, 12)):
         settings = SamplingConfig(samples=4, answer_tokens=tokens)
         with quiet():
-            arguments = plain.sampling(student, shorter_queue[:4], 1.0, settings, schedule)["args"]
+            arguments = plain.sampling(student, shorter_queue[:4], {"queueing": 1.0}, settings, schedule)[
+                "args"
+            ]
         assert arguments.max_completion_length == room
 
 
@@ -202,20 +218,19 @@ def test_answers_are_sampled_at_the_temperature_that_is_set(
     schedule = Schedule(1e-3, 0.0, 0, 8, tmp_path, 0, 0, bf16=False)
     settings = SamplingConfig(samples=4, temperature=temperature)
     with quiet():
-        arguments = plain.sampling(student, shorter_queue[:4], 1.0, settings, schedule)
+        arguments = plain.sampling(student, shorter_queue[:4], {"queueing": 1.0}, settings, schedule)
         trainer = plain.PlainGRPOTrainer(student.model, processing_class=student.tokenizer, **arguments)
     assert trainer.generation_config.temperature == trainer.temperature == temperature
 
 
 @pytest.mark.parametrize(
-    ("reward", "share"), [(lambda said, **columns: [-1.0] * len(said), 1.0), (letters, 0.0)]
+    ("reward", "share"), [(lambda completions, **columns: [-1.0] * len(completions), 1.0), (letters, 0.0)]
 )
 def test_the_log_tells_what_share_of_samples_was_rewarded_alike(
-    reward, share, tiny_folder, tmp_path, monkeypatch, shorter_queue
+    reward, share, tiny_folder, tmp_path, shorter_queue
 ):
-    monkeypatch.setattr(rewards, "consistency", lambda completions, **columns: reward(completions))
     writer = MetricsWriter(tmp_path / "metrics.jsonl", 2)
-    grpo(tiny_folder, tmp_path, shorter_queue[:2], [writer])
+    grpo(tiny_folder, tmp_path, shorter_queue[:2], [writer], reward=reward)
     (line,) = read_lines(tmp_path / "metrics.jsonl")
     assert line["frac_reward_zero_std"] == share
     assert (line["grad_norm"] == 0.0) == (share == 1.0)
@@ -228,5 +243,5 @@ def test_a_model_that_never_answers_is_told_with_what_it_says(tiny_folder, tmp_p
 
 
 def test_fewer_questions_than_a_step_answers_are_told(tiny_folder, tmp_path, shorter_queue):
-    with pytest.raises(InputError, match="a step answers 2 questions, and there are only 1; lower it"):
+    with pytest.raises(InputError, match="a step needs 2 questions, but there are only 1; lower"):
         grpo(tiny_folder, tmp_path, shorter_queue[:1])

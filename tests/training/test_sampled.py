@@ -23,13 +23,14 @@ from simdistill.rewards import consistency
 from simdistill.simulation.situations import Situation
 from simdistill.simulators.queueing import Queueing
 from simdistill.training.callbacks import MetricsWriter
-from simdistill.training.losses import Targets, Weights, terms
+from simdistill.training.losses import Targets, terms
 from simdistill.training.methods.chord import phi
 from simdistill.training.sampling import SamplingConfig
 from simdistill.training.schedule import Schedule
-from simdistill.training.trainers.exact import collate, training_questions
+from simdistill.training.trainers.batch import Batch, training_questions
 from simdistill.training.trainers.plain import sampling
 from simdistill.training.trainers.sampled import Demonstration, Mix, Shown, SimDistillTrainer, demonstrations
+from simdistill.training.weights import Weights
 
 MIX = Mix(policy=1.0, imitation=0.5, per_step=6)
 LABELS = ["A", "B", "10"]
@@ -85,13 +86,14 @@ def trainer(learner: Student, plan: Schedule, mix: Mix = MIX, callbacks=(), show
     rows = asked(8)
     with quiet():
         return SimDistillTrainer(
-            demonstrations=demonstrations(training_questions(learner, rows, 1.0, 0.1), 0.5)
+            demonstrations=demonstrations(training_questions(learner, rows, {"queueing": 1.0}, 0.1), 0.5)
             if shown is None
             else shown,
             mix=mix,
             model=learner.model,
             processing_class=learner.tokenizer,
-            **sampling(learner, rows, 1.0, SamplingConfig(samples=4), plan) | {"reward_funcs": letters},
+            **sampling(learner, rows, {"queueing": 1.0}, SamplingConfig(samples=4), plan)
+            | {"reward_funcs": letters},
             callbacks=list(callbacks),
         )
 
@@ -150,9 +152,9 @@ def test_demonstrated_tokens_weigh_what_they_should():
 
 def test_soft_demonstrations_are_the_exact_loss(tiny_folder):
     learner, questions = student(tiny_folder), asked(5)
-    taught = training_questions(learner, questions, 1.0, 0.1)
+    taught = training_questions(learner, questions, {"queueing": 1.0}, 0.1)
     shown = Shown.of(demonstrations(taught, 0.5), torch.device("cpu"))
-    rows = collate([row.row() for row in taught])
+    rows = Batch.of(taught)
     targets = Targets(rows["hard_Q"], rows["soft_QC"], rows["regret_QC"])
     with torch.no_grad():
         logits = learner.model(**shown.batch.model_inputs()).logits
@@ -282,7 +284,7 @@ def test_an_evaluation_shows_no_demonstrations(tiny_folder, tmp_path):
 @pytest.mark.parametrize(("shown", "per_step"), [([], 6), (None, 1)])
 def test_batches_without_demonstrations_are_refused(shown, per_step, tiny_folder, tmp_path):
     plan = schedule(tmp_path, batch_size=4, accumulation=2)
-    with pytest.raises(InputError, match=f"{per_step} in a step: each of a step's 2 batches needs one"):
+    with pytest.raises(InputError, match=f"{per_step} in a step: each of a step's 2 batches"):
         trainer(student(tiny_folder), plan, replace(MIX, per_step=per_step), shown=shown)
 
 
@@ -300,7 +302,9 @@ def test_answers_may_follow_free_text(tiny_folder, tmp_path):
         return consistency(completions=completions, **columns)
 
     with quiet():
-        given = sampling(learner, rows, 1.0, SamplingConfig(samples=2, answer_tokens=length), plan)
+        given = sampling(
+            learner, rows, {"queueing": 1.0}, SamplingConfig(samples=2, answer_tokens=length), plan
+        )
         made = SimDistillTrainer(
             demonstrations=[Demonstration(question, (1.0,)) for question in asked_for],
             mix=Mix(policy=1.0, imitation=1.0, per_step=8),

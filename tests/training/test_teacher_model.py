@@ -30,13 +30,15 @@ from simdistill.simulation.situations import Situation
 from simdistill.simulators.queueing import Queueing
 from simdistill.teachers.language_models.compatibility import check_apart, check_same_words
 from simdistill.training.callbacks import MetricsWriter
-from simdistill.training.losses import Targets, Weights, terms
+from simdistill.training.losses import Targets, terms
 from simdistill.training.matching import Matching, shares
-from simdistill.training.methods.hidden import SHARE, HiddenTrainer
-from simdistill.training.methods.opd import PlainDistillationTrainer, opd_round
 from simdistill.training.schedule import Schedule
 from simdistill.training.teacher_model import teacher_model
-from simdistill.training.trainers.exact import TrainingQuestion, collate, train_round
+from simdistill.training.trainers.batch import Batch, TrainingQuestion
+from simdistill.training.trainers.exact import train_round
+from simdistill.training.trainers.hidden import SHARE, HiddenTrainer
+from simdistill.training.trainers.on_policy import PlainDistillationTrainer, opd_round
+from simdistill.training.weights import Weights
 
 WEIGHTS = Weights(imitation=1.0, soft=1.0, regret=0.0, validity=1.0)
 SMALL = [
@@ -148,13 +150,13 @@ class Gradients(TrainerCallback):
 @pytest.mark.parametrize("folder", ["deep_folder", "wide_folder"])
 def test_the_distance_is_that_of_a_direct_computation(folder, tiny_folder, request):
     student, teacher = learner(tiny_folder), Student.load(request.getfixturevalue(folder))
-    asked = [row.row() for row in rows(student, 3)]
+    asked = rows(student, 3)
     matching = Matching(student.model, teacher.model)
-    found = float(distance(matching, student, teacher, collate(asked)).detach())
+    found = float(distance(matching, student, teacher, Batch.of(asked)).detach())
     layers = [0, 5] if folder == "deep_folder" else [0, 2]
     alone = []
     for one_asked in asked:
-        batch, distances = collate([one_asked]), []
+        batch, distances = Batch.of([one_asked]), []
         ours, theirs = states(student, batch), states(teacher, batch)
         for state, layer in zip(ours, layers, strict=True):
             for one, other in zip(state[0].detach().numpy(), theirs[layer][0].detach().numpy(), strict=True):
@@ -184,7 +186,7 @@ def test_the_loss_is_the_exact_one_plus_the_weighted_distance(tiny_folder, deep_
 
 def test_the_weight_makes_both_gradients_equally_long(tiny_folder, deep_folder, tmp_path):
     student, teacher = learner(tiny_folder), Student.load(deep_folder)
-    batch = collate([row.row() for row in rows(student, 8)])
+    batch = Batch.of(rows(student, 8))
     trained = [weight for weight in student.model.parameters() if weight.requires_grad]
     outputs = student.model(**packed(batch).model_inputs())
     targets = Targets(batch["hard_Q"], batch["soft_QC"], batch["regret_QC"])
@@ -218,7 +220,7 @@ def test_the_log_has_the_gradient_in_the_hidden_states(folder, tiny_folder, tmp_
     student, teacher = learner(tiny_folder), Student.load(request.getfixturevalue(folder))
     lengths = []
     for part in (rows(student, 12)[:6], rows(student, 12)[6:]):
-        batch = collate([row.row() for row in part])
+        batch = Batch.of(part)
         ours = [state.detach().requires_grad_() for state in states(student, batch)]
         theirs = [state.detach() for state in states(teacher, batch)]
         matching = Matching(student.model, teacher.model)
@@ -418,7 +420,7 @@ def test_a_method_without_a_model_is_told_at_once(method, what, tiny_folder):
 
 def test_a_student_is_not_its_own_teacher(tiny_folder, tmp_path):
     config = configured(tiny_folder, "hidden", f"teacher.model={tiny_folder}")
-    with pytest.raises(InputError, match="is what the student begins as"):
+    with pytest.raises(InputError, match="is the student's own base model"):
         registry.load("methods", "hidden")(config, tmp_path).prepare()
     student = learner(tiny_folder)
     student.save_adapter(tmp_path / "adapter", "# Card")

@@ -16,9 +16,11 @@ from simdistill.models.lora import Lora
 from simdistill.models.packing import PackedBatch
 from simdistill.models.student import Student
 from simdistill.training.callbacks import MetricsWriter
-from simdistill.training.losses import Targets, Weights, terms
+from simdistill.training.losses import Targets, terms
 from simdistill.training.schedule import Schedule, last_checkpoint
-from simdistill.training.trainers.exact import TrainingQuestion, collate, train_round
+from simdistill.training.trainers.batch import Batch, TrainingQuestion
+from simdistill.training.trainers.exact import train_round
+from simdistill.training.weights import Weights
 
 SFT = Weights(imitation=1.0, soft=0.0, regret=0.0, validity=1.0)
 ALL = Weights(imitation=1.0, soft=0.5, regret=0.5, validity=1.0)
@@ -231,7 +233,7 @@ def test_the_log_has_every_terms_gradient(tiny_folder, tmp_path):
     """In the choices' log-probabilities, against autograd through the mean of all questions; in two parts."""
     learner, path = student(tiny_folder), tmp_path / "metrics.jsonl"
     rows = questions(learner, 12)
-    batch = collate([row.row() for row in rows])
+    batch = Batch.of(rows)
     packed = PackedBatch(**{name: batch[name] for name in PackedBatch.names()})
     with torch.no_grad():
         logits = learner.model(**packed.model_inputs()).logits
@@ -248,16 +250,14 @@ def test_the_log_has_every_terms_gradient(tiny_folder, tmp_path):
     for name, mean in means.items():
         (gradient_QC,) = torch.autograd.grad(mean, log_p_QC, retain_graph=True)
         assert line[f"{name}_gradient"] == pytest.approx(float(gradient_QC.norm()), rel=1e-4)
-    assert line["tokens"] == sum(
-        collate([row.row() for row in part])["input_ids"].numel() for part in (rows[:6], rows[6:])
-    )
+    assert line["tokens"] == sum(Batch.of(part)["input_ids"].numel() for part in (rows[:6], rows[6:]))
 
 
 def test_the_log_tells_decisions_and_forecasts_apart(tiny_folder, tmp_path):
     """Three forecasts of eight questions, in two parts: each kind has the means of a training of its own."""
     learner = student(tiny_folder)
     rows = questions(learner, 8)
-    rows = [replace(row, forecast=True, regret_C=(0.0,) * 4) for row in rows[:3]] + rows[3:]
+    rows = [replace(row, kind="forecast", regret_C=(0.0,) * 4) for row in rows[:3]] + rows[3:]
 
     def logged(name, rows, **changes):
         path = tmp_path / f"{name}.jsonl"
@@ -293,7 +293,7 @@ def test_padding_of_choices_counts_for_nothing(tiny_folder):
     learner = student(tiny_folder)
     long, short = questions(learner, 2)
     short = TrainingQuestion(learner.tokenize(prompts(2)[1], ["A", "B"]), 0, (0.4, 0.6), (0.0, 1.0))
-    batch = collate([long.row(), short.row()])
+    batch = Batch.of([long, short])
     assert batch["soft_QC"].shape == (2, 4)
     assert batch["regret_QC"][1].tolist() == [0.0, 1.0, 0.0, 0.0]
 

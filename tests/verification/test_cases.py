@@ -63,8 +63,8 @@ def test_a_minimal_case(tmp_path):
         ([good(expected=[])], "a: expected = []: List should have at least 1 item"),
         ([good(expected=[answer(value="1")])], "a: expected.0.value = '1': Input should be a valid number"),
         ([good(expected=[answer(tolerance=-1)])], "a: expected.0.tolerance = -1"),
-        ([good(), good()], "two cases have the id 'a'"),
-        ({"a": 1}, "mine.json: a file of known answers is a list of cases"),
+        ([good(), good()], "several cases have the id 'a'"),
+        ({"a": 1}, "mine.json: a file of known answers must be a list of cases"),
         ([3], "mine.json: case 1: case = 3"),
     ],
 )  # fmt: skip
@@ -75,8 +75,8 @@ def test_an_error_has_its_file_case_and_field(tmp_path, cases, message):
 
 
 def test_a_folder_without_files_and_a_file_that_is_not_json(tmp_path):
-    with pytest.raises(InputError, match="no files of known answers"):
+    with pytest.raises(InputError, match="the folder has no files of known answers"):
         read(tmp_path)
     (tmp_path / "broken.json").write_text("[{")
-    with pytest.raises(InputError, match=r"broken\.json: not JSON"):
+    with pytest.raises(InputError, match=r"broken\.json: the file isn't valid JSON"):
         read(tmp_path)

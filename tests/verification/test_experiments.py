@@ -54,7 +54,7 @@ def test_measures_by_name_by_function_and_by_component(item):
     assert (first.quantity, second.quantity) == ("both[0]", "both[1]")
     assert first.simulated == second.simulated
     (row, *_) = run_case(item(1.0, measure="happiness"))
-    assert row.simulated is None and "measured are arrived, customers, in_system" in row.notes[0]
+    assert row.simulated is None and "the simulator measures arrived, customers, in_system" in row.notes[0]
 
 
 def test_growth_is_judged_by_its_interval(item):
@@ -75,7 +75,7 @@ def test_a_short_warm_up_is_noticed(item):
 def test_mser_deletes_more_where_the_beginning_is_far_off(item):
     named = {"parameters": {"initial": 100}, "run": {"kind": "steady_state", "warm_up": 10.0}}
     (row, *_) = run_case(item(1 / 3, **named))
-    assert any("by MSER-5" in note for note in row.notes)
+    assert any("MSER-5 lengthened the warm-up" in note for note in row.notes)
     assert row.simulated is not None and row.simulated.mean == pytest.approx(1 / 3, abs=0.04)
 
 

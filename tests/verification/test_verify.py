@@ -89,15 +89,16 @@ def test_cases_of_a_folder_stand_alone(written):
     assert len(verify.select(None, folder, quick=True).items) == 1
 
 
-def test_a_case_that_no_simulator_takes_is_skipped_with_a_line(written, monkeypatch):
-    monkeypatch.setattr(registry, "_registered", {("simulators", "ghost"): "no.such:Ghost"})
+def test_a_case_that_no_simulator_takes_is_skipped_with_a_line(written, own_registry):
+    registry.register("ghost", "no.such:Ghost")
     selection = verify.select(None, written(family="teleport"), quick=False)
     assert selection.items == []
     assert any(line.startswith("ghost: can't be loaded") for line in selection.skipped)
     assert any(
-        line.startswith("family teleport: no simulator takes it, 1 cases") for line in selection.skipped
+        line.startswith("family teleport: no simulator has this family; cases skipped: 1")
+        for line in selection.skipped
     )
-    with pytest.raises(InputError, match="family teleport: no simulator takes it"):
+    with pytest.raises(InputError, match="family teleport: no simulator has this family"):
         verify.select("teleport", written(family="teleport"), quick=False)
 
 
@@ -125,7 +126,7 @@ def test_a_case_that_cannot_be_run_ends_with_1(here, written):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--cases", "nowhere"], "nowhere: no files of known answers"),
+        (["--cases", "nowhere"], "nowhere: the folder has no files of known answers"),
         (["quueing"], "did you mean 'queueing'"),
     ],
 )

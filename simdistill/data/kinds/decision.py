@@ -1,4 +1,4 @@
-"""Which choice to take. The answer is the teacher's; every choice has its simulated cost.
+"""Decision questions: which choice to take. The teacher gives the answer; every choice has a simulated cost.
 
 Axes: C choices.
 """
@@ -14,15 +14,16 @@ from simdistill.data.question import Question, Targets
 
 @dataclass(frozen=True)
 class DecisionQuestion(Question):
-    """A decision of the process, as the student is asked when it runs the process.
+    """A question about a decision of the process, in the form in which the student decides in the process.
 
     Attributes:
-        values: Cost of each choice minus the least one, in cost units, combined with a fit.
+        values: Cost of each choice above the least one, in cost units: simulated and combined with a
+            regression.
         standard_errors: Standard errors of `values`.
         raw_values: Simulated cost of each choice, relative to the mean over choices.
         raw_standard_errors: Standard errors of `raw_values`.
-        teacher_probabilities: A language model's own probabilities of the choices; None where no language
-            model teaches, or where it gives an answer alone.
+        teacher_probabilities: A teacher language model's probability of each choice; None if the teacher
+            isn't a language model, or if it gave an answer without probabilities.
     """
 
     kind: ClassVar[str] = "decision"
@@ -36,7 +37,7 @@ class DecisionQuestion(Question):
 
     @classmethod
     def pose(cls, asking: Asking, count: int) -> list[Self]:
-        """Asks for the decision in each of the first `count` states."""
+        """Makes a question about the decision in each of the first `count` states."""
         labels, questions = asking.labels, []
         for row, item in enumerate(asking.searched[:count]):
             situation = item.situation
@@ -76,24 +77,25 @@ class DecisionQuestion(Question):
 
     @property
     def costs_C(self) -> list[float]:
-        """The values."""
+        """Cost of each choice above the least one, in cost units."""
         return self.values
 
     @property
     def teacher_C(self) -> list[float] | None:
-        """A language model's own probabilities."""
+        """A teacher language model's probability of each choice; None if there are none."""
         return self.teacher_probabilities
 
 
 def soft_targets(
     values_C: np.ndarray, standard_errors_C: np.ndarray, temperature: float, scale: float
 ) -> np.ndarray:
-    """The teacher's probabilities from costs that are known up to a standard error.
+    """Returns soft targets from costs with standard errors.
 
-    `softmax(-d / sqrt(tau^2 + SE^2))`: a difference counts for less the noisier it is.
+    They are `softmax(-d / sqrt(tau^2 + SE^2))` with the cost differences d: a noisier difference has less
+    effect.
 
     Args:
-        values_C: Cost of each choice minus the best's, in cost units.
+        values_C: Cost of each choice above the best one's, in cost units.
         standard_errors_C: Standard errors of `values_C`.
         temperature: tau > 0, in units of `scale`.
         scale: The task's scale, in cost units.

@@ -1,7 +1,7 @@
-"""What will have happened some time from now. The choices are buckets of an outcome.
+"""Forecast questions: what will happen within some time. The choices are buckets of an outcome.
 
-The answer is the bucket of one simulated future; the soft targets are the share of futures in each bucket.
-Cross-entropy to either is a proper score: its expectation is least for the true distribution (Gneiting and
+The answer is the bucket of one simulated future; the soft targets are the shares of futures in the buckets.
+The cross-entropy to either is a proper score: the true distribution minimises its expectation (Gneiting and
 Raftery, JASA 102, 2007). Axes: C choices (buckets), K futures.
 """
 
@@ -23,10 +23,10 @@ from simdistill.simulation.situations import Situation
 
 @dataclass(frozen=True)
 class ForecastQuestion(Question):
-    """An outcome that the simulator's author finds worth forecasting.
+    """A question about a future outcome, one of the simulator's `forecasts`.
 
     Attributes:
-        probabilities: Simulated distribution over the choices.
+        probabilities: Share of simulated futures in each bucket.
     """
 
     kind: ClassVar[str] = "forecast"
@@ -35,7 +35,7 @@ class ForecastQuestion(Question):
 
     @classmethod
     def pose(cls, asking: Asking, count: int) -> list[Self]:
-        """Asks for outcomes in `count` of the states, evenly spaced, by the simulator's forecasts in turn."""
+        """Makes questions about `count` evenly spaced states, with the simulator's forecasts in turn."""
         forecasts = registry.load("simulators", asking.task.simulator).forecasts
         count = min(count, len(asking.searched)) if forecasts else 0
         places = np.linspace(0, len(asking.searched), count, endpoint=False).astype(int).tolist()
@@ -54,13 +54,13 @@ class ForecastQuestion(Question):
     def of(
         cls, asking: Asking, situation: Situation, group: int, forecast: Forecast, buckets_K: np.ndarray
     ) -> Self:
-        """Asks for one outcome.
+        """Makes a question about one outcome.
 
         Args:
-            asking: The task and its words.
-            situation: The decision from which the futures go on.
-            group: The situation's scenario.
-            forecast: The outcome.
+            asking: The task, its prompts, and other inputs of questions.
+            situation: Situation from which the futures continue.
+            group: Number of the situation's scenario.
+            forecast: Forecast that defines the outcome and its buckets.
             buckets_K: Bucket of the outcome in each future.
         """
         labels = forecast.labels
@@ -78,7 +78,7 @@ class ForecastQuestion(Question):
         )
 
     def targets(self, temperature: float, scale: float) -> Targets:
-        """Returns one future's bucket and the simulated distribution; no bucket is regretted."""
+        """Returns one future's bucket and the simulated distribution; all regrets are 0."""
         return Targets(self.hard, np.array(self.probabilities), np.zeros(len(self.choices)))
 
     def score(self, probabilities_C: np.ndarray) -> float:
@@ -88,7 +88,7 @@ class ForecastQuestion(Question):
 
     @property
     def answer_C(self) -> list[float]:
-        """The simulated distribution."""
+        """Share of simulated futures in each bucket."""
         return self.probabilities
 
 

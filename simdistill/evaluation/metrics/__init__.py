@@ -1,6 +1,6 @@
-"""Measures of a student: one file each, in the entry points `simdistill.metrics`.
+"""Measures of a student. Each has a file of its own and is registered as an entry point `simdistill.metrics`.
 
-A measure of your own is a class with `title`, `description` and `in_setting`:
+A custom measure is a class with `title`, `description` and `in_setting`:
 
     class Worst(Metric):
         title = "worst case"
@@ -10,8 +10,8 @@ A measure of your own is a class with `title`, `description` and `in_setting`:
         def in_setting(self, examination, setting):
             ...
 
-Registered as `simdistill.register("worst", "my_module:Worst", kind="metrics")`, or in the entry points, it
-stands in `metrics.json`, in the report's table of measures and on boards.
+Register it with `simdistill.register("worst", "my_module:Worst", kind="metrics")` or as an entry point. It
+then appears in `metrics.json`, in the report's table of measures and on leaderboards.
 """
 
 from simdistill.evaluation.metrics.metric import Metric, measures

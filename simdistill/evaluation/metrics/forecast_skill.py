@@ -9,9 +9,9 @@ from simdistill.statistics import Estimate
 
 
 class ForecastSkill(Metric):
-    """Share of the predictable information beyond the marginal forecast that the student's forecasts have.
+    """The student's share of the largest possible gain in log score over the marginal forecast.
 
-    Forecasts are asked for in distribution only.
+    Forecasts are examined in distribution only.
     """
 
     title = "forecast skill"

@@ -12,7 +12,7 @@ from simdistill.statistics import Estimate, bootstrap_estimate
 class HeuristicGapClosed(Metric):
     """Share of the heuristic's excess cost over the reference that the student saves.
 
-    It is undefined where the interval of the gap itself includes zero, and where a policy is unstable.
+    The share is undefined if the interval of the gap itself includes zero, or if a policy is unstable.
     """
 
     title = "heuristic's gap closed"

@@ -1,4 +1,4 @@
-"""What a measure is, and all that are installed."""
+"""The base class of measures, and the computation of all installed measures."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -13,9 +13,9 @@ class Metric:
     """A measure of an examined student.
 
     Attributes:
-        title: What people call it.
-        description: One line on what it is.
-        relative: Whether it is a share, so that tasks can be compared by it; else it is in cost units.
+        title: The measure's name as readers see it.
+        description: One line that explains the measure.
+        relative: Whether the measure is a share and so comparable between tasks; else it is in cost units.
     """
 
     title: ClassVar[str]
@@ -23,25 +23,25 @@ class Metric:
     relative: ClassVar[bool] = False
 
     def __call__(self, examination: Examination) -> dict[str, Estimate | None]:
-        """Returns the measure in every setting; None where it is undefined."""
+        """Returns setting -> the measure's estimate, None where the measure is undefined."""
         return {setting: self.in_setting(examination, setting) for setting in SETTINGS}
 
     def in_setting(self, examination: Examination, setting: str) -> Estimate | None:
-        """Returns the measure in one setting."""
+        """Returns the measure's estimate in one setting; None if the measure is undefined there."""
         raise NotImplementedError
 
 
 def measures(
     examination: Examination, names: Sequence[str] | None = None
 ) -> dict[str, dict[str, Estimate | None]]:
-    """Returns measures by name and setting.
+    """Returns measure's name -> setting -> estimate.
 
     Args:
-        examination: What was found.
-        names: Which measures; all that are installed if left out.
+        examination: The results of examining all policies.
+        names: Names of the measures to compute; by default all installed ones.
 
     Raises:
-        InputError: If there is no measure of a name.
+        InputError: If a measure of that name isn't installed.
     """
     wanted = registry.names("metrics") if names is None else names
     return {name: registry.load("metrics", name)()(examination) for name in wanted}

@@ -1,4 +1,4 @@
-"""Cost over the reference's."""
+"""The student's cost relative to the reference's."""
 
 from simdistill.evaluation import summaries
 from simdistill.evaluation.examination import Examination
@@ -7,7 +7,7 @@ from simdistill.statistics import Estimate
 
 
 class OverReference(Metric):
-    """The student's cost over the reference's, minus one, pooled over parameter sets."""
+    """Ratio of the student's cost to the reference's, minus one; costs are pooled over parameter sets."""
 
     title = "over the reference"
     description = "the student's cost over the reference's, minus one; lower is better"

@@ -1,4 +1,4 @@
-"""Cost over the teacher's."""
+"""The student's cost relative to its own teacher's."""
 
 from simdistill.evaluation import summaries
 from simdistill.evaluation.examination import Examination
@@ -7,7 +7,7 @@ from simdistill.statistics import Estimate
 
 
 class OverTeacher(Metric):
-    """The student's cost over its own teacher's, minus one, pooled over parameter sets."""
+    """Ratio of the student's cost to its own teacher's, minus one; costs are pooled over parameter sets."""
 
     title = "over its teacher"
     description = "the student's cost over its own teacher's, minus one; lower is better"

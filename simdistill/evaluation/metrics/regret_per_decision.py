@@ -1,4 +1,4 @@
-"""Cost beyond the reference's per decision. Axes: P parameter sets, U resampled units, X policies."""
+"""The student's excess cost per decision. Axes: P parameter sets, U resampled units, X policies."""
 
 import numpy as np
 
@@ -9,9 +9,10 @@ from simdistill.statistics import Estimate, bootstrap_estimate
 
 
 class RegretPerDecision(Metric):
-    """The student's cost beyond the reference's per decision, by the decisions it takes in simulation.
+    """The student's excess cost over the reference, divided by the number of the student's decisions.
 
-    It is undefined where the student is unstable or decides nothing.
+    Decisions are counted in simulation. The measure is undefined if a policy is unstable or the student makes
+    no decisions.
     """
 
     title = "regret per decision"

@@ -1,6 +1,6 @@
-"""Figures of a run's page: one file each, in the entry points `simdistill.figures`.
+"""Figures of a run's page. Each has its own file and is registered as an entry point `simdistill.figures`.
 
-A figure of your own is a class that is called with a `Record` and returns what to show, or None:
+A custom figure is a class that is called with a `Record` and returns the part to show, or None:
 
     class Decisions(Figure):
         order = 70
@@ -8,8 +8,8 @@ A figure of your own is a class that is called with a `Record` and returns what 
         def __call__(self, record):
             return Shown("Decisions", svg(record.id("decisions"), "Decisions a second", 300, 200, draw), "…")
 
-Registered as `simdistill.register("decisions", "my_module:Decisions", kind="figures")`, or in the entry
-points, it stands on every page from then on.
+Register it with `simdistill.register("decisions", "my_module:Decisions", kind="figures")` or as an entry
+point. It then appears on every page.
 """
 
 from simdistill.report.figures.figure import Figure, Shown

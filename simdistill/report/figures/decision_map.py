@@ -1,4 +1,4 @@
-"""Decision maps: what each policy chooses in every state of two numbers (X across, Y up)."""
+"""Decision maps: each policy's choice in every state. Axes: X, Y the state's two numbers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from simdistill.report.figures.figure import Figure, Shown, rendered
 from simdistill.report.record import Record
 from simdistill.report.svg import CARD, INK, axes_in, colours_of, css, svg
 
-# Shares of time that the most visited states hold together, and how strongly their cells are drawn.
+# Cumulative share of time of the most visited states, and the opacity with which their cells are drawn.
 BANDS = ((0.9, 1.0), (0.99, 0.62), (1.0, 0.24))
 LARGEST_MAP = 30
 
@@ -85,13 +85,13 @@ def _appears(label: str, choices: Mapping[str, Sequence[Sequence[str | None]]]) 
 
 
 def _cut(choices: Mapping[str, Sequence[Sequence[str | None]]]) -> str:
-    """Where maps end that are larger than can be drawn legibly; empty if none is."""
+    """Returns the largest number that is drawn if a map is too large to be legible; else empty."""
     largest = max(max(len(choice_XY), len(choice_XY[0])) for choice_XY in choices.values())
     return str(LARGEST_MAP - 1) if largest > LARGEST_MAP else ""
 
 
 def _agreement(choice_XY: Sequence, best_XY: Sequence, time_XY: Sequence | None) -> float | None:
-    """Share of the time spent in states where both choose alike; None without the shares of time."""
+    """Returns the share of time in states where two policies agree; None if shares of time aren't known."""
     if time_XY is None:
         return None
     weight = [
@@ -105,7 +105,7 @@ def _agreement(choice_XY: Sequence, best_XY: Sequence, time_XY: Sequence | None)
 
 
 def _differing(choice_XY: Sequence | None, best_XY: Sequence | None) -> tuple[int, int] | None:
-    """States where two maps differ, and states in all."""
+    """Returns the number of states in which two maps differ, and the number of all states."""
     if not choice_XY or not best_XY:
         return None
     same = [
@@ -126,13 +126,16 @@ def decision_map(
     colours: Mapping[str, str],
     axis_titles: tuple[str, str],
 ) -> Markup:
-    """What a policy chooses in every state of two numbers (X across, Y up).
+    """Draws a policy's choice in every state; one of the state's numbers is on each axis.
 
     Args:
-        choice_XY: The choice; None where there is nothing to choose.
-        reference_XY: States with another choice than here get a dot.
-        probability_XY: Share of time; rarely visited states are drawn faintly.
-        colours: Colour of each choice.
+        name: Prefix of the ids within the element, unique on the page.
+        title: Text for screen readers.
+        choice_XY: The policy's choice; None where there is no decision.
+        reference_XY: The reference's choice; states where the choices differ are marked with a dot.
+        probability_XY: Share of time in each state; rarely visited states are drawn faintly.
+        colours: Choice -> colour.
+        axis_titles: Titles of the axes.
     """
     columns = min(len(choice_XY), LARGEST_MAP)
     rows = min(len(choice_XY[0]), LARGEST_MAP)
@@ -162,7 +165,7 @@ def decision_map(
 
 
 def bands(probability_XY: Sequence[Sequence[float]]) -> np.ndarray:
-    """Index into `BANDS` of every state: 0 for the fewest states that hold its share of the time together."""
+    """Returns each state's index in `BANDS`; band 0 is the smallest set of states with its share of time."""
     share_XY = np.asarray(probability_XY, dtype=float)
     flat = share_XY.ravel() / share_XY.sum()
     order = np.argsort(-flat, kind="stable")

@@ -1,4 +1,4 @@
-"""Dot plots: every policy's cost over the reference, setting by setting."""
+"""Dot plots: every policy's cost over the reference's, one plot for each setting."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ class Row:
     """One line of a dot plot.
 
     Attributes:
-        title: What stands above the line.
-        value: Where the dot goes; None where there is no such number.
-        label: What stands at the right; says why where there is no number.
-        colour: The dot's colour.
+        title: Text above the line.
+        value: Position of the dot; None if the number is unknown.
+        label: Text at the right: the number, or the reason why it is unknown.
+        colour: Colour of the dot.
     """
 
     title: str
@@ -65,7 +65,7 @@ def _rows(record: Record, setting: str) -> list[Row]:
 
 
 def _limit(record: Record) -> float:
-    """Right end of all three axes: anchors that nobody would use don't squeeze the rest."""
+    """Returns the right end of all three axes; anchors are left out, so that they don't squeeze the rest."""
     ends = [
         max(over.mean, *(over.ci95 or [0.0]))
         for name in record.policies
@@ -76,7 +76,7 @@ def _limit(record: Record) -> float:
 
 
 def dots(name: str, title: str, rows: Sequence[Row], limit: float) -> Markup:
-    """Dot plot of fractions over the reference, with intervals; dots beyond `limit` become arrows."""
+    """Draws costs over the reference as dots with intervals; dots beyond `limit` become arrows."""
 
     def draw(figure: Canvas) -> None:
         axes = axes_in(figure, left=10, right=12, top=22, bottom=30)
@@ -92,7 +92,7 @@ def dots(name: str, title: str, rows: Sequence[Row], limit: float) -> Markup:
 
 def _dot(axes: Axes, y: float, row: Row, limit: float) -> None:
     above = {"xycoords": ("axes fraction", "data"), "xytext": (0, 11), "textcoords": "offset points"}
-    # The words stand on a piece of card that hides the grid behind them.
+    # The text has a background in the page's colour, which hides the grid.
     above["bbox"] = {"facecolor": CARD, "edgecolor": "none", "pad": 1.5}
     axes.annotate(row.title, (0, y), color=INK, **above)
     axes.annotate(row.label, (1, y), color=row.colour, weight="bold", ha="right", **above)

@@ -72,13 +72,16 @@ def queue_lengths(
     highest: float,
     axis_title: str,
 ) -> Markup:
-    """Numbers over time stacked on each other, so that the outline is their sum.
+    """Draws several series over time stacked on each other, so that the outline is their sum.
 
     Args:
+        name: Prefix of the ids within the element, unique on the page.
+        title: Text for screen readers.
         time_T: Times in the simulator's unit.
-        lengths: Series name to values, one a time; each holds until the next time.
-        colours: Colour of each series.
-        highest: Upper end of the axis, the same for all policies.
+        lengths: Name of a series -> its value at each time, which holds until the next time.
+        colours: Name of a series -> colour.
+        highest: Upper end of the vertical axis, the same for all policies.
+        axis_title: Title of the time axis; empty for none.
     """
 
     def draw(figure: Canvas) -> None:

@@ -1,4 +1,4 @@
-"""What a figure is, and all that are installed, in their order."""
+"""The base class of figures, and the drawing of all installed figures in their order."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +13,12 @@ from simdistill.report.templates import templates
 
 @dataclass(frozen=True)
 class Shown:
-    """What the page shows of a figure.
+    """A drawn figure, as the page shows it.
 
     Attributes:
-        title: Heading of its section; empty where it belongs to the section above.
+        title: Heading of the figure's section; empty if the figure belongs to the section above.
         markup: HTML with inline SVG.
-        caption: What a reader should know before looking, as text.
+        caption: Explanatory text for the reader.
     """
 
     title: str
@@ -30,18 +30,18 @@ class Figure:
     """A part of the page that is drawn from a record.
 
     Attributes:
-        order: The page shows figures with a smaller number first; those of the package have 10 to 60.
+        order: Position on the page: smaller numbers come first. The package's figures have 10 to 60.
     """
 
     order: ClassVar[int] = 100
 
     def __call__(self, record: Record) -> Shown | None:
-        """Returns what to show of a record; None if there is nothing."""
+        """Returns the figure of a record; None if there is nothing to show."""
         raise NotImplementedError
 
 
 def shown(record: Record) -> dict[str, Shown]:
-    """Returns all that the installed figures show of a record, by their names, in their order."""
+    """Returns name -> drawn figure of all installed figures that have something to show, in their order."""
     figures = {name: registry.load("figures", name) for name in registry.names("figures")}
     ordered = sorted(figures, key=lambda name: (figures[name].order, name))
     found = {name: figures[name]()(record) for name in ordered}
@@ -52,7 +52,7 @@ def rendered(template: str, **values: Any) -> Markup:
     """Returns one of the page's parts as markup.
 
     Args:
-        template: Name of a file of the report or of its figures.
-        values: What it shows.
+        template: File name of a template of the report or of its figures.
+        values: The values that the template shows.
     """
     return Markup(templates(Path(__file__).parent).get_template(template).render(**values))

@@ -38,13 +38,15 @@ class Forecasts(Figure):
 
 
 def reliability(name: str, title: str, points: Sequence[Mapping[str, float]]) -> Markup:
-    """Reliability diagram: what happened against what was forecast; a perfect forecaster is on the diagonal.
+    """Draws a reliability diagram: observed frequency against forecast probability.
+
+    A perfectly calibrated forecaster is on the diagonal.
 
     Args:
-        name: Prefix of the ids inside, unique on the page.
-        title: What a screen reader says.
-        points: Of each class the forecast probability `said`, the share that `happened`, and the `count`,
-            which is a dot's area.
+        name: Prefix of the ids within the element, unique on the page.
+        title: Text for screen readers.
+        points: Forecast probability `said`, observed frequency `happened` and number of forecasts `count` of
+            each class; the number determines the dot's area.
     """
 
     def draw(figure: Canvas) -> None:

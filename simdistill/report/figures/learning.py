@@ -16,7 +16,7 @@ from simdistill.report.record import Record
 from simdistill.report.svg import ACCENT, CHOICE_COLOURS, MUTED, axes_in, svg
 
 TERMS = {"imitation": CHOICE_COLOURS[0], "regret": ACCENT, "validity": CHOICE_COLOURS[1]}
-"""Colours of the terms of a loss."""
+"""Term of a loss -> colour."""
 ROUNDS = "A dashed line is where a new round began, on states that the student itself had led to. "
 FLOOR = (
     "The imitation term can't reach zero: the teacher's own answers are uncertain where choices are nearly "
@@ -24,11 +24,11 @@ FLOOR = (
 )
 
 Line = tuple[str, Sequence[float], Sequence[float]]
-"""Colour, questions seen, values."""
+"""Colour, number of questions seen at each point, value at each point."""
 
 
 class Learning(Figure):
-    """How the losses and the validation measures went in training."""
+    """The course of the losses and the validation measures in training."""
 
     order = 20
 
@@ -46,7 +46,7 @@ class Learning(Figure):
 
 
 def round_starts(steps: Sequence[Mapping[str, Any]]) -> list[float]:
-    """Returns the questions seen where a new round began."""
+    """Returns the number of questions seen at the beginning of each later round."""
     return [
         before["questions"] for before, after in pairwise(steps) if before.get("round") != after.get("round")
     ]
@@ -55,7 +55,7 @@ def round_starts(steps: Sequence[Mapping[str, Any]]) -> list[float]:
 def _losses(
     record: Record, steps: Sequence[Mapping[str, Any]], rounds: Sequence[float]
 ) -> tuple[str, Markup]:
-    """Returns title and drawing of the training loss, by term where it has terms."""
+    """Returns the title and the drawing of the training loss, by term if there are terms."""
     x = [row["questions"] for row in steps]
     lines: dict[str, Line] = {
         term: (colour, x, [row[term] for row in steps])
@@ -70,7 +70,7 @@ def _losses(
 def _validation(
     record: Record, validated: Sequence[Mapping[str, Any]], rounds: Sequence[float]
 ) -> list[tuple[str, Markup]]:
-    """Returns titles and drawings of what was measured on the validation questions."""
+    """Returns the titles and the drawings of the measures on validation questions."""
     plots = []
     for key, title, as_percent in (
         ("validation_regret", "Regret on the validation questions", False),
@@ -93,13 +93,15 @@ def curves(
     as_percent: bool = False,
     smooth: bool = False,
 ) -> Markup:
-    """Learning curves against the questions seen.
+    """Draws learning curves against the number of questions seen.
 
     Args:
-        lines: Label to colour, questions seen and values.
-        rounds: Questions seen where a new round began.
-        logarithmic: Whether the values span orders of magnitude; values of zero are left out.
-        as_percent: Whether values are shares.
+        name: Prefix of the ids within the element, unique on the page.
+        title: Text for screen readers.
+        lines: Label -> line.
+        rounds: Number of questions seen at the beginning of each later round.
+        logarithmic: Whether the axis is logarithmic; values of zero are then left out.
+        as_percent: Whether values are shares, written as percent.
         smooth: Whether to draw the values faintly and their moving average strongly.
     """
 

@@ -1,4 +1,4 @@
-"""The table of measures: all that `metrics.json` has, in every setting."""
+"""The table of all measures in `metrics.json`, in every setting."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ class Measures(Figure):
 
 
 def _row(record: Record, name: str) -> dict[str, Any]:
-    """Returns one measure; one that isn't installed here has its name for a title."""
+    """Returns the row of one measure; a measure that isn't installed here has its name as title."""
     metric = registry.load("metrics", name) if name in registry.names("metrics") else None
     return {
         "title": metric.title if metric else words(name),

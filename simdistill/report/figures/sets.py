@@ -1,4 +1,4 @@
-"""Parameter sets: what student and heuristic cost over the reference with each drawn one."""
+"""Parameter sets: the student's and the heuristic's cost over the reference with each drawn set."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -32,7 +32,7 @@ class Sets(Figure):
 
 
 def _group(record: Record, setting: str, entries: Sequence[Mapping], limit: float) -> dict[str, Any]:
-    """Returns one setting's drawing and table."""
+    """Returns the drawing and the table of one setting's parameter sets."""
     names = [name for name in ("student", record.heuristic) if name in entries[0]["cost"]]
     over = {name: [_over(entry["cost"], name, record.reference) for entry in entries] for name in names}
     colours = dict(zip(names, (ACCENT, MUTED), strict=False))
@@ -64,7 +64,7 @@ def _group(record: Record, setting: str, entries: Sequence[Mapping], limit: floa
 
 
 def _limit(record: Record) -> float:
-    """Right end of the axis for all groups of parameter sets, so that they can be compared."""
+    """Returns the right end of the axis, which is the same for all groups of parameter sets."""
     known = [
         over
         for entries in (record.examination.get("sets") or {}).values()
@@ -81,7 +81,10 @@ def _over(cost: Mapping[str, float | None], name: str, reference: str) -> float 
 
 
 def _better(over: Mapping[str, Sequence[float | None]], heuristic: str) -> int | None:
-    """Sets in which the student costs less than the heuristic; a policy whose queues grow costs most."""
+    """Returns the number of sets in which the student costs less than the heuristic.
+
+    A policy whose queues grow has an infinite cost.
+    """
     if heuristic not in over or "student" not in over:
         return None
     endless = float("inf")
@@ -98,11 +101,13 @@ def dumbbells(
     series: Mapping[str, Sequence[float | None]],
     limit: float,
 ) -> Markup:
-    """One line for each parameter set: what each policy costs over the reference, joined.
+    """Draws the policies' costs over the reference: one line for each parameter set, a dot for each policy.
 
     Args:
-        labels: The sets, top to bottom.
-        series: Colour to fractions over the reference, one a set; None where queues grow.
+        name: Prefix of the ids within the element, unique on the page.
+        title: Text for screen readers.
+        labels: Labels of the sets, from top to bottom.
+        series: A policy's colour -> its cost over the reference with each set; None where queues grow.
         limit: Right end of the axis.
     """
     known = [value for values in series.values() for value in values if value is not None]

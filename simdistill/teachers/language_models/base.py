@@ -1,7 +1,7 @@
-"""Teachers that are language models: they answer the student's questions.
+"""Teachers that are language models, which answer the student's questions.
 
-The states, and the values of choices, are those of the policy `teacher.base`, as when that policy teaches.
-Only the answers are the model's, and its probabilities over the choices where they are known.
+States and simulated costs are those of the policy `teacher.base`, as if this policy were the teacher. Only
+the answers and, if known, the probabilities of the choices come from the language model.
 """
 
 import logging
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 AT_ONCE = 64
-"""Questions that are asked, and cached, together."""
+"""Number of questions that are asked, and cached, together."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class TeacherAnswer:
     """A language model's answer to a question with C choices.
 
     Attributes:
-        choice: Index of its choice; None if its answer is none of the choices.
-        probabilities_C: Its probabilities over the choices; None if they aren't known.
-        valid: Whether it answers by a choice, and nothing else, without being held to the choices.
+        choice: Index of the model's choice; None if its answer is none of the choices.
+        probabilities_C: The model's probability of each choice; None if they aren't known.
+        valid: Whether the model's unconstrained answer is one of the choices and nothing else.
     """
 
     choice: int | None
@@ -58,16 +58,16 @@ def cached_answers() -> Path:
 
 
 class LanguageTeacher:
-    """A language model that teaches. A subclass has `answers`, `texts`, `name` and `made_by`.
+    """A teacher that is a language model. A subclass defines `answers`, `texts`, `name` and `made_by`.
 
     Args:
-        config: Its settings, and the budget of the search in the states of `base`.
+        config: Settings of the teacher, and the budget of the search in states of the policy `teacher.base`.
         seed: Root seed.
 
     Attributes:
-        name: What messages call it.
-        made_by: All that decides its answers, as JSON values. Cached answers belong to it.
-        everywhere: Whether it is examined like the student; else with the default parameters only.
+        name: Name of the teacher in messages.
+        made_by: Everything that determines the teacher's answers, as JSON values; part of the cache's key.
+        everywhere: Whether the teacher is examined like the student; else with the default parameters only.
         loads_model: Whether `teacher.model` is a model on this machine, whose name can be checked at once.
         legal: Whether any of its answers was a choice and nothing else.
         lenient: Answers that are a choice only if their form is overlooked.
@@ -86,23 +86,23 @@ class LanguageTeacher:
         self.asked, self.valid, self.valid_leniently = 0, 0, 0
 
     def teach(self, task: TaskConfig, compute: Map, progress: Progress) -> Lesson:
-        """Searches the states that the policy `teacher.base` visits; its answers are replaced by `answer`."""
+        """Searches states that the policy `teacher.base` visits; `answer` later replaces its answers."""
         base = named_policy(task.simulator, self.config.base)
         return demonstrate(task, self.config, self.seed, base, compute, progress, self.config.base)
 
     def answers(
         self, questions: Sequence[Asked], progress: Callable[[int, int], None] = silent
     ) -> list[TeacherAnswer]:
-        """Answers questions; `progress` is called with how many are answered and how many there are."""
+        """Answers questions; `progress` is called with the numbers of answered and of all questions."""
         raise NotImplementedError
 
     def texts(self, questions: Sequence[Asked]) -> list[str]:
-        """Returns what it says to questions, without being held to the choices."""
+        """Returns the texts that the model generates as answers, not constrained to the choices."""
         raise NotImplementedError
 
     @property
     def valid_share(self) -> float:
-        """Share of the decisions that it answered by a choice and nothing else; 1 before the first."""
+        """Share of decisions that it answered with a choice and nothing else; 1 before the first decision."""
         return self.valid / self.asked if self.asked else 1.0
 
     @property
@@ -111,25 +111,25 @@ class LanguageTeacher:
         return self.valid_leniently / self.asked if self.asked else 0.0
 
     def score(self, questions: Sequence[Asked]) -> list[TeacherAnswer]:
-        """Answers questions of an episode in play."""
+        """Answers questions of running episodes."""
         return self.answers(questions)
 
     def check(self, questions: Sequence[Asked]) -> None:
-        """Raises `InputError` if it can't answer; called before anything is simulated for it.
+        """Raises `InputError` if the model can't answer questions; called before anything is simulated.
 
         Args:
-            questions: Some of the run's.
+            questions: Some of the run's questions.
         """
 
     def answer(
         self, questions: "Sequence[Question]", progress: Callable[[int, int], None] = silent
     ) -> "list[Question]":
-        """Returns the questions with its answers and probabilities.
+        """Returns the questions with the model's answers and probabilities.
 
-        Questions that it answers by none of the choices are left out; forecasts stay as they are.
+        Decision questions whose answer is none of the choices are left out; other kinds stay as they are.
 
         Raises:
-            InputError: None of its answers can be used, or it has never answered by a choice.
+            InputError: None of the model's texts is meant as a choice.
         """
         decisions = [question for question in questions if question.decides]
         before = self.lenient
@@ -161,15 +161,16 @@ class LanguageTeacher:
         return labelled
 
     def check_sense(self, questions: Sequence[Asked]) -> None:
-        """Checks that its texts mean a choice, though none of its answers is a choice and nothing else.
+        """Checks that the model's unconstrained texts can be read as choices.
 
-        Held to the choices, any model prefers one of them, even one that talks about something else.
+        Needed if no answer was just a choice: even a model that generates unrelated text has a most probable
+        choice.
 
         Args:
-            questions: What it was asked; only the first are looked at.
+            questions: Questions that the model was asked; only the first ones are used.
 
         Raises:
-            InputError: None of its texts means a choice.
+            InputError: None of the texts can be read as a choice.
         """
         texts = self.texts(questions[:SHOWN])
         pairs = [(text, asked.choices) for text, asked in zip(texts, questions, strict=False)]
@@ -180,21 +181,21 @@ class LanguageTeacher:
             )
 
     def advice(self, questions: Sequence[Asked]) -> str:
-        """Returns what to do about answers to these questions that are none of the choices."""
+        """Returns advice for an error message about questions whose answers are none of the choices."""
         return "Say in task.language.description how to answer, or take another model."
 
     def policy(self, prompter: Prompter) -> "LanguageModelPolicy":
-        """Returns the model as a policy that reads states in these words."""
+        """Returns the model as a policy that reads the prompts of `prompter`."""
         return LanguageModelPolicy(self, prompter)
 
 
 @dataclass(frozen=True)
 class LanguageModelPolicy:
-    """Decides as a language model does; an answer that is none of the choices counts as the first one.
+    """A policy that asks a language model; if an answer is none of the choices, it takes the first choice.
 
     Attributes:
-        teacher: The language model; it counts the decisions.
-        prompter: Puts states into words.
+        teacher: The language model, which also counts the decisions.
+        prompter: Prompter, which describes states in words.
     """
 
     teacher: LanguageTeacher

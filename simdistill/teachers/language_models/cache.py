@@ -1,4 +1,4 @@
-"""A cache of what language models answered, on disk, as JSON."""
+"""A cache on disk of language models' answers, as JSON."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from simdistill.errors import InputError
 
 
 class _JSONOnly(JSONDisk):
-    """Never unpickles: a pickle that somebody else put into the folder could run anything."""
+    """A JSON disk that never unpickles: a pickle that somebody put into the folder could run any code."""
 
     def fetch(self, mode, filename, value, read):
         if mode == MODE_PICKLE:
@@ -24,32 +24,32 @@ class _JSONOnly(JSONDisk):
 
 
 class Answers:
-    """Answers by a hash of all that made them; several runs may use a folder at once.
+    """Answers by a hash of everything that determined them; several runs may use a folder at once.
 
     Args:
-        folder: Made if it isn't there; then answers are taken over from a file of the same name that ends in
-            `.sqlite`, in which earlier versions kept them.
+        folder: Folder of the cache, made if it doesn't exist. A new folder gets the answers of the file with
+            the same name and the suffix `.sqlite`, in which earlier versions kept them.
 
     Raises:
-        InputError: It can't be used.
+        InputError: The folder can't be used.
     """
 
     def __init__(self, folder: Path):
         self.folder = folder
         with self._usable():
             new = not folder.exists()
-            # Each answer is committed by itself, so that a killed run keeps those that it has paid for.
+            # Each answer is committed separately, so that a killed run keeps the answers it has paid for.
             self._cache = Cache(str(folder), disk=_JSONOnly, eviction_policy="none", timeout=60)
             if new and folder.with_suffix(".sqlite").is_file():
                 self._take_over(folder.with_suffix(".sqlite"))
 
     def __getitem__(self, made_by: Any) -> Any:
-        """Returns the answer that was kept under all that made it, JSON values both; None if none was."""
+        """Returns the answer for everything that determines it, both JSON values; None if there is none."""
         with self._usable():
             return self._cache.get(_key(made_by))
 
     def __setitem__(self, made_by: Any, answer: Any) -> None:
-        """Keeps an answer, a JSON value."""
+        """Stores an answer, a JSON value."""
         with self._usable():
             self._cache.set(_key(made_by), answer)
 

@@ -1,7 +1,7 @@
 """A client of one OpenAI-compatible server: the `openai` package's, with a cache and few requests at once.
 
-The package tries a request again when a server is busy, slow or broken. What else a server needs is in its
-`Dialect`, which is found out once and kept in the cache beside the answers.
+The package retries a request if a server is busy, slow or broken. The request parameters that a server
+supports are in its `Dialect`, which is detected once and cached together with the answers.
 """
 
 import json
@@ -26,24 +26,24 @@ from simdistill.teachers.language_models.dialect import Dialect
 KEYS = ("SIMDISTILL_API_KEY", "OPENAI_API_KEY")
 """Environment variables in which the key is looked for, in this order."""
 CONCURRENT = 8
-"""Requests under way at once."""
+"""Number of concurrent requests."""
 LONGEST_ASKED = 120.0
-"""Seconds that the openai package waits if a server asks for it; with more, the run ends."""
+"""Longest wait, in seconds, that a server may ask for; if it asks for more, the run ends."""
 NOT_SPOKEN = (400, 403, 422, 500, 501)
-"""What servers answer that don't take a part of a request."""
+"""HTTP statuses of servers that don't support a part of a request."""
 UNREADABLE = "it isn't a chat completion"
 USED_UP = ("insufficient_quota", "insufficient balance", "billing", "credit", "exceeded your current quota")
-"""What servers say when a quota won't come back by waiting."""
+"""Parts of servers' messages about a quota that waiting doesn't restore."""
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """What a server said in place of an answer.
+    """A server's error reply.
 
     Attributes:
         status: HTTP status; 502 for a reply that can't be read.
-        text: The server's words, or what is wrong with the reply.
-        retry_after: Seconds that it asks to wait.
+        text: The server's message, or the reason why the reply can't be read.
+        retry_after: Seconds that the server asks to wait; 0 if it doesn't.
     """
 
     status: int
@@ -75,16 +75,16 @@ class Endpoint:
     """A client of one server.
 
     Args:
-        base_url: As in `http://localhost:8000/v1`.
-        timeout: Seconds without a byte after which a request is given up.
-        tries: Of each request.
-        cache: Folder in which answers are kept.
+        base_url: Address of the server, as in `http://localhost:8000/v1`.
+        timeout: Seconds without a received byte after which a request fails.
+        tries: Largest number of tries of each request.
+        cache: Folder in which answers are cached.
 
     Attributes:
-        requests: Tries made so far; cached answers cost none.
+        requests: Number of tries made so far; cached answers need none.
 
     Raises:
-        InputError: The address can't be one of a server.
+        InputError: `base_url` isn't a valid address.
     """
 
     def __init__(self, base_url: str, timeout: float = 60.0, tries: int = 6, cache: Path | None = None):
@@ -99,27 +99,27 @@ class Endpoint:
             api_key="in a header of each request",
             base_url=base_url,
             max_retries=tries - 1,
+            timeout=timeout,
             # The key would go with a redirect.
             http_client=openai.DefaultHttpxClient(
-                timeout=timeout,
                 follow_redirects=False,
                 event_hooks={"request": [self._count], "response": [_judge]},
             ),
         )
 
     def complete(self, bodies: Sequence[dict]) -> list[dict]:
-        """Returns an answer to every request, in their order; equal requests are sent once.
+        """Returns an answer to every request, in the order of requests; equal requests are sent once.
 
         Args:
             bodies: Requests, as JSON values.
 
         Returns:
-            `{"text", "top"}` each: the answer, and pairs of token and log probability for its first token,
-            None where the server gives none; and `{"cut": True}` if the answer was cut off.
+            Answers `{"text", "top"}`: the text, and pairs of token and log-probability for its first token,
+            or None if the server gives none. If the answer was truncated, `"cut"` is True.
 
         Raises:
-            InputError: The server refuses a request, or no try of one was answered. Answers that came before
-                are kept.
+            InputError: The server refuses a request, or all tries of a request fail. Earlier answers stay
+                cached.
         """
         self._stop.clear()
         with closing(Answers(self._cache)) as answers:
@@ -131,14 +131,14 @@ class Endpoint:
         return [replies[key] for key in keys]
 
     def _ask(self, keys: Sequence[str], answers: Answers) -> Iterator[tuple[str, dict]]:
-        """Yields answers to requests as they come, after a failure those that came meanwhile, too."""
+        """Yields answers to requests as they arrive; after a failure, later arrivals are still cached."""
         bodies = {key: json.loads(key) for key in keys}
         models = {body["model"]: key for key, body in reversed(bodies.items())}
         for model, key in models.items():
             known = answers["dialect", self.url, model]
             if known is not None:
                 self._dialects.setdefault(model, Dialect(**known))
-            else:  # One request finds out what the server takes, so that the others needn't.
+            else:  # One request detects the server's dialect, so that the others needn't.
                 yield key, self._reply(bodies.pop(key))
                 answers["dialect", self.url, model] = asdict(self._dialects[model])
         pool = ThreadPoolExecutor(CONCURRENT)
@@ -157,7 +157,7 @@ class Endpoint:
                 answers["dialect", self.url, model] = asdict(self._dialects[model])
 
     def _reply(self, body: dict) -> dict:
-        """Sends a request, in another form if the server doesn't take it as it is."""
+        """Sends a request, in another dialect if the server doesn't support its form."""
         model = body["model"]
         while True:
             dialect = self._dialects.setdefault(model, Dialect())
@@ -167,15 +167,15 @@ class Endpoint:
             if found.status not in NOT_SPOKEN:
                 raise self._failure(found, model)
             with self._learning:
-                if self._dialects[model] is dialect:  # else another request has found out meanwhile
+                if self._dialects[model] is dialect:  # else another request has detected it meanwhile
                     self._dialects[model], reply = self._learn(body, dialect, found)
                     return reply
 
     def _learn(self, body: dict, dialect: Dialect, refusal: Refusal) -> tuple[Dialect, dict]:
-        """Finds out in which form a server takes a request; returns that and the answer.
+        """Detects the dialect in which a server accepts a request; returns it and the answer.
 
         Raises:
-            InputError: It takes the request in none.
+            InputError: The server refuses the request in every dialect.
         """
         form, found = dialect, refusal
         while found.status in NOT_SPOKEN and (named := form.named(found.text)) is not None:
@@ -186,16 +186,16 @@ class Endpoint:
         for form in dialect.simpler():
             reply = self._send(form.spoken(body), 1)
             if isinstance(reply, dict):
-                # The server may have been out of order, and take the first form by now.
+                # The server may only have failed for a while, and accept the first form now.
                 again = self._send(dialect.spoken(body), 1)
                 return (dialect, again) if isinstance(again, dict) else (form, reply)
         raise self._failure(refusal, body["model"])
 
     def _send(self, body: dict, tries: int) -> dict | Refusal:
-        """Returns the answer to a request, or what the server says in its place.
+        """Returns the answer to a request, or the server's refusal.
 
         Raises:
-            InputError: Nobody answers, or another request has failed.
+            InputError: The server doesn't answer, or another request has failed.
         """
         import openai
 
@@ -203,7 +203,9 @@ class Endpoint:
             raise InputError(f"{self.url}: another request has failed")
         refusal, reason, key = None, "", _key()
         authorization: Any = f"Bearer {key}" if key else openai.Omit()
-        options: Any = {"headers": {"Authorization": authorization}, "max_retries": tries - 1}
+        # Connections are closed after each answer, as there may be no further request.
+        headers = {"Authorization": authorization, "Connection": "close"}
+        options: Any = {"headers": headers, "max_retries": tries - 1}
         try:
             text = self._client.post("/chat/completions", body=body, cast_to=str, options=options)
             reply = _read(_shown(text))
@@ -216,22 +218,22 @@ class Endpoint:
             refusal = Refusal(error.status_code, _shown(text), waits)
         except openai.APIConnectionError as error:
             reason = str(error.__cause__ or error) or type(error.__cause__).__name__
-        # Not raised above: what the package keeps with its errors may hold the key.
+        # Not raised inside `except`: the package's error, which may contain the key, would be its context.
         if refusal is None:
             raise self._silent(_shown(reason))
         return refusal
 
     def _failure(self, refusal: Refusal, model: str) -> InputError:
-        """Says why a request has no answer, and what to do."""
+        """Returns an error with the reason why a request has no answer, and with what to do."""
         if refusal.retry_after > LONGEST_ASKED:
             return InputError(
-                f"{self.url}: {refusal}; it asks to be left alone for {refusal.retry_after:.0f} seconds. "
-                "What it has answered is kept: start again then."
+                f"{self.url}: {refusal}; the server asks to wait for {refusal.retry_after:.0f} seconds. "
+                "Its answers so far are cached: start again after this time."
             )
         if refusal.used_up:
             return InputError(
-                f"{self.url}: the quota is used up: {refusal}. What it has answered is kept: start again "
-                "when there is more."
+                f"{self.url}: the quota is used up: {refusal}. Answers so far are cached: start again when "
+                "there is new quota."
             )
         if refusal.may_pass:
             return self._silent(str(refusal))
@@ -254,7 +256,7 @@ def _key() -> str | None:
 
 
 def _shown(text: str) -> str:
-    """Takes the key out of what is shown or kept."""
+    """Returns a text with the key masked, so that the text can be shown or stored."""
     key = _key()
     return text.replace(key, "***") if key else text
 
@@ -271,10 +273,10 @@ def _check_address(base_url: str) -> None:
 
 
 def _judge(response: Any) -> None:
-    """Says which replies the openai package is to try again, where it would decide otherwise."""
+    """Changes a reply so that the openai package retries, or doesn't retry, against its default."""
     response.read()
     if response.status_code == 200:
-        if _read(response.text) is None:  # as if a gateway were broken, which is tried again
+        if _read(response.text) is None:  # becomes "bad gateway", which the package retries
             response.status_code = 502
             response.extensions["reason"] = f"{UNREADABLE}: {beginning(response.text)}"
         return
@@ -288,7 +290,7 @@ def _judge(response: Any) -> None:
 
 
 def _read(text: str) -> dict | None:
-    """Takes the answer and its first token's log probabilities out of a reply; None if it isn't one."""
+    """Returns a reply's answer and its first token's log-probabilities; None if the reply is unreadable."""
     try:
         choice = json.loads(text)["choices"][0]
         message = choice["message"]
@@ -304,8 +306,8 @@ def _read(text: str) -> dict | None:
         return None
     answer, cut = text_of(content), choice.get("finish_reason") == "length"
     if not answer.strip() and not cut:
-        answer = text_of(thought)  # a server may take an answer without a thought for the thought
-    # The first token of a thought isn't the answer's.
+        answer = text_of(thought)  # a server may return an answer without reasoning as the reasoning
+    # If there is reasoning, the reply's first token isn't the answer's.
     reply = {"text": answer, "top": None if thought or "<think>" in answer else top or None}
     return reply | ({"cut": True} if cut else {})
 

@@ -1,4 +1,4 @@
-"""Whether methods on a teacher's logits and hidden states can learn from it: same tokens, own weights."""
+"""Checks for methods that use a teacher's logits or hidden states: the same tokens, but separate weights."""
 
 import torch
 from transformers import PreTrainedTokenizerBase
@@ -9,11 +9,11 @@ from simdistill.teachers.language_models.local import tokenizer_rules
 
 
 def check_same_words(teacher: Student, student: Student) -> None:
-    """Checks that teacher and student read the same tokens, which methods on logits and hidden states need.
+    """Checks that teacher and student have the same tokens, and that they don't share weights.
 
     Raises:
-        InputError: Vocabulary, rules of the tokenizer, end token or chat template differ, or the teacher's
-            weights are the student's own objects; the message names the difference.
+        InputError: Vocabularies, tokenizers' rules, end tokens or chat templates differ, or teacher and
+            student share weights; the message names the difference.
     """
     check_apart(student.model, teacher.model)
     names = f"teacher {teacher.base.name} and student {student.base.name}"
@@ -26,22 +26,22 @@ def check_same_words(teacher: Student, student: Student) -> None:
 def check_apart(student: torch.nn.Module, teacher: torch.nn.Module) -> None:
     """Checks that a teacher has weights of its own.
 
-    A teacher that is an adapter on the student's base object answers with whichever adapter is active, so
-    that the two never differ: TRL's loss is then 0, without a word.
+    A teacher that is an adapter on the student's base model object always uses the active adapter, so its
+    outputs equal the student's. TRL's loss is then 0 without a warning.
 
     Raises:
-        InputError: They share weights.
+        InputError: Teacher and student share weights.
     """
     own = {weight.data_ptr() for weight in student.parameters()}
     if any(weight.data_ptr() in own for weight in teacher.parameters()):
         raise InputError(
-            "The teacher shares its weights with the student, so it would always agree; load it as an object "
-            "of its own, as in Student.load(model, adapter)"
+            "The teacher shares its weights with the student, so both would always agree; load the teacher "
+            "as a separate object, as in Student.load(model, adapter)"
         )
 
 
 def _difference(teacher: PreTrainedTokenizerBase, student: PreTrainedTokenizerBase) -> str | None:
-    """Names the first difference between two tokenizers, None if there is none."""
+    """Returns a description of the first difference between two tokenizers; None if there is none."""
     words, own = teacher.get_vocab(), student.get_vocab()
     if words != own:
         word = min(word for word in words.keys() | own.keys() if words.get(word) != own.get(word))
@@ -59,7 +59,7 @@ def _difference(teacher: PreTrainedTokenizerBase, student: PreTrainedTokenizerBa
 
 
 def _apart(text: str, other: str) -> str:
-    """Shows where two texts begin to differ."""
+    """Returns the parts of two texts around the first character that differs."""
     shorter = min(len(text), len(other))
     place = next((n for n in range(shorter) if text[n] != other[n]), shorter)
     begin = max(place - 20, 0)

@@ -1,22 +1,22 @@
-"""What an OpenAI-compatible server takes, and what of a request has to be left out for it."""
+"""Dialects of OpenAI-compatible servers: the parts of a request that a server supports."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 LIMIT = 5
-"""Log probabilities of a token that servers with a limit allow at least."""
+"""Number of log-probabilities of a token that all servers with a limit allow."""
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """What one server takes for one model.
+    """The request parameters that one server supports for one model.
 
     Attributes:
-        top: Tokens whose log probabilities may be asked for; 0 if none.
+        top: Largest number of tokens whose log-probabilities may be requested; 0 for none.
         budget: Name of the field that limits an answer's tokens.
-        temperature: Whether temperature 0 may be asked for; else the server decides it.
-        system: Whether there is a system role; else its text begins the user's message.
+        temperature: Whether temperature 0 may be requested; else the server's default is used.
+        system: Whether there is a system role; else the system text begins the user's message.
     """
 
     top: int = 20
@@ -28,7 +28,7 @@ class Dialect:
         """Returns a request in this dialect.
 
         Args:
-            body: A request with all of `max_tokens`, `temperature`, `logprobs` and `top_logprobs`, or some.
+            body: A request with all or some of `max_tokens`, `temperature`, `logprobs` and `top_logprobs`.
         """
         said = dict(body)
         if "max_tokens" in said:
@@ -45,7 +45,7 @@ class Dialect:
         return said
 
     def named(self, refusal: str) -> "Dialect | None":
-        """Returns the dialect without what a refusal names; None if it names nothing that can be left out."""
+        """Returns the dialect without the parameter that a refusal names; None if it names none of them."""
         text = refusal.lower()
         if "logprob" in text and self.top:
             return replace(self, top=self._fewer(text))
@@ -58,20 +58,20 @@ class Dialect:
         return None
 
     def simpler(self) -> Iterator["Dialect"]:
-        """Yields what a server may take that refuses without a reason: one thing left out, then more."""
+        """Yields simpler dialects for a server that gives no reason: without one parameter, then several."""
         less = [{"top": 0}, {"system": False}, {"budget": "max_completion_tokens"}, {"temperature": False}]
         single = [replace(self, **change) for change in less]
         several = [replace(self, **{n: v for one in less[:end] for n, v in one.items()}) for end in (2, 3, 4)]
         yield from (found for found in dict.fromkeys((*single, *several)) if found != self)
 
     def _fewer(self, text: str) -> int:
-        """Returns the number of log probabilities that a refusal allows, else a usual limit, else none."""
+        """Returns the number of log-probabilities that a refusal allows; by default `LIMIT`, then 0."""
         allowed = [int(number) for number in re.findall(r"\d+", text) if 0 < int(number) < self.top]
         return max(allowed) if allowed else LIMIT if self.top > LIMIT else 0
 
 
 def _without_system(messages: list[dict]) -> list[dict]:
-    """Puts the text of the system message at the beginning of the message that follows."""
+    """Returns the messages with the system text moved to the beginning of the following message."""
     system, *rest = messages
     if system["role"] != "system" or not rest:
         return messages

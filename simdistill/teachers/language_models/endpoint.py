@@ -1,4 +1,4 @@
-"""A teacher behind an OpenAI-compatible server, asked by `/chat/completions`."""
+"""A teacher behind an OpenAI-compatible server, which is queried by `/chat/completions`."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -11,21 +11,21 @@ from simdistill.models.choice_model import Asked
 from simdistill.teachers.language_models.base import AT_ONCE, LanguageTeacher, TeacherAnswer, silent
 
 TOP = 20
-"""Tokens whose probabilities are asked for, the most that OpenAI gives."""
+"""Number of tokens whose probabilities are requested, OpenAI's maximum."""
 ENOUGH = 0.9
-"""Probability of all choices together from which on a server's probabilities are used."""
+"""Least total probability of the choices for which a server's probabilities are used."""
 ROOM = 8
-"""Tokens beyond the longest choice that an answer may have: they show one that goes on."""
+"""Tokens that an answer may have beyond the longest choice; they show whether the answer is longer."""
 
 
 class EndpointTeacher(LanguageTeacher):
     """A language model behind an OpenAI-compatible server.
 
-    Its probabilities are used only where the server gives those of the first token, this token distinguishes
-    the choices, and the choices have at least 0.9 of the probability.
+    The model's probabilities are used only if the server gives those of the first token, this token
+    distinguishes the choices, and the choices have a total probability of at least 0.9.
 
     Args:
-        config: Its model and the server's address.
+        config: Settings of the teacher, with the model and the server's address.
         seed: Root seed.
     """
 
@@ -38,8 +38,8 @@ class EndpointTeacher(LanguageTeacher):
         max_tokens: int | None = Field(
             default=None,
             ge=1,
-            description="tokens an answer may have; null: just those of a choice. A model that reasons "
-            "before it answers needs hundreds",
+            description="largest number of tokens of an answer; null: just what a choice needs. A model that "
+            "reasons before it answers needs hundreds",
         )
 
         @model_validator(mode="after")
@@ -64,14 +64,14 @@ class EndpointTeacher(LanguageTeacher):
         from simdistill.teachers.language_models.client import Endpoint
 
         super().__init__(config, seed)
-        self.model, self.max_tokens = config.model or "", getattr(config, "max_tokens", None)
+        self.model, self.max_tokens = config.model or "", config.max_tokens
         self.endpoint = Endpoint(config.base_url or "")
         self.name = f"{self.model} at {self.endpoint.url}"
         self.made_by = {"url": self.endpoint.url, "model": self.model}
         self.illegal: list[Asked] = []
 
     def check(self, questions: Sequence[Asked]) -> None:
-        """Asks one question, which also finds out what the server takes."""
+        """Asks one question, which also detects the server's dialect."""
         self._replies(questions[:1])
 
     def answers(
@@ -121,11 +121,13 @@ class EndpointTeacher(LanguageTeacher):
 
 
 def probabilities(top: Sequence[Sequence] | None, choices: Sequence[str]) -> list[float] | None:
-    """Returns the probabilities of the choices (C) by the first token; None if it doesn't distinguish them.
+    """Returns the probabilities of the choices (C) from those of the first token.
+
+    Returns None if a token doesn't distinguish the choices, or if their total probability is too small.
 
     Args:
-        top: Pairs of token and log probability.
-        choices: Labels. A token stands for the one choice that begins with it.
+        top: Pairs of a first token and its log-probability.
+        choices: Labels of the choices. A token counts for the one choice that begins with it.
     """
     found_C = [0.0] * len(choices)
     for token, log_probability in top or ():

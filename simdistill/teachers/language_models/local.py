@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 
 
 class LocalTeacher(LanguageTeacher):
-    """A causal language model on this machine, with or without an adapter; asked as the student is.
+    """A causal language model on this machine, with or without an adapter, that answers like a student.
 
-    It is an object of its own, even where it has the student's base model.
+    It has weights of its own, even if its base model is the student's.
 
     Args:
-        config: Its model and adapter.
-        seed: Not used; it answers by exact probabilities.
+        config: Settings of the teacher, with the model and its adapter.
+        seed: Root seed; not used, as answers come from exact probabilities.
 
     Raises:
-        InputError: The model or the adapter can't be had.
+        InputError: The model or the adapter can't be loaded.
     """
 
     class Config(TeacherConfig):
@@ -70,7 +70,7 @@ class LocalTeacher(LanguageTeacher):
         with closing(Answers(cached_answers())) as cached:
             for begin in range(0, len(questions), AT_ONCE):
                 part = questions[begin : begin + AT_ONCE]
-                # Questions that share a forward pass decide how its sums are rounded, so a part is one entry.
+                # Rounding depends on all questions of a forward pass, so the part is one entry of the cache.
                 key = [self.made_by, [[question.prompt, question.choices] for question in part]]
                 kept = cached[key]
                 if kept is None:
@@ -93,7 +93,7 @@ class LocalTeacher(LanguageTeacher):
 def made_by(
     base: "BaseModel", tokenizer: "PreTrainedTokenizerBase", adapter: Path | None
 ) -> dict[str, str | None]:
-    """Returns checksums of all that decides the answers of a model on this machine."""
+    """Returns checksums of everything that determines the answers of a model on this machine."""
     return {
         "weights": base.sha256,
         "adapter": None if adapter is None else _adapter_sha256(Path(adapter)),
@@ -103,7 +103,7 @@ def made_by(
 
 
 def tokenizer_rules(tokenizer: "PreTrainedTokenizerBase") -> str:
-    """Returns all that turns text into tokens: of a slow tokenizer, its vocabulary."""
+    """Returns a text of all the tokenizer's rules; for a slow tokenizer, of its vocabulary."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     return backend.to_str() if backend is not None else repr(sorted(tokenizer.get_vocab().items()))
 

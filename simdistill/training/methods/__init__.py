@@ -1,1 +1,1 @@
-"""Ways to distil, one file each."""
+"""Methods of distillation, one file each."""

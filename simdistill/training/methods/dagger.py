@@ -8,7 +8,7 @@ from simdistill.training.stages import Stage, on_policy_rounds
 
 
 class DAgger(SFT):
-    """SFT, then more of it on states of the student's own rollouts."""
+    """SFT on the teacher's states, then also on states of the student's own rollouts."""
 
     @property
     def stages(self) -> list[Stage]:

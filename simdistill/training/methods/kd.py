@@ -1,18 +1,18 @@
 """Distillation of soft targets: forward KL to the teacher's probabilities over the choices.
 
-Hinton, Vinyals and Dean, arXiv 1503.02531. A language model teaches its own probabilities; any other teacher,
-in place of logits, what choices cost in simulation.
+Hinton, Vinyals and Dean, arXiv 1503.02531. The soft targets are a teacher language model's probabilities;
+with any other teacher they are a softmax of the choices' simulated costs.
 """
 
-from simdistill.training.losses import Weights
 from simdistill.training.methods.simdistill import SimDistill
 from simdistill.training.stages import Stage
+from simdistill.training.weights import Weights
 
 
 class KD(SimDistill):
-    """Forward KL to soft targets: a language model's, else a softmax of simulated values."""
+    """Forward KL to soft targets: a teacher language model's, else a softmax of simulated costs."""
 
-    goes_by = ()
+    loss_weights_used = ()
 
     @property
     def stages(self) -> list[Stage]:

@@ -1,7 +1,7 @@
-"""Supervised fine-tuning on the answers that the simulator finds good.
+"""Supervised fine-tuning on the teacher's answers that are best with certainty by the simulator's costs.
 
 Rejection sampling by a verifier, as in STaR (Zelikman et al., arXiv 2203.14465) and RAFT (Dong et al., arXiv
-2304.06767): an answer stays if what it gives away is certainly small against the spread between choices.
+2304.06767): a question is kept if every other choice costs more by at least two standard errors.
 """
 
 from dataclasses import replace
@@ -14,7 +14,7 @@ from simdistill.training.stages import Stage
 
 
 class FilteredSFT(SFT):
-    """SFT on the questions whose best choice the simulator is sure of."""
+    """SFT on the questions whose answer is best with certainty by the simulator's costs."""
 
     @property
     def stages(self) -> list[Stage]:
@@ -24,14 +24,14 @@ class FilteredSFT(SFT):
         kept = [q for q in questions if isinstance(q, DecisionQuestion) and certain(q)]
         if not kept:
             raise InputError(
-                f"the simulator is sure of none of {len(questions)} answers; raise teacher.futures, or use "
-                "method=sft"
+                f"none of {len(questions)} answers is better than every other choice by two standard errors "
+                "of the simulated costs; raise teacher.futures, or use method=sft"
             )
         return list(kept)
 
 
 def certain(question: DecisionQuestion) -> bool:
-    """Whether every other choice is worse than the answer by two standard errors."""
+    """Returns whether every other choice costs more than the answer by at least two standard errors."""
     chosen = question.choices.index(question.answer)
     cost, error = question.values[chosen], question.standard_errors[chosen]
     return all(

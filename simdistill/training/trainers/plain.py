@@ -1,11 +1,11 @@
-"""TRL's own trainers on the same questions: what anyone would reach for, with the settings that suit it best.
+"""TRL's own trainers on the same questions, as baselines with the settings that suit them best.
 
 TRL's defaults handicap a small model on a processor: a learning rate of 2e-5 (1e-6 for GRPO), completions of
-512 tokens, gradient checkpointing. Here completions end where answers do, unless
-`method.answer_tokens` gives room to reason before, and rates are those of LoRA.
+512 tokens, gradient checkpointing. Here learning rates suit LoRA, and completions are no longer than answers,
+unless `method.answer_tokens` allows reasoning before the answer.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from datasets import Dataset
@@ -44,10 +44,10 @@ def sft_round(
     """Trains on the teacher's answers with `SFTTrainer`, once over the questions in their order.
 
     Args:
-        student: With an adapter; trained in place.
-        questions: Each gives a prompt and the teacher's answer as the completion.
-        schedule: Rates, sizes and checkpoints.
-        callbacks: Of transformers.
+        student: Student with an adapter; trained in place.
+        questions: Questions; each gives a prompt, and the teacher's answer as its completion.
+        schedule: Learning rates, sizes and checkpoints.
+        callbacks: Callbacks of transformers' trainer.
 
     Raises:
         InputError: A checkpoint can't be written.
@@ -77,32 +77,34 @@ def sft_round(
 def grpo_round(
     student: Student,
     questions: Sequence[Question],
-    scale: float,
+    scales: Mapping[str, float],
     settings: SamplingConfig,
     schedule: Schedule,
     callbacks: Sequence[TrainerCallback] = (),
     kind: Callable[..., GRPOTrainer] = PlainGRPOTrainer,
+    reward: rewards.Reward = rewards.consistency,
 ) -> RoundResult:
     """Trains on the simulator's reward for sampled answers with `GRPOTrainer`, once over the questions.
 
     Args:
-        student: With an adapter; trained in place.
-        questions: Decisions with values.
-        scale: The task's scale, in cost units.
-        settings: How answers are sampled.
-        schedule: Rates, sizes and checkpoints; a batch is of answers.
-        callbacks: Of transformers.
-        kind: Makes the trainer.
+        student: Student with an adapter; trained in place.
+        questions: Decision questions with simulated costs.
+        scales: Scale of each task by the task's name, in cost units.
+        settings: Settings of sampled answers.
+        schedule: Learning rates, sizes and checkpoints; the rows of a batch are answers.
+        callbacks: Callbacks of transformers' trainer.
+        kind: Class or function that makes the trainer.
+        reward: Reward function, with TRL's signature.
 
     Raises:
-        InputError: A step has more questions than there are, no sampled answer is a choice, or a checkpoint
+        InputError: There are fewer questions than in a step, no sampled answer is a choice, or a checkpoint
             can't be written.
     """
     with quiet():
         trainer = kind(
             model=student.model,
             processing_class=student.tokenizer,
-            **sampling(student, questions, scale, settings, schedule),
+            **sampling(student, questions, scales, settings, schedule, reward),
             callbacks=list(callbacks),
         )
     result = schedule.train(trainer)
@@ -114,40 +116,42 @@ def grpo_round(
 def sampling(
     student: Student,
     questions: Sequence[Question],
-    scale: float,
+    scales: Mapping[str, float],
     settings: SamplingConfig,
     schedule: Schedule,
+    reward: rewards.Reward = rewards.consistency,
 ) -> dict[str, Any]:
-    """Returns what a `GRPOTrainer` needs to answer questions for the simulator's reward, as its arguments.
+    """Returns arguments of a `GRPOTrainer` that samples answers to questions and rewards them.
 
     Args:
-        student: Whose tokens they are.
-        questions: Decisions with values.
-        scale: The task's scale, in cost units.
-        settings: How answers are sampled.
-        schedule: Rates, sizes and checkpoints; a batch is of answers.
+        student: The student, whose tokenizer is used.
+        questions: Decision questions with simulated costs.
+        scales: Scale of each task by the task's name, in cost units.
+        settings: Settings of sampled answers.
+        schedule: Learning rates, sizes and checkpoints; the rows of a batch are answers.
+        reward: Reward function, with TRL's signature.
 
     Raises:
-        InputError: A step has more questions than there are.
+        InputError: There are fewer questions than in a step.
     """
     wanted = schedule.batch_size * schedule.accumulation // settings.samples
     if len(questions) < wanted:
         raise InputError(
-            f"method.prompts: a step answers {wanted} questions, and there are only {len(questions)}; "
-            "lower it, or raise distill.questions"
+            f"method.prompts: a step needs {wanted} questions, but there are only {len(questions)}; "
+            "lower method.prompts, or raise distill.questions"
         )
     tokenized = [student.tokenize(question.prompt, question.choices) for question in questions]
     longest = max(len(ids) for question in tokenized for ids in question.choice_ids)
-    needed = longest + 2  # the end token, and one that shows that it goes on
+    needed = longest + 2  # the end token, and one more that shows that an answer is longer than a choice
     return {
-        "reward_funcs": Legality(rewards.consistency),
+        "reward_funcs": Legality(reward),
         "train_dataset": Dataset.from_list(
             [
                 {
                     "prompt": question.prompt,
                     "choices": question.choices,
                     "values": question.costs_C,
-                    "scale": scale,
+                    "scale": scales[question.task],
                 }
                 for question in questions
             ]

@@ -1,8 +1,8 @@
-"""The sampled path on TRL: a GRPOTrainer that imitates demonstrations in the step in which it is rewarded.
+"""The sampled path on TRL: a GRPOTrainer that combines reward and imitation in every step.
 
-It is for students that sample, and may reason before they answer: a completion is any text, and the reward
-reads what it says at its end; how long it may be is `method.answer_tokens`. Where answers are labels,
-the exact path takes the expectation without samples.
+It is for students that may reason before they answer: a completion is any text of up to
+`method.answer_tokens` tokens, and the reward reads the answer at its end. If a completion is just a label,
+the exact path computes the expected reward without sampling.
 """
 
 import math
@@ -16,10 +16,11 @@ from simdistill.errors import InputError
 from simdistill.models.likelihood import token_log_probabilities
 from simdistill.models.packing import PackedBatch, TokenizedQuestion, pack
 from simdistill.training.losses import squared_gradient
-from simdistill.training.trainers.exact import TrainingQuestion, WithoutCard
+from simdistill.training.trainers.batch import TrainingQuestion
+from simdistill.training.trainers.exact import WithoutCard
 
 Phi = Callable[[torch.Tensor], torch.Tensor]
-"""Probabilities of demonstrated tokens -> their weights, both (N,)."""
+"""Function of the probabilities of demonstrated tokens (N,) that returns the tokens' weights (N,)."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Demonstration:
     """A question with C answers to imitate; an answer may be a label, or a text that ends with one.
 
     Attributes:
-        question: In tokens.
-        share_C: How much each answer is imitated; they sum to 1.
+        question: The tokenized question.
+        share_C: Weight of each answer in imitation; the weights sum to 1.
     """
 
     question: TokenizedQuestion
@@ -37,13 +38,13 @@ class Demonstration:
 
 @dataclass(frozen=True)
 class Mix:
-    """What a step's loss is made of: policy * GRPO's loss + imitation * the demonstrated tokens' mean loss.
+    """Weights of a step's loss: policy * GRPO's loss + imitation * mean loss of the demonstrated tokens.
 
     Attributes:
         policy: Weight of GRPO's loss.
         imitation: Weight of the demonstrations' loss.
-        per_step: Demonstrations of an optimizer step, over all processes.
-        phi: Weight of a demonstrated token, by its probability; its gradient isn't taken.
+        per_step: Number of demonstrations in an optimizer step, over all processes.
+        phi: Function from a demonstrated token's probability to its weight; it isn't differentiated.
     """
 
     policy: float
@@ -57,8 +58,8 @@ class Shown:
     """The demonstrations of one forward pass, N tokens.
 
     Attributes:
-        batch: Packed.
-        share_N: How much each token is imitated; it sums to the number of tokens that are expected.
+        batch: The packed demonstrations.
+        share_N: Weight of each token in imitation; the sum is the expected number of tokens.
     """
 
     batch: PackedBatch
@@ -74,27 +75,27 @@ class Shown:
         return cls(batch.to(device), share_QC.flatten()[batch.factor_slot_N].to(device))
 
     def loss(self, log_p_N: torch.Tensor, phi: Phi) -> torch.Tensor:
-        """The tokens' loss, -share * phi(p) * log p, summed."""
+        """Returns the sum over tokens of -share * phi(p) * log p."""
         return -(self.share_N * phi(log_p_N.detach().exp()) * log_p_N).sum()
 
 
 class SimDistillTrainer(WithoutCard, GRPOTrainer):
     """GRPO with demonstrations in every step.
 
-    Which demonstrations a step shows follows from its number: they come in their order, and after the last
-    the first. So a resumed training shows what the uninterrupted one would have.
+    The number of a step determines its demonstrations: they are used in their order, again and again. So a
+    resumed training uses the same ones as an uninterrupted training.
 
-    The log has both terms unweighted, `policy` (GRPO's loss) and `imitation`, and as `policy_gradient` and
-    `imitation_gradient` the lengths of their gradients in the log-probabilities of sampled and demonstrated
-    tokens.
+    The log has the unweighted terms `policy` (GRPO's loss) and `imitation`. `policy_gradient` and
+    `imitation_gradient` are the norms of their gradients with respect to the log-probabilities of the sampled
+    and the demonstrated tokens.
 
     Args:
-        demonstrations: At least one.
+        demonstrations: The demonstrations, at least one.
         mix: Weights of the loss's terms.
-        kwargs: As for `GRPOTrainer`.
+        kwargs: Arguments of `GRPOTrainer`.
 
     Raises:
-        InputError: There are none, or fewer in a step than it has batches.
+        InputError: There are no demonstrations, or a step has fewer of them than it has batches.
     """
 
     def __init__(self, *, demonstrations: Sequence[Demonstration], mix: Mix, **kwargs):
@@ -107,11 +108,11 @@ class SimDistillTrainer(WithoutCard, GRPOTrainer):
         if not demonstrations or mix.per_step < batches:
             raise InputError(
                 f"{len(demonstrations)} demonstrations, {mix.per_step} in a step: each of a step's {batches} "
-                "batches needs one at least"
+                "batches needs at least one; raise method.demonstrations"
             )
 
     def get_batch_samples(self, epoch_iterator: Iterator, num_batches: int, device: torch.device):
-        """The batches of one optimizer step, and the number of its demonstrated tokens over all processes."""
+        """Returns an optimizer step's batches, and its number of demonstrated tokens over all processes."""
         batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
         self._waiting = [Shown.of(part, device) for part in self._parts(len(batches))]
         counts = torch.stack([torch.stack([s.share_N.sum(), _positions(s)]) for s in self._waiting]).sum(0)
@@ -121,13 +122,14 @@ class SimDistillTrainer(WithoutCard, GRPOTrainer):
         return batches, tokens
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        """GRPO's loss and that of demonstrations; the latter's sum is divided by the step's tokens."""
+        """Returns GRPO's loss plus the demonstrations' loss, divided by the step's demonstrated tokens."""
         if num_items_in_batch is None:  # an evaluation shows no demonstrations
             return super().compute_loss(model, inputs, return_outputs)
         scored: list[torch.Tensor] = []
         hook = model.register_forward_hook(lambda module, given, found: scored.append(found.log_probs))
         with hook:
-            # Processes average their gradients, and so their losses' sum is what is divided.
+            # So divided, a term's sum over processes is its mean; below, `* num_processes` undoes that
+            # processes average their gradients.
             policy = super().compute_loss(model, inputs, return_outputs) / self.accelerator.num_processes
         shown = self._waiting.pop(0)
         log_p_N = token_log_probabilities(model(**shown.batch.model_inputs()).logits, shown.batch)
@@ -138,7 +140,7 @@ class SimDistillTrainer(WithoutCard, GRPOTrainer):
         return loss * self.accelerator.num_processes
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Adds the terms' means over the steps since the last log."""
+        """Adds the means of the terms over the steps since the last log, and writes the log."""
         if self._windows and self._sums:
             totals = self.accelerator.reduce(torch.stack(list(self._sums.values())), "sum")
             logs |= {
@@ -149,7 +151,7 @@ class SimDistillTrainer(WithoutCard, GRPOTrainer):
         super().log(logs, start_time)
 
     def _parts(self, batches: int) -> list[list[Demonstration]]:
-        """The demonstrations of this process's batches of the step that begins."""
+        """Returns the demonstrations of each of this process's batches in the step that begins."""
         known, first = self.demonstrations, self.state.global_step * self.mix.per_step
         step = [known[place % len(known)] for place in range(first, first + self.mix.per_step)]
         parts = batches * self.accelerator.num_processes
@@ -168,12 +170,12 @@ def _positions(shown: Shown) -> torch.Tensor:
 def demonstrations(rows: Sequence[TrainingQuestion], soft: float) -> list[Demonstration]:
     """Turns questions into demonstrations of their choices.
 
-    With `soft` at 1 each choice is imitated by its soft target's share: the sum over a question's tokens is
-    then the exact loss's soft imitation and validity. With 0 it is SFT's loss of the teacher's choice.
+    With `soft` = 1 the weight of each choice is its soft target; a question's loss is then the sum of the
+    exact loss's soft imitation and validity. With `soft` = 0 it is SFT's loss of the teacher's choice.
 
     Args:
         rows: Questions with their targets.
-        soft: In [0, 1], the share of the soft target; the rest is the teacher's choice.
+        soft: Weight of the soft target, in [0, 1]; the remaining weight is the teacher's choice's.
     """
     return [
         Demonstration(

@@ -1,5 +1,5 @@
-"""Exact costs of a single stock: the optimum, given policies, and the best policy of a kind.
+"""Exact costs of a single stock: of the optimum, of given policies, and of the best policy of each kind.
 
-Stock on hand is counted when a period's order has arrived and before the next is placed; with a lead time of
-L periods, L - 1 further orders are then on the way.
+Stock on hand is counted after an order has arrived and before the next one is placed; with a lead time of L
+periods, L - 1 further orders are then on the way.
 """

@@ -1,7 +1,7 @@
-"""Exact costs where customers wait, and the best policies there.
+"""Exact costs and best policies with backorders, that is, if customers wait.
 
-Only the inventory position counts: the cost a lead time later is a function of it (Zipkin, Foundations of
-Inventory Management, section 6.2). A newsvendor is the same with no lead time.
+The inventory position is a sufficient state, as it determines the expected cost a lead time later (Zipkin,
+Foundations of Inventory Management, section 6.2). The newsvendor problem is the case without lead time.
 """
 
 import math
@@ -35,11 +35,16 @@ def _total(params: Any) -> Any:
             return Gamma(periods, periods * one.mean)
     if periods == 1:
         return one
-    raise InputError(f"no formula for {params.demand} demand over a lead time of {params.lead_time}")
+    raise InputError(f"there is no formula for {params.demand} demand and a lead time of {params.lead_time}")
 
 
 def delayed_cost(params: Any, position: float) -> float:
-    """Returns the expected cost of the period in which an order placed now arrives, by the position."""
+    """Returns the expected cost of the period in which an order placed now arrives.
+
+    Args:
+        params: Parameters of the stock.
+        position: Inventory position after the order.
+    """
     if counted(params) and position == int(position):
         total_Y = demand(params, params.lead_time + 1)
         return float(period_cost(params, total_Y, np.array([int(position)]))[0])
@@ -50,7 +55,7 @@ def delayed_cost(params: Any, position: float) -> float:
 
 
 def newsvendor(params: Any) -> float:
-    """Returns the inventory position of least `delayed_cost`."""
+    """Returns the inventory position with the least `delayed_cost`."""
     ratio = critical_ratio(params)
     return (
         fractile(demand(params, params.lead_time + 1), ratio)
@@ -60,7 +65,7 @@ def newsvendor(params: Any) -> float:
 
 
 def reorder_cost(params: Any, reorder: int, level: int) -> float:
-    """Returns the average cost of an (s, S) policy where customers wait.
+    """Returns the average cost per period of an (s, S) policy with backorders.
 
     Renewal reward: c(s, S) = (K + sum m(j) G(S - j)) / sum m(j) over 0 <= j < S - s, with m the renewal
     density of demand and G the `delayed_cost` (Zheng and Federgruen 1991).
@@ -78,7 +83,7 @@ def reorder_cost(params: Any, reorder: int, level: int) -> float:
 
 
 def best_reorder_point(params: Any) -> ReorderPoint:
-    """Returns the optimal policy where customers wait (Zheng and Federgruen 1991, Operations Research 39)."""
+    """Returns the best (s, S) policy with backorders (Zheng and Federgruen 1991, Operations Research 39)."""
     least = int(newsvendor(params))
     level, reorder = least, least - 1
     while reorder_cost(params, reorder, level) > delayed_cost(params, reorder):

@@ -1,4 +1,4 @@
-"""How a single stock reproduces known answers: a case's words as parameters, policies and an experiment."""
+"""Experiments for known cases of a single stock: translates a case's fields into parameters and policies."""
 
 import math
 from collections.abc import Mapping
@@ -14,18 +14,19 @@ from simdistill.simulators.references.inventory.demand import counted
 from simdistill.simulators.references.inventory.policies import best, policy_cost
 
 SEQUENCES = ("receive, order, demand, charge", "order, receive, demand, charge")
-"""What is known when an order is placed is the same in both: arrivals don't surprise."""
+"""Known sequences of events in a period. They are equivalent, as orders arrive after a certain lead time."""
 PERIODS = 5040.0
-"""Periods of a replication: whole cycles of up to ten periods, where demand is deterministic."""
+"""Number of periods of a replication: a multiple of all numbers up to ten, so that cycles of up to 10 periods
+under deterministic demand are complete."""
 KINDS = {"erlang": "gamma"}
-"""Names of a demand in cases that are a special case of the simulator's."""
+"""Name of a demand distribution in cases -> the simulator's distribution of which it is a special case."""
 
 
 def experiment(case: KnownCase) -> Experiment:
-    """Returns how to reproduce a known answer.
+    """Returns the experiment for a known case of a single stock.
 
     Raises:
-        InputError: If the case has a convention, a parameter or a policy that isn't known here.
+        InputError: If the case has an unknown convention, parameter or policy.
     """
     sequence = case.conventions.get("sequence", SEQUENCES[0])
     if sequence not in SEQUENCES:
@@ -70,7 +71,7 @@ def _newsvendor_experiment(params: Any, policy: Any) -> Experiment:
 
 
 def _arguments(policy: Any) -> Mapping[str, float]:
-    """Returns a policy's constants under the names that cases give them."""
+    """Returns a policy's constants by the names that cases use."""
     match policy:
         case BaseStock(level, cap):
             return {"S": level, "base_stock_level": level, "cap": cap}
@@ -82,7 +83,7 @@ def _arguments(policy: Any) -> Mapping[str, float]:
 
 
 def _params(case: KnownCase) -> Any:
-    """Returns a case's parameters as the simulator's."""
+    """Returns the simulator's parameters for a case."""
     given = dict(case.parameters)
     lost = case.family != "backorders"
     shortage = {"lost_sales": "penalty", "backorders": "backorder_cost", "newsvendor": "stockout_cost"}
@@ -97,14 +98,14 @@ def _params(case: KnownCase) -> Any:
             "perishable": case.family == "newsvendor",
         }
     except KeyError as missing:
-        raise InputError(f"case {case.id}: no parameter {missing}") from None
+        raise InputError(f"case {case.id}: the parameter {missing} is missing") from None
     if given:
         raise InputError(f"case {case.id}: unknown parameters {', '.join(given)}")
     return Inventory.parse(values)
 
 
 def _demand_told(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns demand in a case's words as name, mean and standard deviation."""
+    """Returns a case's demand as the simulator's parameters: name, mean and standard deviation."""
     if set(spec) <= {"name", "mean", "sd"}:
         mean, sd = spec["mean"], spec.get("sd")
     else:
@@ -117,7 +118,7 @@ def _demand_told(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _policy(case: KnownCase, params: Any) -> Any:
-    """Returns a case's policy; arguments that are left out or "best" are found."""
+    """Returns a case's policy; arguments that are left out or "best" are optimized."""
     given = {name: value for name, value in case.policy.items() if name != "name"}
     name = case.policy.get("name", "optimal")
     searched = any(value in ("best", "optimal") for value in given.values())
@@ -132,6 +133,6 @@ def _policy(case: KnownCase, params: Any) -> Any:
             return ReorderPoint(given["s"], given["S"])
         case "constant" | "constant_order" | "order_quantity":
             if len(given) != 1:
-                raise InputError(f"case {case.id}: {name} needs one amount, got {dict(given)}")
+                raise InputError(f"case {case.id}: the policy {name} needs one amount, got {dict(given)}")
             return Constant(*given.values())
     return best(name, params)

@@ -1,4 +1,4 @@
-"""Average costs of policies, by the chain of the states that each reaches.
+"""Average costs of policies, by the Markov chain of the states that a policy reaches.
 
 Axes: S states, Y amounts of demand, N stock on hand and orders on the way.
 """
@@ -16,11 +16,11 @@ from simdistill.simulators.references.inventory.demand import demand, period_cos
 from simdistill.simulators.references.inventory.rules import decay, rule_of
 
 DENSE = 1500
-"""States up to which a chain is solved by elimination; beyond, by iteration."""
+"""Largest number of states of a chain that is solved by elimination; larger ones are solved by iteration."""
 
 
 def waiting_run(params: Any, policy: Policy) -> float:
-    """Returns the average cost of a policy where customers wait, by the chain of the inventory position.
+    """Returns the average cost of a policy with backorders, by the chain of the inventory position.
 
     Raises:
         InputError: If the backlog grows without bound.
@@ -43,16 +43,16 @@ def waiting_run(params: Any, policy: Policy) -> float:
 
 
 def lost_run(params: Any, policy: Any) -> float:
-    """Returns the average cost of a policy where sales are lost, by the chain of all states that it reaches.
+    """Returns the average cost of a policy with lost sales, by the chain of all states that it reaches.
 
     Raises:
-        InputError: If the stock grows without bound, or there are too many states to number.
+        InputError: If the stock grows without bound, or there are too many states.
     """
     rule, most = rule_of(params, policy)
     orders = max(params.lead_time, 1)
     if (most + 1) ** orders > 2**62:
         raise InputError(f"a lead time of {params.lead_time} has too many states to be solved exactly")
-    radix_N = (most + 1) ** np.arange(orders)  # a state as one number
+    radix_N = (most + 1) ** np.arange(orders)  # encodes a state as one integer
     known = frontier = np.zeros(1, dtype=np.int64)
     parts, cost_parts = [], []
     while len(frontier):
@@ -75,7 +75,7 @@ def lost_run(params: Any, policy: Any) -> float:
 
 
 def _period(params: Any, state_SN: np.ndarray, order_S: np.ndarray):
-    """Returns the moves of a period (row of the state, next state, probability) and its cost (S)."""
+    """Returns the transitions of a period (index of the state, next state, probability) and its cost (S)."""
     demand_Y = demand(params)
     if params.lead_time == 0:
         stock_S, coming_SN = state_SN[:, 0] + order_S, np.zeros_like(state_SN)
@@ -94,7 +94,7 @@ def _period(params: Any, state_SN: np.ndarray, order_S: np.ndarray):
 
 
 def stationary(moves: Any, start: int) -> np.ndarray:
-    """Returns the long-run probabilities of a chain that begins in a state."""
+    """Returns the stationary probabilities (S) of a chain that begins in the state `start`."""
     size = moves.shape[0]
     if size <= DENSE:
         balance = moves.toarray().T - np.eye(size)
@@ -102,7 +102,7 @@ def stationary(moves: Any, start: int) -> np.ndarray:
         return np.linalg.solve(balance, np.eye(size)[-1])
     share_S, onward = np.eye(1, size, start)[0], moves.T.tocsr()
     for _ in range(100_000):
-        following_S = 0.1 * share_S + 0.9 * (onward @ share_S)  # a chain may be periodic, a lazy one isn't
+        following_S = 0.1 * share_S + 0.9 * (onward @ share_S)  # a lazy chain is never periodic
         moved, share_S = np.abs(following_S - share_S).sum(), following_S
         if moved < 1e-11:
             break

@@ -1,4 +1,4 @@
-"""Demand of a single stock in whole units, and the expected cost of one period.
+"""Demand for a single stock in whole units, and the expected cost of a period.
 
 Axes: S states, Y amounts of demand or of stock, from 0 on.
 """
@@ -21,15 +21,15 @@ def counted(params: Any) -> bool:
 
 
 def demand(params: Any, periods: int = 1) -> np.ndarray:
-    """Returns the probabilities of a total demand of 0, 1, 2, … in some periods (Y).
+    """Returns the probability of each total demand 0, 1, 2, … over a number of periods (Y).
 
     Raises:
         InputError: If demand doesn't come in whole units.
     """
     if not counted(params):
         raise InputError(
-            f"no exact chain for {params.demand} demand and lots of {params.lot_size:g}: both must be whole "
-            "units"
+            f"{params.demand} demand and lots of {params.lot_size:g} can't be solved exactly: both must "
+            "be in whole units"
         )
     return _demand(params.distribution, periods)
 
@@ -44,7 +44,13 @@ def _demand(distribution: Any, periods: int) -> np.ndarray:
 
 
 def period_cost(params: Any, demand_Y: np.ndarray, stock_S: np.ndarray) -> np.ndarray:
-    """Returns the expected cost when a demand meets a stock: h E(y - D)+ + p E(D - y)+."""
+    """Returns the expected cost of a period for each stock (S): h E(y - D)+ + p E(D - y)+.
+
+    Args:
+        params: Parameters of the stock, with holding cost h and shortage cost p.
+        demand_Y: Probability of each demand D.
+        stock_S: Stocks y before demand.
+    """
     left_Y = np.concatenate([[0.0], np.cumsum(np.cumsum(demand_Y))])
     last = len(left_Y) - 1
     left_S = left_Y[np.clip(stock_S, 0, last)] + np.maximum(stock_S - last, 0)
@@ -53,12 +59,12 @@ def period_cost(params: Any, demand_Y: np.ndarray, stock_S: np.ndarray) -> np.nd
 
 
 def critical_ratio(params: Any) -> float:
-    """Returns the newsvendor's probability of not running out, p / (p + h)."""
+    """Returns the newsvendor's optimal probability of no shortage, p / (p + h)."""
     if params.holding_cost == 0:
-        raise InputError("holding_cost is 0: the more stock the better, there is no best order")
+        raise InputError("holding_cost is 0: more stock is always better, so there is no best order")
     return params.shortage_cost / (params.shortage_cost + params.holding_cost)
 
 
 def fractile(demand_Y: np.ndarray, ratio: float) -> int:
-    """Returns the least number that demand stays at or below with this probability."""
+    """Returns the smallest amount that demand doesn't exceed with at least the probability `ratio`."""
     return int(np.searchsorted(np.cumsum(demand_Y), min(ratio, 1.0 - 1e-12)))

@@ -1,4 +1,4 @@
-"""The myopic policy: the order that costs least in the period in which it arrives.
+"""The myopic policy: places the order with the least expected cost in the period in which it arrives.
 
 Axes: Y amounts of stock or demand, Z lots ordered.
 """
@@ -21,7 +21,7 @@ from simdistill.simulators.references.inventory.demand import (
 
 @dataclass(frozen=True)
 class Myopic:
-    """Orders what costs least in the period in which the order arrives."""
+    """Places the order with the least expected cost in the period in which it arrives."""
 
     params: Any
 
@@ -32,10 +32,10 @@ class Myopic:
 
 @lru_cache(maxsize=500_000)
 def myopic_order(params: Any, on_hand: int, on_order: tuple[int, ...]) -> float:
-    """Returns the units that cost least in the period in which they arrive.
+    """Returns the number of units to order with the least expected cost in the period in which they arrive.
 
-    Where sales are lost that is a newsvendor's order on top of what will be left by then (Zipkin 2008, Old
-    and new methods for lost-sales inventory systems).
+    With lost sales it solves a newsvendor problem whose initial stock is the random stock left when the order
+    arrives (Zipkin 2008, Old and new methods for lost-sales inventory systems).
     """
     if not (params.lost_sales and counted(params)):
         return max(0, newsvendor(params) - on_hand - sum(on_order))

@@ -1,4 +1,4 @@
-"""The optimal policy where sales are lost, by value iteration.
+"""The optimal policy with lost sales, by value iteration.
 
 Axes: S states of the stock on hand, Y amounts of stock or demand, Z lots ordered.
 """
@@ -16,17 +16,18 @@ from simdistill.simulators.references.inventory.backorders import best_reorder_p
 from simdistill.simulators.references.inventory.demand import critical_ratio, demand, fractile, period_cost
 
 MOST_STATES = 4_000_000
-"""States that value iteration can sweep over."""
+"""Largest number of states for value iteration."""
 
 
 @dataclass(frozen=True, eq=False)
 class Optimal:
-    """The optimal policy where sales are lost, as a table.
+    """The optimal policy with lost sales, as a table.
 
     Attributes:
         cost: Average cost per period.
-        lots: Lots to order, by stock on hand and each order on the way in lots.
-        lot_size: Units in a lot.
+        lots: Number of lots to order; one axis is the stock on hand, each further axis an order on the way,
+            in lots.
+        lot_size: Number of units in a lot.
     """
 
     cost: float
@@ -40,11 +41,12 @@ class Optimal:
 
 @lru_cache(maxsize=32)
 def optimal(params: Any) -> Optimal:
-    """Finds the optimal policy where sales are lost, by value iteration.
+    """Finds the optimal policy with lost sales by value iteration.
 
-    Without order costs no order exceeds a newsvendor's for one period, and no position a newsvendor's for
-    lead time + 1 periods (Zipkin 2008, On the structure of lost-sales inventory models): the truncation is
-    exact. With order costs it is widened until the optimum doesn't touch it.
+    Without order costs, no order exceeds a newsvendor's order for one period, and no inventory position
+    exceeds a newsvendor's for lead time + 1 periods (Zipkin 2008, On the structure of lost-sales inventory
+    models), so the truncation is exact. With order costs, the truncation is widened until the optimum doesn't
+    reach it.
     """
     demand_Y, ratio, lot = demand(params), critical_ratio(params), params.lot_size
     most = fractile(demand(params, params.lead_time + 1), ratio) + lot
@@ -64,15 +66,19 @@ def optimal(params: Any) -> Optimal:
 
 
 def _iterate(params: Any, most: int, largest: int, tolerance: float = 2e-6) -> Optimal:
-    """Relative value iteration over stock on hand and orders on the way (Puterman, section 8.5.4).
+    """Solves by relative value iteration over stock on hand and orders on the way (Puterman, section 8.5.4).
 
-    Stock beyond `most` is taken for `most`. Stops when the bounds of the average cost are close.
+    Args:
+        params: Parameters of the stock.
+        most: Largest stock on hand; any larger stock is treated as this one.
+        largest: Largest order, in lots.
+        tolerance: Relative distance of the bounds of the average cost at which iteration ends.
     """
     onward = max(params.lead_time - 1, 0)
     shape = (most + 1, *(largest + 1,) * onward)
     if np.prod(shape, dtype=float) > MOST_STATES:
         raise InputError(
-            f"the optimum for a lead time of {params.lead_time} needs {math.prod(shape):,} states"
+            f"the optimum for a lead time of {params.lead_time} needs too many states: {math.prod(shape):,}"
         )
     demand_Y = np.zeros(most + 1)
     given_Y = demand(params)[: most + 1]
@@ -83,7 +89,7 @@ def _iterate(params: Any, most: int, largest: int, tolerance: float = 2e-6) -> O
     leave_SS[:, 0] += 1.0 - leave_SS.sum(axis=1)
     cost_S = period_cost(params, demand(params), stock_S)
     order_Z = params.order_cost * (np.arange(largest + 1) > 0)
-    # With order costs a stock runs through a nearly periodic cycle, which a lazy chain forgets.
+    # With order costs the stock cycles almost periodically, so iteration converges faster for a lazy chain.
     pace = 0.8 if params.order_cost else 1.0
     values = np.zeros(shape)
     while True:
@@ -107,10 +113,20 @@ def _sweep(
     values: np.ndarray,
     least: Callable,
 ) -> np.ndarray:
-    """Returns the least cost of a period and what follows, or the choice that has it, in every state."""
+    """Returns for every state the least cost of a period and of what follows, or the choice with this cost.
+
+    Args:
+        lead_time: Number of periods until an order arrives.
+        lot: Number of units in a lot.
+        leave_SS: Probability of each stock left after demand, for each stock before demand.
+        cost_S: Expected cost of a period for each stock before demand.
+        order_Z: Order cost for each number of lots.
+        values: Value of each state at the next period.
+        least: `np.min` for the cost, `np.argmin` for the choice.
+    """
     size, choices = len(cost_S), len(order_Z)
     padded = np.concatenate([values, np.repeat(values[-1:], lot * (choices - 1), axis=0)])
-    later = [padded[lot * z : lot * z + size] for z in range(choices)]  # when z lots have arrived
+    later = [padded[lot * z : lot * z + size] for z in range(choices)]  # values once z lots have arrived
     picking = least is np.argmin
     if lead_time == 0:
         after_S = cost_S + leave_SS @ values

@@ -1,4 +1,4 @@
-"""The best policy of each kind, and the exact cost of any policy."""
+"""The exact cost of any policy, and the best policy of each kind."""
 
 import math
 from functools import lru_cache
@@ -23,7 +23,8 @@ def policy_cost(params: Any, policy: Any) -> float:
     """Returns the exact average cost per period of a policy.
 
     Raises:
-        InputError: If there is neither a formula nor a chain for it, or it lets stock or backlog grow.
+        InputError: If there is neither a formula nor a chain for the policy, or stock or backlog grows
+            without bound under it.
     """
     match policy:
         case Optimal():
@@ -32,7 +33,7 @@ def policy_cost(params: Any, policy: Any) -> float:
             return policy_cost(params, BaseStock(newsvendor(params)))
         case Constant(units) | BaseStock(units, _) | ReorderPoint(_, units) if params.perishable:
             return delayed_cost(params, units) + params.order_cost * (units > 0)
-        case Constant() if params.lead_time > 1:  # it doesn't matter how long ago the same was ordered
+        case Constant() if params.lead_time > 1:  # equal orders arrive every period at any lead time
             return policy_cost(params.model_copy(update={"lead_time": 1}), policy)
         case BaseStock(level, math.inf) if not params.lost_sales or params.lead_time == 0:
             return delayed_cost(params, level) + params.order_cost * (1.0 - params.distribution.cdf(0.0))
@@ -42,9 +43,10 @@ def policy_cost(params: Any, policy: Any) -> float:
 
 
 def best(name: str, params: Any) -> Any:
-    """Returns the policy of a kind that costs least.
+    """Returns the policy of a kind with the least cost.
 
-    Where there is no chain (continuous demand), it is the best policy if customers waited.
+    With lost sales and continuous demand there is no exact chain; the result is then the best policy with
+    backorders.
     """
     match name:
         case "base_stock":
@@ -107,7 +109,7 @@ _cost = lru_cache(maxsize=4096)(policy_cost)
 
 
 def _descend(params: Any, kind: type, place: tuple[float, ...]) -> tuple[float, ...]:
-    """Returns the arguments of a policy of this kind that no neighbour improves on."""
+    """Returns locally optimal arguments of a kind of policy, by descent to neighbouring integer arguments."""
     while True:
         near = [
             tuple(map(sum, zip(place, step, strict=True))) for step in product((0, -1, 1), repeat=len(place))

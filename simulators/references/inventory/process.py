@@ -1,4 +1,4 @@
-"""A single stock as a decision process, as its decider sees it.
+"""A single stock as a decision process whose states are the decider's observations.
 
 Axes: S states, Y amounts of demand, N stock on hand and orders on the way.
 """
@@ -16,14 +16,14 @@ from simdistill.simulators.references.inventory.demand import demand, period_cos
 from simdistill.simulators.references.inventory.optimum import MOST_STATES
 
 FAST_STATES = 5_000
-"""States of a decision process that is solved within a second."""
+"""Number of states up to which a decision process is solved within a second."""
 
 
 def chain(params: Any, size: int) -> DecisionProcess:
-    """Returns the decision process as the decider sees it.
+    """Returns the decision process whose states are the decider's observations; an epoch is a period.
 
-    Stock and backlog reach `size` units, or the demand of 0.4 `size` periods as long as that leaves few
-    states. Orders aren't truncated. An epoch is a period.
+    Stock and backlog are truncated at `size` units, or at the demand of 0.4 `size` periods if that is more
+    and the number of states stays small. Orders aren't truncated.
 
     Raises:
         InputError: If demand doesn't come in whole units, or there are too many states.
@@ -36,7 +36,7 @@ def chain(params: Any, size: int) -> DecisionProcess:
     shape = (most - lowest + 1, *(choices,) * onward)
     if math.prod(shape) > MOST_STATES / 10:
         raise InputError(
-            f"a lead time of {params.lead_time} with max_order {params.max_order} has {math.prod(shape):,} "
+            f"a lead time of {params.lead_time} with max_order {params.max_order} needs {math.prod(shape):,} "
             f"states; at most {MOST_STATES // 10:,} can be solved"
         )
     place_SN = np.indices(shape).reshape(len(shape), -1).T

@@ -1,4 +1,4 @@
-"""Policies as rules for many states at once. Axes: S states, N orders on the way."""
+"""Vectorized policies, which decide in many states at once. Axes: S states, N orders on the way."""
 
 import math
 from collections.abc import Callable
@@ -16,20 +16,20 @@ Rule = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def decay(params: Any, drift: float) -> int:
-    """Returns what a random walk with this drift towards 0 hardly ever exceeds: some 25 decay lengths."""
+    """Returns an amount that a random walk with this drift to 0 almost never exceeds: 25 decay lengths."""
     return 1 if drift == math.inf else math.ceil(12.5 * params.distribution.variance / max(drift, 0.02)) + 1
 
 
 def lots(params: Any, units_S: np.ndarray) -> np.ndarray:
-    """Returns amounts in whole lots, rounded as the simulator does."""
+    """Returns amounts of units rounded to whole lots, as in the simulator."""
     return (np.rint(np.maximum(units_S, 0) / params.lot_size) * params.lot_size).astype(np.int64)
 
 
 def rule_of(params: Any, policy: Any) -> tuple[Rule, int]:
-    """Returns a policy for many states at once, and the stock on hand that it hardly ever exceeds.
+    """Returns a policy's vectorized rule, and a stock on hand that is almost never exceeded under the policy.
 
     Raises:
-        InputError: If it isn't known how to.
+        InputError: If there is no rule for the policy.
     """
 
     def position(on_hand_S: np.ndarray, on_order_SN: np.ndarray) -> np.ndarray:
@@ -61,4 +61,4 @@ def rule_of(params: Any, policy: Any) -> tuple[Rule, int]:
                 ),
                 int(newsvendor(params)) + params.lot_size,
             )
-    raise InputError(f"no exact cost for the policy {policy}")
+    raise InputError(f"the exact cost of the policy {policy} can't be calculated")

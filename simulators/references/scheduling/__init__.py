@@ -1,1 +1,1 @@
-"""Scheduling networks solved exactly."""
+"""Exact solutions of scheduling networks."""

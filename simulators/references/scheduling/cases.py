@@ -1,4 +1,4 @@
-"""How scheduling networks reproduce known answers: a case's words as parameters and policies."""
+"""Experiments for known cases of scheduling networks: translates cases into parameters and policies."""
 
 import math
 import re
@@ -40,7 +40,7 @@ def two_class(case: KnownCase) -> dict:
 
 
 def criss_cross(case: KnownCase) -> dict:
-    """No idling: where all jobs cost the same, one served early may as well wait downstream."""
+    """Returns parameters without idling: with equal holding costs, serving a job early never costs more."""
     arrivals, services = case.parameters["arrival_rates"], case.parameters["service_rates"]
     return {
         "arrival_rates": [arrivals["1"], 0.0, arrivals["3"]],
@@ -63,7 +63,10 @@ def n_model(case: KnownCase) -> dict:
 
 
 def rybko_stolyar(case: KnownCase) -> dict:
-    """Flow A enters as class 1 at station 1 and leaves as class 2 from station 2, flow B as 3 and 4."""
+    """Returns the parameters of two flows: A goes through classes 1 and 2, B through classes 3 and 4.
+
+    Classes 1 and 4 are served at station 1, classes 2 and 3 at station 2.
+    """
     arrivals, means = case.parameters["arrival_rate_per_flow"], case.parameters["mean_service"]
     entry, leaving = 1.0 / means["entry"], 1.0 / means["exit"]
     return {
@@ -104,7 +107,7 @@ def policy_of(case: KnownCase, params: Any) -> Policy:
     """Returns the policy that a case names.
 
     Raises:
-        InputError: If there is none of that name.
+        InputError: If no policy has this name.
     """
     name = case.policy["name"]
     if name == "optimal":
@@ -123,7 +126,7 @@ def policy_of(case: KnownCase, params: Any) -> Policy:
 
 
 def experiment(case: KnownCase) -> Experiment:
-    """Returns how to reproduce a known case; jobs and waits by class follow from Little's law."""
+    """Returns the experiment for a known case; times and waits by class follow from Little's law."""
     preemptive = bool(case.conventions.get("preemptive", False))
     params = Scheduling.parse({**FAMILIES[case.family](case), "preemptive": preemptive})
     policy = policy_of(case, params)
@@ -151,7 +154,7 @@ def experiment(case: KnownCase) -> Experiment:
         return Experiment(
             params, policy, warm_up=2_000.0, horizon=20_000.0, growing={"growth_rate": "in_system"}
         )
-    # The slowest mode of an M/M/1 queue (Cohen, The Single Server Queue, II.2), ten times over.
+    # Ten times the relaxation time of an M/M/1 queue (Cohen, The Single Server Queue, II.2).
     warm_up = 10.0 / (min(params.service_rates) * (1.0 - math.sqrt(params.load)) ** 2)
     crowd = tuple(math.ceil(rate > 0) * math.ceil(1.0 / (1.0 - params.load)) for rate in params.arrival_rates)
     return Experiment(

@@ -1,4 +1,4 @@
-"""First come, first served, by servers that are alike."""
+"""Exact solution of identical servers that serve two classes first come, first served."""
 
 import math
 from typing import Any
@@ -9,10 +9,10 @@ from scipy.sparse.linalg import spsolve
 
 
 def first_come_jobs(params: Any) -> np.ndarray:
-    """Returns the mean number of jobs in the system per class where servers that are alike serve in order.
+    """Returns the mean number of jobs in the system per class, for identical servers in order of arrival.
 
-    By the chain of (jobs in the system, those of class 1 in service): until a job is served its class is
-    independent of everything else.
+    Solves the chain of (jobs in the system, jobs of class 1 in service), which suffices because the class of
+    a waiting job is independent of everything else.
     """
     servers, first, second = len(params.skills) // 2, *params.arrival_rates
     first_rate, second_rate = params.service_rates[:2]
@@ -20,7 +20,7 @@ def first_come_jobs(params: Any) -> np.ndarray:
     size = servers + math.ceil(2 * math.log(1e-13) / math.log(params.load))
 
     def steps(jobs: int, ones: int):
-        """Yields rate and next state of all that can happen."""
+        """Yields the rate and next state of each event."""
         busy = min(jobs, servers)
         if jobs < servers:
             yield first, (jobs + 1, ones + 1)

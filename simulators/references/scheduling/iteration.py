@@ -1,4 +1,4 @@
-"""Iterative solutions of networks of more than two classes."""
+"""Iterative solution of networks with more than two classes."""
 
 import numpy as np
 from scipy import sparse
@@ -8,14 +8,14 @@ from simdistill.errors import InputError
 from simdistill.mdp import DecisionProcess
 
 RESTARTS = 10
-"""Beginnings of an iterative solution."""
+"""Largest number of starts of the iterative solver."""
 
 
 class Iteration:
-    """Solves networks of more than two classes, where the factors of a sparse matrix would fill up.
+    """Solves networks with more than two classes, where a sparse factorization would have too much fill-in.
 
-    BiCGSTAB preconditioned by one sweep of Gauss-Seidel (Stewart, Introduction to the Numerical Solution of
-    Markov Chains, chapters 3 and 4); each solution begins where the last one ended.
+    Uses BiCGSTAB, preconditioned by one sweep of Gauss-Seidel (Stewart, Introduction to the Numerical
+    Solution of Markov Chains, chapters 3 and 4). Each solution starts from the previous one.
     """
 
     def __init__(self, process: DecisionProcess):
@@ -26,7 +26,7 @@ class Iteration:
         """Returns the probability of each state over epochs.
 
         Raises:
-            InputError: If it doesn't converge, as for a policy under which the queues grow.
+            InputError: If the solver doesn't converge, as for a policy under which the queues grow.
         """
         system, _, _ = self.process.system(policy_SC)
         from_first = -system[0, 1:].toarray().ravel()
@@ -34,9 +34,10 @@ class Iteration:
         return np.concatenate([[1.0], self.visits_S]) / (1.0 + self.visits_S.sum())
 
     def optimum(self, policy_SC: np.ndarray, tolerance: float = 1e-5) -> np.ndarray:
-        """Returns a policy that policy iteration improves by no more than a share of the cost.
+        """Returns a policy that policy iteration improves by at most a share `tolerance` of the cost.
 
-        What a step improves is what it saves in each state, weighted by the probability of the state.
+        A step's improvement is estimated as the saving in each state, weighted by the initial policy's
+        stationary probability of the state.
         """
         process, stationary_S = self.process, self.stationary(policy_SC)
         cost = None
@@ -61,8 +62,8 @@ def _converged(
 ) -> np.ndarray:
     sweep = splu(sparse.tril(matrix, format="csc"), permc_spec="NATURAL", diag_pivot_thresh=0.0)
     preconditioner = LinearOperator(matrix.shape, sweep.solve, dtype=float)  # type: ignore[call-arg]
-    for _ in range(RESTARTS):  # the method may break down; begun again it goes on
+    for _ in range(RESTARTS):  # BiCGSTAB may break down; a restart then continues
         found, failed = bicgstab(matrix, right, found, M=preconditioner, rtol=tolerance, maxiter=1_000)
         if not failed:
             return found
-    raise InputError(f"{len(right):,} states: no convergence; do the queues grow?")
+    raise InputError(f"the solution for {len(right):,} states didn't converge; do the queues grow?")

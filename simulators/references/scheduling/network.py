@@ -1,6 +1,6 @@
 """Scheduling networks as decision processes. Axes: S states, C classes, or choices where a table has choices.
 
-The process is seen when a server has a choice and, where none has, at arrivals and completions.
+Epochs are the times at which a server has a choice, and otherwise arrivals and completions.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from simdistill.simulators.scheduling import IDLE
 
 
 class States(Sequence):
-    """What `observe` gives in each state, made when it is looked up."""
+    """The observation (the result of `observe`) in each state, made when it is looked up."""
 
     def __init__(self, rows: Rows, rows_SN: np.ndarray):
         self.rows, self.rows_SN = rows, rows_SN
@@ -42,7 +42,8 @@ class States(Sequence):
 def network(params: Any, most_C: np.ndarray, most: int, alike: bool = False) -> DecisionProcess:
     """Returns the process with at most `most_C` jobs of each class and `most` jobs in all.
 
-    Where no server has a choice, the first choice is the only one and means to wait for the next event.
+    If no server has a choice in a state, its only legal choice is the first one, which waits for the next
+    event.
     """
     rows = Rows(params, most_C, most, alike)
     rows_SN = rows.all()
@@ -92,7 +93,7 @@ def markov(params: Any, size: int) -> DecisionProcess:
 
 
 def alike(params: Any) -> bool:
-    """Whether several servers have the same skills, so that it doesn't matter which of them serves what."""
+    """Returns whether there are several servers with equal skills and rates, which are exchangeable."""
     skills: dict[int, set] = {}
     for (server, job_class), speed in zip(params.skills, params.service_rates, strict=True):
         skills.setdefault(server, set()).add((job_class, speed))

@@ -6,13 +6,16 @@ import numpy as np
 
 
 class Rows:
-    """States of a network as rows of an integer array: jobs (C), serving (I), asked (1), all counted from 1.
+    """States of a network as rows of an integer array.
+
+    The columns are the number of jobs of each class (C), the class that each server serves (I; 0: none), and
+    the server that has a choice (0: none). Classes and servers are counted from 1.
 
     Args:
-        params: The network.
-        most_C: Most jobs of each class.
-        most: Most jobs in all.
-        alike: Whether only what servers serve distinguishes them; all of them must be alike.
+        params: Parameters of the network.
+        most_C: Largest number of jobs of each class.
+        most: Largest number of jobs in all.
+        alike: Whether all servers are identical, so that states that differ by exchanging servers are merged.
     """
 
     def __init__(self, params: Any, most_C: np.ndarray, most: int, alike: bool = False):
@@ -35,11 +38,11 @@ class Rows:
         return rows_SN[:, self.classes : -1]
 
     def keys(self, rows_SN: np.ndarray) -> np.ndarray:
-        """Returns one number per row, equal where rows are equal; 0 for the empty system."""
+        """Returns an integer per row that encodes the row; the empty system has 0."""
         return rows_SN @ self.weights
 
     def legal(self, rows_SN: np.ndarray, server: int) -> np.ndarray:
-        """Returns which choices a server (from 0) has (S, choices): classes that wait for it, then idling."""
+        """Returns whether each choice of a server (from 0) is legal (S, choices): classes, then idling."""
         waiting_SC = self.jobs(rows_SN).copy()
         for other in range(self.servers):
             busy_S = np.flatnonzero(self.serving(rows_SN)[:, other])
@@ -50,7 +53,10 @@ class Rows:
         return np.column_stack([legal_SC, legal_SC.any(axis=1)])
 
     def settled(self, rows_SN: np.ndarray, first_S: np.ndarray) -> np.ndarray:
-        """Lets servers from `first_S` on take the only class they can, up to the first with a choice."""
+        """Returns the rows after free servers from `first_S` on have taken their only class.
+
+        It stops at the first server with a choice, which becomes the one that has to decide.
+        """
         rows_SN = rows_SN.copy()
         rows_SN[:, -1] = 0
         if self.alike:
@@ -68,7 +74,7 @@ class Rows:
         return rows_SN
 
     def answered(self, rows_SN: np.ndarray, choice: int) -> np.ndarray:
-        """Returns the rows after the servers whose turn it is took a choice."""
+        """Returns the rows after the server that has to decide has taken a choice."""
         rows_SN = rows_SN.copy()
         asked_S = rows_SN[:, -1].copy()
         rows_SN[np.arange(len(rows_SN)), self.classes + asked_S - 1] = (
@@ -77,7 +83,7 @@ class Rows:
         return self.settled(rows_SN, asked_S)
 
     def events(self, rows_SN: np.ndarray):
-        """Yields the events of rows without a decision: (indices of rows, rate, rows after the event)."""
+        """Yields the events of rows without a decision: indices of rows, rate, rows after the event."""
         route = self.params.route
         every_S = np.arange(len(rows_SN))
         for job_class, speed in enumerate(self.params.arrival_rates):
@@ -94,7 +100,10 @@ class Rows:
             )
 
     def moved(self, rows_SN: np.ndarray, source: int, target: int) -> np.ndarray:
-        """Moves a job from class to class (from 0; -1 is outside); one that finds no room is lost."""
+        """Returns the rows after a job has moved between classes (from 0; -1: outside).
+
+        A job that finds no room is lost.
+        """
         rows_SN = rows_SN.copy()
         if source >= 0:
             rows_SN[:, source] -= 1
@@ -106,7 +115,7 @@ class Rows:
         return self.settled(rows_SN, np.zeros(len(rows_SN), dtype=int))
 
     def all(self) -> np.ndarray:
-        """Returns every row in which a server has a choice or time passes, the empty system first."""
+        """Returns all rows in which a server has a choice or time passes; the empty system comes first."""
         grid_SC = np.indices(tuple(self.most_C + 1)).reshape(self.classes, -1).T
         grid_SC = grid_SC[grid_SC.sum(axis=1) <= self.most]
         rows_SN = np.zeros((len(grid_SC), self.classes + self.servers + 1), dtype=np.int64)
@@ -130,7 +139,7 @@ class Rows:
         return rows_SN
 
     def legal_asked(self, rows_SN: np.ndarray) -> np.ndarray:
-        """Returns the choices of the servers whose turn it is (S, choices)."""
+        """Returns whether each choice of the server that has to decide is legal (S, choices)."""
         legal_SC = np.zeros((len(rows_SN), self.choices), dtype=bool)
         for server in range(self.servers):
             where_S = np.flatnonzero(rows_SN[:, -1] == server + 1)

@@ -1,4 +1,4 @@
-"""Scheduling networks under a policy, or under the optimum. Axes: S states, C classes, N jobs of a class."""
+"""Solutions of scheduling networks under given or optimal policies. Axes: S states, C classes, N jobs."""
 
 import math
 from collections.abc import Sequence
@@ -18,23 +18,23 @@ from simdistill.simulators.references.scheduling.rows import Rows
 from simdistill.simulators.scheduling import first_come, maxweight
 
 FIRST_SIZE = 20
-"""Jobs of each class in the first truncation that is tried."""
+"""Number of jobs of each class in the first truncation."""
 
 MOST_STATES = 2e6
-"""Combinations of jobs in the largest truncation that is tried."""
+"""Largest number of combinations of jobs in a truncation."""
 
 NEGLIGIBLE = {1: 1e-12, 2: 1e-11, 3: 1e-7}
-"""Probability of a class's most jobs below which they may as well be the most, by the number of classes."""
+"""Number of classes -> probability of a class's largest number of jobs that is negligible."""
 
 
 @dataclass(frozen=True)
 class Solution:
-    """A network under one policy.
+    """Long-run behaviour of a network under one policy.
 
     Attributes:
         process: The truncated process.
-        policy_SC: The policy's table.
-        stationary_S: Probability of each state over epochs.
+        policy_SC: Table of the policy.
+        stationary_S: Stationary probability of each state over epochs.
     """
 
     process: DecisionProcess
@@ -43,13 +43,13 @@ class Solution:
 
     @property
     def rows(self) -> Rows:
-        """How the states are numbered."""
+        """The states as rows of integers."""
         states: Any = self.process.states
         return states.rows
 
     @property
     def jobs_SC(self) -> np.ndarray:
-        """Jobs of each class in each state."""
+        """Number of jobs of each class in each state."""
         states: Any = self.process.states
         return self.rows.jobs(states.rows_SN)
 
@@ -64,7 +64,7 @@ class Solution:
         return self.over_time_S @ self.jobs_SC
 
     def wanted(self) -> np.ndarray:
-        """Returns for how many jobs of each class there should be room, by the decay of its distribution."""
+        """Returns a sufficient truncation for each class, extrapolated from the decay of its distribution."""
         wanted_C, negligible = self.rows.most_C.copy(), NEGLIGIBLE[min(self.rows.classes, 3)]
         for job_class, most in enumerate(self.rows.most_C.tolist()):
             share_N = np.bincount(self.jobs_SC[:, job_class], self.over_time_S, minlength=most + 1)
@@ -78,7 +78,11 @@ class Solution:
 
 @lru_cache(maxsize=8)
 def solve(params: Any, policy: Policy | None) -> Solution:
-    """Solves a network under a policy, or for its optimum, on a truncation whose boundary hardly matters.
+    """Solves a network on a truncation whose boundary has negligible probability.
+
+    Args:
+        params: Parameters of the network.
+        policy: The policy; None for the optimal one.
 
     Raises:
         InputError: If no truncation is large enough, as for a policy under which the queues grow.
@@ -96,7 +100,7 @@ def solve(params: Any, policy: Policy | None) -> Solution:
             choose = Optimal(solution, 0.75)
             wanted_C = np.maximum(wanted_C, solve(params, maxweight).rows.most_C)
         most_C = wanted_C
-    raise InputError(f"truncated at {most_C.tolist()} jobs the boundary still matters; do the queues grow?")
+    raise InputError(f"a truncation at {most_C.tolist()} jobs would be too large; do the queues grow?")
 
 
 def _evaluated(process: DecisionProcess, policy_SC: np.ndarray) -> Solution:
@@ -107,7 +111,7 @@ def _evaluated(process: DecisionProcess, policy_SC: np.ndarray) -> Solution:
 
 
 def _improved(process: DecisionProcess, policy_SC: np.ndarray) -> np.ndarray:
-    """Returns the best policy; jobs lost at the boundary cost what they would where there is more room."""
+    """Returns the optimal policy; a penalty for jobs lost at the boundary replaces their holding cost."""
     states: Any = process.states
     rows, params = states.rows, states.rows.params
     jobs_SC = rows.jobs(states.rows_SN)
@@ -119,7 +123,7 @@ def _improved(process: DecisionProcess, policy_SC: np.ndarray) -> np.ndarray:
 
 
 class Optimal:
-    """The optimal policy; beyond a share of the truncation's jobs per class, as with so many."""
+    """The optimal policy; larger numbers of jobs than a share of the truncation count as this share."""
 
     def __init__(self, solution: Solution, share: float = 1.0):
         self.solution, process = solution, solution.process

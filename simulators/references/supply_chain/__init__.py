@@ -1,1 +1,1 @@
-"""References for supply chains: Clark and Scarf's recursion, and the Beer Game on its board."""
+"""References for supply chains: Clark and Scarf's recursion, and the Beer Game played on its board."""

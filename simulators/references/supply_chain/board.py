@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass
 class Box:
-    """One stage of the Beer Game's board: amounts in cases, a place for each week of delay."""
+    """One stage of the Beer Game's board; amounts are in cases, lists have an entry per week of delay."""
 
     stock: float
     on_order: float
@@ -23,9 +23,9 @@ def board(
     """Plays the Beer Game week by week as on its board (Sterman, Management Science 35, 1989, appendix).
 
     Args:
-        given: Parameters as in the known cases.
-        order: Stage, its box and the order that it just got -> what it orders.
-        fixed_weeks: Weeks at first in which everyone orders what flows at the beginning.
+        given: Parameters, as in the known cases.
+        order: Function of a stage, its box and the order just received that returns the stage's order.
+        fixed_weeks: Number of weeks at the beginning in which each stage orders the initial flow.
 
     Returns:
         Cost of each stage.
@@ -66,12 +66,12 @@ def per_stage(given: Mapping[str, Any], name: str) -> list[float]:
 
 
 def initial_on_order(given: Mapping[str, Any]) -> list[float]:
-    """Returns what each stage counts as on order at the beginning."""
+    """Returns the amount that each stage counts as on order at the beginning."""
     return given.get("initial_on_order") or flowing(given)
 
 
 def flowing(given: Mapping[str, Any]) -> list[float]:
-    """Returns what flows to each stage at the beginning, as orders and as goods."""
+    """Returns the amount on its way to each stage at the beginning, as orders and as goods."""
     between = given["order_delay"] + 1 + given["shipping_delay"]
     weeks = [between] * (given["stages"] - 1) + [1 + given["production_delay"]]
     return [given["initial_pipeline"] * time for time in weeks]

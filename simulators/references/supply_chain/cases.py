@@ -1,4 +1,4 @@
-"""How supply chains reproduce known answers: a case's fields as parameters, a policy and an experiment."""
+"""Experiments for known cases of supply chains: translates a case's fields into parameters and policies."""
 
 import math
 import re
@@ -19,16 +19,16 @@ from simdistill.simulators.supply_chain import SupplyChain
 
 
 def experiment(case: KnownCase) -> Experiment:
-    """Returns how to reproduce a known case.
+    """Returns the experiment for a known case of a supply chain.
 
     Raises:
-        InputError: If the policy isn't known.
+        InputError: If the policy is unknown.
     """
     return _serial_system(case) if case.family == "serial_system" else _beer_game(case)
 
 
 def _serial_system(case: KnownCase) -> Experiment:
-    """Stock begins at its levels, so that the system is near its steady state at once."""
+    """Returns the experiment for a serial system; stock begins at its levels, near the steady state."""
     given, fractions = case.parameters, any(level % 1 for level in case.policy.get("S", ()))
     demand: Any = named(given["demand"])
     system = SerialSystem(
@@ -65,7 +65,7 @@ def _serial_system(case: KnownCase) -> Experiment:
 
 
 def _echelon_levels(case: KnownCase) -> Sequence[float] | None:
-    """Returns a case's echelon base-stock levels, or None for the best ones."""
+    """Returns a case's echelon base-stock levels, or None for the optimal ones."""
     match case.policy["name"].lower(), case.policy.get("S"):
         case "echelon_base_stock", Sequence() as levels:
             return levels
@@ -80,14 +80,14 @@ def _echelon_levels(case: KnownCase) -> Sequence[float] | None:
 
 
 def _unit(demand: Any, fractions: bool) -> float:
-    """Returns the step of orders: one, or a fiftieth of demand's standard deviation or less."""
+    """Returns the unit of orders: one, or at most a fiftieth of the demand's standard deviation."""
     spread = math.sqrt(demand.variance) or demand.mean
     whole = isinstance(demand, Counts) and not fractions
     return 1.0 if whole else 10.0 ** math.floor(math.log10(spread / 50))
 
 
 def _moments(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a named distribution as parameters of the simulator."""
+    """Returns a named distribution as the simulator's parameters: name, mean and standard deviation."""
     name = "gamma" if spec["name"] == "erlang" else spec["name"]
     demand: Any = named(spec)
     sd = None if name in MEAN_ALONE else math.sqrt(demand.variance)
@@ -95,7 +95,7 @@ def _moments(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _by_stage(stages: int, whole_episode: bool, replication: Replication) -> Any:
-    """Returns the costs of the stages, per period or in all."""
+    """Returns the costs of the stages: totals of an episode, or per period."""
     time = replication.time if whole_episode else 1.0
     return [replication.measures[f"stage {stage + 1}"] * time for stage in range(stages)]
 

@@ -1,8 +1,8 @@
-"""Echelon base-stock levels of stages in a line, by Clark and Scarf's recursion.
+"""Optimal echelon base-stock levels of a serial system, by Clark and Scarf's recursion.
 
-Clark and Scarf, Optimal Policies for a Multi-Echelon Inventory Problem, Management Science 6 (1960); the
-long-run average as in Snyder and Shen, Fundamentals of Supply Chain Theory, section 6.2. Stages are counted
-from the customer's. Axes: N cells of a grid of amounts.
+Clark and Scarf, Optimal Policies for a Multi-Echelon Inventory Problem, Management Science 6 (1960); for the
+long-run average: Snyder and Shen, Fundamentals of Supply Chain Theory, section 6.2. The first stage serves
+the customer. Axes: N cells of a grid of amounts.
 """
 
 import math
@@ -17,28 +17,28 @@ from scipy.signal import fftconvolve
 from simdistill.simulation.distributions import Counts, Deterministic, of_moments
 
 CELLS_A_DEVIATION = 200
-"""Cells of the grid in one standard deviation of a period's demand, where it isn't whole."""
+"""Number of grid cells per standard deviation of a period's demand, for continuous demand."""
 
 NEGLIGIBLE = 1e-12
 
 MEAN_ALONE = ("deterministic", "exponential", "geometric", "poisson")
-"""Distributions that their mean determines."""
+"""Distributions that are determined by their mean."""
 
 
 @dataclass(frozen=True)
 class Mass:
-    """Probabilities of an amount on a grid.
+    """Distribution of an amount on a grid.
 
     Attributes:
-        first: The first amount, in cells.
-        probability_N: Probability of the first and the following amounts.
+        first: The smallest amount, in cells.
+        probability_N: Probability of the smallest and each following amount.
     """
 
     first: int
     probability_N: np.ndarray
 
     def plus(self, other: "Mass") -> "Mass":
-        """Returns the distribution of an independent sum."""
+        """Returns the distribution of the sum of two independent amounts."""
         sums_N = np.clip(fftconvolve(self.probability_N, other.probability_N), 0.0, None)
         return Mass(self.first + other.first, sums_N / sums_N.sum())
 
@@ -47,27 +47,27 @@ class Mass:
         return self.first + len(self.probability_N) - 1
 
     def before(self, values_N: np.ndarray, first: int) -> tuple[np.ndarray, int]:
-        """Returns the expected value before the amount is taken away, and the cell where it begins.
+        """Returns the expected values before the random amount is subtracted, and the cell of the first.
 
         Args:
-            values_N: Values of the amounts left, from the cell `first` on.
+            values_N: Values of what is left after subtraction, from the cell `first` on.
             first: Cell of the first value.
         """
         return fftconvolve(values_N, self.probability_N, "valid"), first + self.last
 
 
 class SerialSystem:
-    """Stages in a line with certain lead times, seen period by period: demand is seen, then all order.
+    """A serial system with constant lead times; in each period demand is observed, then all stages order.
 
-    Each period costs the stages' echelon holding costs times their echelon stock, and the customer's backlog
-    costs what it costs plus the first stage's holding cost.
+    A period costs each stage's echelon holding cost times its echelon stock. Each unit of customer backlog
+    costs the backlog cost plus the first stage's holding cost.
 
     Args:
         demand: Distribution of a period's demand.
-        lead_times: Periods, per stage.
-        holding_costs: Per unit and period, per stage, charged for stock in transit at the sender's rate.
-        backlog_cost: Per unit that the customer waits for, and period.
-        fractions: Whether levels of whole demand may be fractions.
+        lead_times: Lead time of each stage, in periods.
+        holding_costs: Cost per unit and period of each stage; stock in transit costs the sender's rate.
+        backlog_cost: Cost per period of each unit that customers wait for.
+        fractions: Whether levels may be fractions although demand comes in whole units.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class SerialSystem:
         """Returns echelon base-stock levels and the cost per period under them.
 
         Args:
-            levels: Echelon base-stock levels; None for the best ones.
+            levels: Given echelon base-stock levels; None for the optimal ones.
         """
         highest = (
             self.highest if levels is None else max(self.highest, math.ceil(max(levels) / self.cell) + 1)
@@ -108,19 +108,19 @@ class SerialSystem:
             position_N = (first + np.arange(len(values_N))) * self.cell
             values_N += self.echelon_costs[stage] * (position_N - self.lead_times[stage] * self.mean)
             if levels is None:
-                # Of equally good levels the least; what the transform rounds off isn't a difference.
+                # Takes the smallest of equally good levels; the tolerance covers the transform's rounding.
                 good_N = values_N <= values_N.min() + 1e-9 * abs(values_N.min())
                 found.append(float(position_N[np.argmax(good_N)]))
             else:
                 found.append(levels[stage])
             cost = float(np.interp(found[stage], position_N, values_N))
-            # The next stage's shortage keeps this one below its level; above it nothing is sent.
+            # A shortage at the next stage keeps this stage below its level; it never rises above the level.
             values_N = np.where(position_N < found[stage], values_N, cost)
         return tuple(found), cost
 
     @property
     def in_transit(self) -> float:
-        """Cost per period of the goods on their way between stages."""
+        """Cost per period of the goods in transit between stages."""
         return self.mean * sum(
             time * h for time, h in zip(self.lead_times[:-1], self.holding_costs[1:], strict=True)
         )
@@ -147,7 +147,7 @@ def _gridded(demand: Any, fractions: bool) -> tuple[float, Mass]:
 
 
 def _over(one: Mass, periods: int) -> Mass:
-    """Returns the demand over so many periods."""
+    """Returns the distribution of demand over a number of periods."""
     total = Mass(0, np.ones(1))
     for _ in range(periods):
         total = total.plus(one)
@@ -163,7 +163,7 @@ def best_levels(
     holding_costs: tuple[float, ...],
     backlog_cost: float,
 ) -> tuple[float, ...]:
-    """Returns the best echelon base-stock levels; a level above a higher stage's has no effect and is cut."""
+    """Returns the optimal echelon base-stock levels, reduced so that none exceeds that of a later stage."""
     if demand in MEAN_ALONE and sd != 0:
         sd = None
     system = SerialSystem(of_moments(demand, mean, sd), lead_times, holding_costs, backlog_cost)
@@ -171,5 +171,5 @@ def best_levels(
 
 
 def effective(levels: Sequence[float]) -> tuple[float, ...]:
-    """Returns levels with the same effect that don't fall from stage to stage."""
+    """Returns equivalent levels that don't decrease from stage to stage."""
     return tuple(min(levels[stage:]) for stage in range(len(levels)))

@@ -15,7 +15,7 @@ from simdistill.simulators.supply_chain import anchor_and_adjust, nearest, pass_
 
 
 def up_to(levels: Sequence[float], view: str, state: dict, choices: Sequence[str]) -> str:
-    """Orders the difference between the level and the position of a stage, or of its echelon."""
+    """Orders the difference of a stage's level and its inventory position, or its echelon position."""
     position = state["echelon_position"] if view == "echelon" else state["stock"] + state["on_order"]
     return nearest(choices, levels[state["stage"]] - position)
 
@@ -25,9 +25,9 @@ class Player:
     """A policy of the Beer Game, for the simulator and for the board.
 
     Attributes:
-        policy: Decides in the simulator.
-        on_board: Makes one that decides on the board, for one game.
-        unit: Orders in the simulator are multiples of it.
+        policy: Policy for the simulator.
+        on_board: Function that returns the policy for one game on the board.
+        unit: Unit of orders in the simulator; orders are multiples of it.
         smoothing: Weight of the newest order in the forecast.
     """
 
@@ -54,7 +54,7 @@ def player_of(case: KnownCase) -> Player:
 
 
 def _uncounted(given: Mapping[str, Any]) -> np.ndarray:
-    """Returns by how much each stage flows more than it counts; that never changes."""
+    """Returns the amount on its way to each stage beyond its count of orders; it stays constant in a game."""
     return np.subtract(flowing(given), initial_on_order(given))
 
 

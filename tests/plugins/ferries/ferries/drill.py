@@ -1,11 +1,13 @@
 """A method: cross-entropy on the teacher's answers, with every answer counted alpha times."""
 
+from typing import cast
+
 from pydantic import Field
 
 from simdistill.config import MethodConfig
-from simdistill.training.losses import Weights
 from simdistill.training.methods.simdistill import SimDistill
 from simdistill.training.stages import Stage
+from simdistill.training.weights import Weights
 
 
 class Drill(SimDistill):
@@ -27,4 +29,5 @@ class Drill(SimDistill):
     @property
     def weights(self) -> Weights:
         """Only the answers count."""
-        return Weights(imitation=self.config.method.alpha, soft=0.0, regret=0.0, validity=0.0)
+        settings = cast(Drill.Config, self.config.method)
+        return Weights(imitation=settings.alpha, soft=0.0, regret=0.0, validity=0.0)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from simdistill.models.pretrained import SMOLLM2_135M, BaseModel, base_model, cache_folder, load_tokenizer
 
@@ -27,7 +28,7 @@ def _make(folder: Path) -> None:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    tokenizer = load_tokenizer(SMOLLM2_135M.fetch())
+    tokenizer: Any = load_tokenizer(SMOLLM2_135M.fetch())
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=len(tokenizer),

@@ -23,8 +23,9 @@ from training import Trainings, rows
 from simdistill.config import compose
 from simdistill.data.question import Question
 from simdistill.runs.environment import peak_memory_mb
-from simdistill.training.losses import Weights
-from simdistill.training.trainers.exact import train_round, training_questions
+from simdistill.training.trainers.batch import training_questions
+from simdistill.training.trainers.exact import train_round
+from simdistill.training.weights import Weights
 
 RESULTS = Path(__file__).parent / "results" / "memory.json"
 BATCHES, LENGTHS, STEPS = (8, 16, 32, 64), (1, 2, 4), 3

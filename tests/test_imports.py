@@ -20,7 +20,6 @@ ROOT_MODULES = {
     "progress",
     "distributed",
     "adapt",
-    "inputs",
     "rewards",
     "testing",
 }
@@ -90,9 +89,9 @@ def test_the_core_imports_public_names_from_where_they_are_defined():
     assert not public
 
 
-def test_at_most_eleven_modules_are_at_the_root():
+def test_at_most_ten_modules_are_at_the_root():
     found = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
-    assert found <= ROOT_MODULES and len(found) <= 11
+    assert found <= ROOT_MODULES and len(found) <= 10
 
 
 def test_no_file_of_the_package_has_more_than_400_lines():

@@ -98,7 +98,8 @@ def deciders(subject: Subject) -> Found:
                 [_branch_costs(subject, runs[e], e, i, choice, horizon) for e, i in visited]
                 for choice in (label, first.labels[0])
             ]
-            groups.append(np.subtract(*costs_2NK).mean(axis=1))
+            own_NK, other_NK = map(np.asarray, costs_2NK)
+            groups.append((own_NK - other_NK).mean(axis=1))
         if not all(np.isfinite(mean_N).all() for mean_N in groups):
             return
         if (p := _p_value(groups)) < RARE:

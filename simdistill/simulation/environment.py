@@ -1,5 +1,6 @@
 """SimPy's environment, which can stop in the middle of an instant to let a question be answered."""
 
+import math
 from collections.abc import Callable
 from heapq import heappop
 from typing import Any
@@ -36,7 +37,7 @@ class StoppingEnvironment(simpy.Environment):
         """Returns the time of the next event; now, if one isn't finished."""
         if self._rest:
             return self._now
-        return self._queue[0][0] if self._queue else simpy.core.Infinity
+        return self._queue[0][0] if self._queue else math.inf
 
     def run(self, until: Any = None) -> Any:
         """Refuses what a script of SimPy's does at its end: who decides goes on from question to question.

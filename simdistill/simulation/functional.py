@@ -141,7 +141,7 @@ def process_model(
         "decides_at": decides_at,
     }
     made = _ByName(name, (FunctionModel,), attributes)
-    made.Params.model = made
+    setattr(made.Params, "model", made)  # noqa: B010 (a class of parameters is typed without it)
     return made  # type: ignore[return-value]
 
 

@@ -348,7 +348,7 @@ SOUND = {
     function.__name__: function
     for function in (machine_shop, bank, gas_station, movie, cable, day_with_monitor, sites, shown_sites)
 }
-SOUND["trace_driven"] = trace_driven
+SOUND["trace_driven"] = trace_driven  # pyright: ignore[reportArgumentType]
 MachineShop, Bank, GasStation, Movie, Cable = map(
     process_model, (machine_shop, bank, gas_station, movie, cable)
 )

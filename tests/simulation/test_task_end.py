@@ -90,6 +90,7 @@ def test_an_event_log_of_a_terminating_task_has_its_final_cost():
 
 def test_forecasts_do_not_look_past_the_end():
     situation = Episode(Ward({}, (0, 1))).advance()
+    assert situation is not None
     later = [Forecast("How many are inside in 500 minutes?", "inside", 500.0, (10,))]
     assert outcomes(Ward, situation, admit, later, 2, until=100.0)[0].tolist() == [0, 0]
     assert outcomes(Ward, situation, admit, later, 2)[0].tolist() == [1, 1]

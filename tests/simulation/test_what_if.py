@@ -140,7 +140,7 @@ def test_a_process_may_be_a_name_a_class_or_an_adapted_function():
     assert found.choices == ("cheap", "dear") and list(found.mean) == [0.0, 3.0]
     assert simdistill.what_if("queueing", futures=4).choices == ("A", "B")
     with pytest.raises(InputError, match=r"process_model\(shop\)"):
-        simdistill.what_if(shop)
+        simdistill.what_if(shop)  # pyright: ignore[reportArgumentType]
 
 
 def test_it_is_repeatable_and_seeds_differ():
@@ -187,5 +187,5 @@ def test_its_example_is_right():
 
 
 def test_the_readers_of_inputs_are_public():
-    assert simdistill.inputs.shifts.__module__ == "simdistill.simulation.inputs"
+    assert simdistill.inputs.shifts.__module__ == "simdistill.inputs.readers"
     assert callable(simdistill.inputs.empirical) and callable(simdistill.inputs.hourly_rates)

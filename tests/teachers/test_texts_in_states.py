@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 
 from simdistill import mdp, registry
-from simdistill.config import TeacherConfig
+from simdistill.config import LanguageConfig, TaskConfig, TeacherConfig
 from simdistill.envs.episodes import explore
 from simdistill.evaluation.exact import examine_where_it_matters
 from simdistill.evaluation.exhibits import _axes
@@ -59,7 +59,13 @@ def searched(simulator, number=60):
     situations = explore(model, RandomPolicy(Streams((0, PLAN))), 0.0, Streams((1, PLAN)), number)
     teacher = TeacherConfig(futures=4, horizon=3.0)
     policy = RandomPolicy(Streams((2, PLAN)))
-    return search_states(f"{__name__}:{simulator.__name__}", teacher, policy, 0, situations)
+    task = TaskConfig(
+        name="colours",
+        simulator=f"{__name__}:{simulator.__name__}",
+        language=LanguageConfig(description="Choose.", situation="It is {{ kind }}."),
+        heuristic="random",
+    )
+    return search_states(task, teacher, policy, 0, situations)
 
 
 def state(kind):
@@ -136,6 +142,7 @@ def test_an_exact_examination_tells_red_from_blue():
 
     found = examine_where_it_matters(process, np.full(4, 0.25), rule, other, 0.999)
     assert found.cost == pytest.approx(0.0)
+    assert found.policy is not None
     assert [found.policy(one, ["A", "B"]) for one in process.states] == ["A", "A", "B", "B"]
     assert found.policy({"kind": "green", "n": 0}, ["A", "B"]) == "elsewhere"
     assert found.policy({"kind": "blue", "n": 9}, ["A", "B"]) == "B"
@@ -152,7 +159,7 @@ def test_the_nearest_state_is_one_of_the_same_kind():
     process = chain()
     optimum_S = np.array([0.5, 0.0, 0.5, 0.0])
     found = examine_where_it_matters(process, optimum_S, rule, other, 0.5)
-    assert found.policy_SC.argmax(axis=1).tolist() == [0, 0, 1, 1]
+    assert found.policy_SC is not None and found.policy_SC.argmax(axis=1).tolist() == [0, 0, 1, 1]
 
 
 def test_a_decision_map_has_an_axis_for_the_text():

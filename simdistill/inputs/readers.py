@@ -1,6 +1,6 @@
 """Real inputs: measured durations, hourly rates and shift calendars from CSV files, and hard rules.
 
-Files have a header line; `simdistill.simulation.csv_table` says what else they may look like. Errors name the
+Files have a header line; `simdistill.inputs.csv_table` says what else they may look like. Errors name the
 file, the line, the column and the value.
 """
 
@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import simpy
 
 from simdistill.errors import InputError
-from simdistill.simulation.csv_table import DAY, read
+from simdistill.inputs.csv_table import DAY, read
 from simdistill.simulation.distributions import PiecewiseExponential
 
 Labels = TypeVar("Labels", list[str], Mapping[str, Any])

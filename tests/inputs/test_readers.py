@@ -10,9 +10,9 @@ import simpy
 
 from simdistill.checker.check import inspect_simulator
 from simdistill.errors import InputError, ProcessError
+from simdistill.inputs import Empirical, Shifts, allowed, empirical, hourly_rates, shifts
 from simdistill.simulation import ProcessModel, Streams
 from simdistill.simulation.distributions import beyond
-from simdistill.simulation.inputs import Empirical, Shifts, allowed, empirical, hourly_rates, shifts
 
 
 @pytest.fixture
@@ -408,6 +408,7 @@ class Ward(ProcessModel):
 
     def stay(self, patient, room):
         yield self.duration("stay", patient, self.stays)
+        self.charge("stay", 1.0)
         self.full[room] = 0
 
     max_choices = 3

@@ -1,6 +1,6 @@
-"""Real inputs from CSV files, and hard rules; the names are those of `simdistill.simulation.inputs`."""
+"""Real inputs from CSV files, and hard rules; the readers are in `simdistill.inputs.readers`."""
 
-from simdistill.simulation.inputs import (
+from simdistill.inputs.readers import (
     Empirical,
     Rates,
     Shifts,

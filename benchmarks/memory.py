@@ -8,7 +8,6 @@ Prints a table and writes `benchmarks/results/memory.json`: a list of `measure`,
 """
 
 import argparse
-import resource
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from training import Trainings, rows
 
 from simdistill.config import compose
 from simdistill.data.question import Question
+from simdistill.runs.environment import peak_memory_mb
 from simdistill.training.trainers.batch import training_questions
 from simdistill.training.trainers.exact import train_round
 from simdistill.training.weights import Weights
@@ -51,7 +51,7 @@ def train(batch_size: int, times: int) -> float:
             training.schedule(folder, batch_size),
             Weights(1.0, 1.0, 1.0, 1.0),
         )
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return peak_memory_mb()
 
 
 def measured(batch_size: int, times: int) -> float:

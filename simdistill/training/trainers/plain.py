@@ -82,7 +82,7 @@ def grpo_round(
     schedule: Schedule,
     callbacks: Sequence[TrainerCallback] = (),
     kind: Callable[..., GRPOTrainer] = PlainGRPOTrainer,
-    reward: rewards.Reward = rewards.consistency,
+    reward: rewards.Reward | None = None,
 ) -> RoundResult:
     """Trains on the simulator's reward for sampled answers with `GRPOTrainer`, once over the questions.
 
@@ -119,7 +119,7 @@ def sampling(
     scales: Mapping[str, float],
     settings: SamplingConfig,
     schedule: Schedule,
-    reward: rewards.Reward = rewards.consistency,
+    reward: rewards.Reward | None = None,
 ) -> dict[str, Any]:
     """Returns arguments of a `GRPOTrainer` that samples answers to questions and rewards them.
 
@@ -144,7 +144,7 @@ def sampling(
     longest = max(len(ids) for question in tokenized for ids in question.choice_ids)
     needed = longest + 2  # the end token, and one more that shows that an answer is longer than a choice
     return {
-        "reward_funcs": Legality(reward),
+        "reward_funcs": Legality(reward or rewards.consistency),
         "train_dataset": Dataset.from_list(
             [
                 {

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner
 
-import simdistill
+import simdistill.runs
 from simdistill import config
 from simdistill.cli import app
 from simdistill.errors import InputError, ProcessError
@@ -31,7 +31,7 @@ def pipeline(monkeypatch):
     for verb in ("run", "resume", "evaluate", "report"):
         setattr(fake, verb, lambda what, console, verb=verb: calls.append((verb, what)))
     monkeypatch.setitem(sys.modules, "simdistill.runs.pipeline", fake)
-    monkeypatch.setattr(simdistill, "pipeline", fake, raising=False)
+    monkeypatch.setattr(simdistill.runs, "pipeline", fake, raising=False)
     return fake
 
 

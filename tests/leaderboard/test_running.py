@@ -95,7 +95,7 @@ def test_a_killed_board_goes_on_and_a_failed_cell_is_skipped(protocol_file, tmp_
         time.sleep(0.1)
     os.killpg(board.pid, signal.SIGINT)
     said, _ = board.communicate(timeout=60)
-    assert board.returncode == 130 and "the same command goes on" in said, said
+    assert board.returncode == 130 and "repeat the command to resume" in said, said
     failed = folder / "failed.json"
     assert not failed.exists() or "queueing-kd-0" not in read_json(failed)
 

@@ -210,7 +210,13 @@ def test_the_learning_rate_is_one_line_over_rounds(tiny_folder, tmp_path):
         warmup_steps=1,
         callbacks=[MetricsWriter(path, 8)],
     )
-    train(learner, rows, tmp_path / "1", learning_rate=5e-3, callbacks=[MetricsWriter(path, 8, 4, 32)])
+    train(
+        learner,
+        rows,
+        tmp_path / "1",
+        learning_rate=5e-3,
+        callbacks=[MetricsWriter(path, 8, first_step=4, first_question=32)],
+    )
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert [line["step"] for line in lines] == list(range(1, 9))
     assert [line["questions"] for line in lines] == list(range(8, 65, 8))

@@ -67,7 +67,8 @@ class FitInputs:
     def matrix(self, states: Sequence[State]) -> tuple[np.ndarray, np.ndarray | None]:
         """Returns the features that are given (S, N), and which of them are 0 or 1 (N), None if none is."""
         flag_N = self.encoding.flags()[self.given_F]
-        return self.encoding.matrix(states)[:, self.given_F], flag_N if flag_N.any() else None
+        given_SN = np.ascontiguousarray(self.encoding.matrix(states)[:, self.given_F])
+        return given_SN, flag_N if flag_N.any() else None
 
     def knows(self, state: State) -> bool:
         """Whether a state has the form of those of training, and differs only in what differed there."""

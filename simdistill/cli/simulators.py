@@ -47,13 +47,12 @@ def check(
     """
     from simdistill import config, registry
     from simdistill.checker.apart import inspect_apart
-    from simdistill.runs.checking import end
 
     parameters, until = {}, math.inf
     tasks = config.tasks()
     if ":" not in simulator and simulator not in registry.names("simulators") and simulator in tasks:
         task = config.compose([f"task={tasks[simulator]}"])[0].task
-        simulator, parameters, until = task.simulator, task.parameters.default, end(task)
+        simulator, parameters, until = task.simulator, task.parameters.default, task.until
     report = inspect_apart(simulator, parameters, deterministic=deterministic, seconds=seconds, until=until)
     typer.echo(str(report))
     if report.problems:

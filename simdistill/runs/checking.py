@@ -1,13 +1,30 @@
 """The check of a task's process model before anything is taught or played."""
 
-import math
-
 from rich.console import Console
 
 from simdistill import registry
 from simdistill.checker.guard import check_values
-from simdistill.config import RunConfig, TaskConfig
+from simdistill.config import RunConfig
+from simdistill.errors import InputError
 from simdistill.progress import Progress, silent
+from simdistill.simulation import ProcessModel
+
+
+def check_when_asked(config: RunConfig) -> None:
+    """Checks that the questions of a run of version 0.1.0 are put when they were, at the end of the instant.
+
+    Raises:
+        InputError: If a class doesn't say when its questions are put; they would now be put at once.
+    """
+    for task in config.tasks:
+        simulator = registry.load("simulators", task.simulator)
+        own = simulator.__mro__[: simulator.__mro__.index(ProcessModel)]
+        if not any("decides_at" in vars(one) for one in own):
+            raise InputError(
+                "this run was begun when every question was put at the end of its instant; say which of the "
+                f'two {simulator.__name__} means, decides_at = "end" to go on with the run as it was, or '
+                'decides_at = "once"'
+            )
 
 
 def check_tasks(config: RunConfig, console: Console, progress: Progress = silent) -> None:
@@ -26,7 +43,7 @@ def check_tasks(config: RunConfig, console: Console, progress: Progress = silent
     for task in config.tasks:
         simulator = registry.load("simulators", task.simulator)
         report = check_values(
-            simulator, task.parameters.default, seed=config.seed, until=end(task), progress=progress
+            simulator, task.parameters.default, seed=config.seed, until=task.until, progress=progress
         )
         if report.unfinished:
             console.print(
@@ -36,8 +53,3 @@ def check_tasks(config: RunConfig, console: Console, progress: Progress = silent
                 markup=False,
                 highlight=False,
             )
-
-
-def end(task: TaskConfig) -> float:
-    """Returns the simulated time at which an episode of a task ends; a steady state has no end."""
-    return task.warm_up + task.horizon if task.kind == "terminating" else math.inf

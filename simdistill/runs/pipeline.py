@@ -25,7 +25,7 @@ from simdistill.progress import Progress
 from simdistill.results import Results
 from simdistill.runs import console as terminal
 from simdistill.runs import stages
-from simdistill.runs.checking import check_tasks
+from simdistill.runs.checking import check_tasks, check_when_asked
 from simdistill.runs.environment import environment
 from simdistill.runs.kept import kept
 from simdistill.runs.record import Record
@@ -123,6 +123,8 @@ def check(record: Record, config: RunConfig) -> None:
         wrong = unsendable(registry.policies(task.simulator))
         if wrong:
             raise InputError(f"simulator {task.simulator}: {wrong[0]}")
+    if record.layout.number == 1:
+        check_when_asked(config)
     if not record.layout.trained.exists():
         _method(record).prepare()
         _check_teacher(record)

@@ -112,7 +112,7 @@ def process_model(
     policies: Mapping[str, Policy] | None = None,
     cost_weights: Mapping[str, float] | None = None,
     forecasts: Sequence[Forecast] = (),
-    decides_at: Literal["once", "end"] = "once",
+    decides_at: Literal["once", "end"] | None = None,
 ) -> type[ProcessModel]:
     """Makes a simulator of a function-style model.
 
@@ -123,7 +123,8 @@ def process_model(
         policies: Name -> policy.
         cost_weights: Name of a cost -> weight, 1 if left out.
         forecasts: Outcomes that a student is asked to forecast.
-        decides_at: When questions are put that don't say it themselves; see `ProcessModel.decide`.
+        decides_at: When questions are put that don't say it themselves, as in `ProcessModel.decide`; at once
+            if left out.
 
     Raises:
         InputError: If the function doesn't take an environment, or a parameter has no default.
@@ -138,8 +139,9 @@ def process_model(
         "policies": dict(policies or {}),
         "cost_weights": dict(cost_weights or {}),
         "forecasts": tuple(forecasts),
-        "decides_at": decides_at,
     }
+    if decides_at is not None:
+        attributes["decides_at"] = decides_at
     made = _ByName(name, (FunctionModel,), attributes)
     setattr(made.Params, "model", made)  # noqa: B010 (a class of parameters is typed without it)
     return made  # type: ignore[return-value]

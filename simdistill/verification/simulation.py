@@ -60,7 +60,12 @@ class Simulation:
         begun = len(self.trajectories)
         self.trajectories += [
             simulate(
-                self.item.simulator, self.experiment.params, self.policy, self.path(number), self.times_E
+                self.item.simulator,
+                self.experiment.params,
+                self.policy,
+                self.path(number),
+                self.times_E,
+                self.finite,
             )
             for number in range(begun, begun + count)
         ]

@@ -63,9 +63,23 @@ class Trajectory:
 
 
 def simulate(
-    simulator: type[ProcessModel], params: Parameters, policy: Policy, path: SeedPath, times_E: np.ndarray
+    simulator: type[ProcessModel],
+    params: Parameters,
+    policy: Policy,
+    path: SeedPath,
+    times_E: np.ndarray,
+    whole: bool = False,
 ) -> Trajectory:
-    """Simulates one replication and records its running sums at the given times; the first time is 0."""
+    """Simulates one replication and records its running sums at given times.
+
+    Args:
+        simulator: The process.
+        params: Its parameters.
+        policy: Decides.
+        path: Seed path of the replication.
+        times_E: Times of the edges; the first is 0.
+        whole: Whether the run ends at the last edge, so that its final cost falls due there at the latest.
+    """
     model = simulator(params, path)
     own = with_streams(policy, Streams((*path, PLAN)))
     before, totals, costs, decisions = model.levels(), [model.totals(0.0)], [model.cost(0.0)], 0
@@ -73,8 +87,8 @@ def simulate(
         decisions += run_policy(model, own, time)
         totals.append(model.totals(time))
         costs.append(model.cost(time))
-    if model.ended:
-        costs[-1] += model.final_cost()
+    if model.ended or whole:
+        costs[-1] += model.finish(float(times_E[-1]))
     names = tuple(totals[-1])
     return Trajectory(
         times_E,

@@ -51,6 +51,14 @@ def test_a_run_is_checked_before_it_teaches_and_not_again(small, tiny_folder, tm
     assert len(called) == 1
 
 
+def test_a_run_of_before_needs_to_know_when_its_questions_are_put():
+    config = compose(["task=queueing"])[0]
+    checking.check_when_asked(config)
+    task = config.task.model_copy(update={"simulator": "strangers:Bank"})
+    with pytest.raises(InputError, match=r'Bank means, decides_at = "end" to go on with the run as it was'):
+        checking.check_when_asked(config.model_copy(update={"tasks": [task]}))
+
+
 def test_what_there_was_no_time_for_is_told(monkeypatch, capsys):
     monkeypatch.setattr(checking, "check_values", lambda *arguments, **options: unfinished)
     unfinished = check.CheckReport("Queueing", (), (), (), ("branches",), 30.0)

@@ -24,11 +24,11 @@ OPEN_FILE = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
 def replacing(path: Path | str) -> Iterator[Path]:
     """Yields a temporary path, whose file replaces that of `path` when the block ends without an error.
 
-    A link stays, and the file that it points to is replaced. Pipes, terminals and other things that aren't
-    regular files are written to when the block ends.
+    If `path` is a link, the file that it points to is replaced. A pipe, a terminal or another file that isn't
+    regular is written to when the block ends.
 
     Raises:
-        InputError: If there is a folder, or a link that leads nowhere but to itself.
+        InputError: If `path` is a folder, or a link that leads back to itself.
     """
     path, descriptor = _resolved(Path(path))
     if path.is_dir():
@@ -67,9 +67,10 @@ def _resolved(path: Path) -> tuple[Path, int | None]:
 
 
 def is_plain(path: Path) -> bool:
-    """Whether a file that was written is a regular one, by its own name and no link's.
+    """Returns whether a path is a regular file, and no link.
 
-    Beside what is written to a pipe or to /dev/stdout, a line more would spoil it.
+    If an output is written to a path that isn't plain, it may go to a pipe or to /dev/stdout, and whatever
+    else is printed there would spoil it.
     """
     return path.is_file() and not path.is_symlink()
 
@@ -111,11 +112,11 @@ def read_lines(path: Path | str) -> list[dict]:
 
 
 def read_text(path: Path | str) -> str:
-    """Reads a text file of a user's: UTF-8, or UTF-16 or UTF-32 as its first bytes say.
+    """Returns the text of a user's file, which is in UTF-8, or in UTF-16 or UTF-32 as its first bytes say.
 
     Raises:
-        InputError: If it is in another encoding, or no text at all.
-        OSError: If it can't be read.
+        InputError: If the file has another encoding, or is no text file.
+        OSError: If the file can't be read.
     """
     data = Path(path).read_bytes()
     if data.startswith(b"PK\x03\x04"):
@@ -141,10 +142,14 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+"""Byte order marks, and the encoding that each one stands for."""
 
 
 def _unmarked(data: bytes) -> str:
-    """Returns the encoding of a text without a byte order mark: in UTF-16, ASCII has every other byte 0."""
+    """Returns the encoding of a text without a byte order mark.
+
+    It is UTF-16 if every other byte at the beginning is 0, as in ASCII characters, and UTF-8 otherwise.
+    """
     even, odd = data[0:16:2], data[1:16:2]
     if len(data) % 2 == 0 and data and not any(odd) and all(even):
         return "utf-16-le"

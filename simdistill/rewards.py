@@ -18,7 +18,7 @@ from simdistill.data.answers import parse, said
 PENALTY = 1.0
 """What an answer that is no choice costs beyond the worst choice, in units of the task's scale."""
 LENIENT = "lenient_answers"
-"""Name in TRL's log of the share of answers that are a choice only if their form is overlooked."""
+"""Name in TRL's log of the share of answers that count as a choice although they have another form."""
 
 
 Reward = Callable[..., list[float | None]]
@@ -41,7 +41,7 @@ def consistency(
         completions: Texts, or conversations that end with the model's message.
         choices: Labels of each question's choices.
         values: Cost of each choice minus the least one, in cost units; empty for a forecast.
-        scale: The task's scale, in cost units; 1 if left out, or None.
+        scale: The task's scale, in cost units; 1 if it is left out or None.
         columns: Other columns; not used.
 
     Returns:
@@ -72,12 +72,12 @@ def read(
     choices: Sequence[Sequence[str]],
     log_metric: Callable[[str, float], None] | None = None,
 ) -> list[int | None]:
-    """Returns the index of the choice that each completion says; None where it says none.
+    """Returns the index of the choice that each completion names, or None if it names none.
 
     Args:
         completions: Texts, or conversations that end with the model's message.
         choices: Labels of each question's choices.
-        log_metric: Notes a number in TRL's log.
+        log_metric: Function with which TRL adds a named number to its log; None if nothing is logged.
     """
     parsed = [
         parse(said(completion), labels) for completion, labels in zip(completions, choices, strict=True)
@@ -88,9 +88,9 @@ def read(
 
 
 def answer(completion: Any) -> str:
-    """Returns what a completion says in the end, for who doesn't know the choices.
+    """Returns the label that a completion says, for callers that don't know the choices.
 
-    That is its text; of one that reasons first, what follows the last "Answer:", else the last line.
+    It is the first line after the last "Answer:", or the last line of a text without "Answer:".
     """
     _, marker, end = said(completion).rpartition("Answer:")
     lines = end.strip().splitlines()

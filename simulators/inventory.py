@@ -56,7 +56,7 @@ Demand = Literal[
 
 
 class Observed(TypedDict):
-    """What a decider sees besides numbers."""
+    """The fields of a state that aren't numbers."""
 
     demand: Demand
 
@@ -158,7 +158,7 @@ def _myopic(on_hand: int, on_order: tuple[int, ...], max_order: int, *terms: Any
 
 
 PRODUCT, SUPPLIER = "the product", "the supplier"
-"""What event logs call the one product, and the one who delivers it."""
+"""Names in event logs of the only product, and of the supplier who delivers it."""
 
 
 class Inventory(ProcessModel):
@@ -298,7 +298,8 @@ class Inventory(ProcessModel):
         self.level("in_system_orders", len(self.placed))
 
     def observe(self, decision: Decision) -> dict:
-        # At the end of an episode no order is asked for: this is what the next one would be decided on.
+        # At the end of an episode no order is asked for, and orders that are due haven't been received. They
+        # are counted as received, so that the state is one in which the next order would be decided on.
         kept = max(0, self.params.lead_time - 1)
         due = len(self.on_order) - kept
         on_hand = self.on_hand + sum(self.on_order[:due]) if due else self.on_hand

@@ -114,7 +114,7 @@ def way_to(machine: int, operations: Sequence[Operation]) -> float:
 
 
 class Observed(TypedDict):
-    """What a decider reads; the numbers of the state say the same, but for the machines on a job's card."""
+    """The texts of a state; its numbers say the same, except for the machines on a job's card."""
 
     jobs: list[Words]
     here: list[Words]

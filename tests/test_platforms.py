@@ -1,4 +1,4 @@
-"""What other operating systems lack is taken away here: it stands for a machine of each."""
+"""Tests on Linux without what Python lacks on macOS and Windows, in place of tests on those systems."""
 
 import json
 import os
@@ -15,7 +15,7 @@ for name in {lacking!r}:
     if hasattr(os, name):
         delattr(os, name)
 if "resource" in {lacking!r}:
-    import psutil  # of Linux here, which itself needs what is taken away
+    import psutil  # before things are taken away, as Linux's psutil needs them
 
     sys.modules["resource"] = None
 if "forkserver" in {lacking!r}:

@@ -1,4 +1,4 @@
-"""The checks in a process of their own, which can be ended whatever the model does, in C code as well."""
+"""Checks that run in a process of their own, which can be ended whatever the model does, even in C code."""
 
 import faulthandler
 import pickle
@@ -16,7 +16,7 @@ from simdistill.checker.check import BLOCKED, CheckReport, Inspection, Problem
 from simdistill.errors import InputError
 
 LATER = 1.0
-"""Seconds of grace: the process is to stop by itself."""
+"""Seconds that the process gets to stop by itself when its time is up, before it is ended."""
 
 _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+) in (?P<function>.+)')
 _PLACES = ("/simpy/", "/simdistill/simulation/", "/simdistill/checker/", "<frozen")
@@ -30,17 +30,17 @@ def inspect_apart(
     seconds: float,
     until: float,
 ) -> CheckReport:
-    """Checks a simulator in a process of its own, which is ended when time is up.
+    """Checks a simulator in a process of its own, which is ended when its time is up.
 
     Args:
         simulator: A registered name, or module:Class.
-        parameters: Its parameters; None for the defaults.
+        parameters: The simulator's parameters; None for the defaults.
         deterministic: As in `inspect_simulator`.
-        seconds: Wall time, from now on.
+        seconds: Wall time that the checks may take.
         until: As in `inspect_simulator`.
 
     Returns:
-        The report, or what it had come to.
+        The report; if the process had to be ended, it has what was found until then.
 
     Raises:
         InputError: If there is no such simulator, or the parameters aren't valid.
@@ -92,7 +92,18 @@ def work(
     end: float,
     registered: Mapping[tuple[str, str], str],
 ) -> None:
-    """What the process does: it checks, and writes down what it has found after each check."""
+    """Makes the checks in the process of their own, and saves a report after each of them.
+
+    Args:
+        folder: Folder for the files `report`, `refused` (the message of an `InputError`), `where` (the line
+            at which time was up) and `done`.
+        simulator: A registered name, or module:Class.
+        parameters: The simulator's parameters; None for the defaults.
+        deterministic: As in `inspect_simulator`.
+        until: As in `inspect_simulator`.
+        end: Time of day at which to stop, in seconds since the epoch.
+        registered: What the calling process has registered.
+    """
     with (folder / "where").open("w") as where:
         faulthandler.dump_traceback_later(max(0.1, end + LATER - time.time()), file=where)
         try:
@@ -116,12 +127,12 @@ def work(
 
 
 def _cut_short(place: Path, simulator: str, seconds: float) -> CheckReport:
-    """The report of a process that had to be ended, or that ended by itself."""
+    """Returns the report of a process that had to be ended, or that ended without being done."""
     name, found = simulator.rpartition(":")[2], None
     if (place / "report").exists():
         found = pickle.loads((place / "report").read_bytes())
     said = (place / "where").read_text() if (place / "where").exists() else ""
-    # The most recent call comes first.
+    # faulthandler writes the most recent call first.
     frames = [match for line in said.splitlines() if (match := _FRAME.search(line))]
     own = [frame for frame in frames if not any(part in frame["file"] for part in _PLACES)]
     line = f" ({own[0]['file']}, line {own[0]['line']}, in {own[0]['function']})" if own else ""

@@ -1,4 +1,4 @@
-"""Checks of branches: that they replay, and know nothing of the future."""
+"""Checks of branches: they must replay, and know nothing of the future."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -148,7 +148,7 @@ def fingerprints(subject: Subject) -> Found:
 
 
 def _parted(one: Run, other: Run) -> tuple[Step, Step, Step] | None:
-    """Where two runs were equal by their fingerprints, and where they differed all the same."""
+    """Returns where two runs were equal by their fingerprints, and where they differed all the same."""
     where: dict[tuple, int] = {}
     for index, step in enumerate(other.steps):
         where.setdefault((step.time, step.asked, step.mark), index)

@@ -31,7 +31,7 @@ from simdistill.simulation.parameters import Parameters
 from simdistill.simulation.streams import TEST
 
 SECONDS = 60.0
-"""Wall time of a check unless another is given."""
+"""Seconds that all checks of a model may take by default."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class CheckReport:
         problems: All that is wrong.
         notes: What couldn't be checked, and what would help.
         unfinished: Names of the checks that there was no time for.
-        seconds: Wall time that there was.
+        seconds: Wall time that the checks had, in seconds.
     """
 
     simulator: str
@@ -110,8 +110,8 @@ def check_simulator(
         params: Its parameters; None for the defaults.
         seed: Root of the seeds of all runs.
         deterministic: Whether nothing is random with these parameters, so that every seed may give one run.
-        seconds: Wall time after which the rest is left out; the report says what.
-        until: When a terminating task ends; what comes after it isn't looked at.
+        seconds: Wall time after which the remaining checks are left out; the report says which.
+        until: Simulated time at which a terminating task ends; what comes after it isn't checked.
 
     Returns:
         A report without problems, with notes on what couldn't be checked.
@@ -149,12 +149,12 @@ class Inspection:
         params: Its parameters; None for the defaults.
         seed: Root of the seeds of all runs.
         deterministic: Whether nothing is random with these parameters.
-        until: When a terminating task ends.
-        split: Below the root seed.
-        checks: Name -> check; all of them if left out.
+        until: Simulated time at which a terminating task ends.
+        split: Part of the seeds below the root: training, validation or test.
+        checks: Name -> check; all checks if left out.
 
     Raises:
-        InputError: If the simulator is none, or the parameters aren't valid.
+        InputError: If the simulator isn't a process model, or the parameters aren't valid.
     """
 
     def __init__(
@@ -180,8 +180,8 @@ class Inspection:
         """Makes as many of the checks as there is time for.
 
         Args:
-            seconds: Wall time.
-            progress: Called after each check.
+            seconds: Wall time that the checks may take.
+            progress: Function that is called after each check.
         """
         self.seconds = seconds
         try:
@@ -197,7 +197,7 @@ class Inspection:
 
     @property
     def report(self) -> CheckReport:
-        """What has been found so far."""
+        """The report of what has been found so far."""
         return CheckReport(
             self.subject.simulator.__name__,
             tuple(self.checks),
@@ -216,7 +216,7 @@ class Inspection:
             self._problems.setdefault((name, message), Problem(name, message, advice))
 
     def _stopped(self, stopped: TimeIsUp) -> None:
-        """Tells of a model that was stopped in the midst of its own code."""
+        """Adds a problem if the model was stopped in the midst of its own code."""
         lasted, run = self.subject.limit.blocked, self.subject.playing
         if lasted and run is not None:
             when = "build()" if run.model is None else f"what happens at time {run.model.env.now:g}"

@@ -1,4 +1,4 @@
-"""Whether states can be encoded: as features of a fit, and as observations of an environment."""
+"""A check that states can be encoded, as features of a fit and as observations of an environment."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from simdistill.simulation.forms import MOST_TEXTS, Encoding
 
 
 def encodings(subject: Subject) -> Found:
-    """Finds fields whose type differs, values that aren't as declared, and texts that are no category."""
+    """Finds fields whose type differs, values that aren't as declared, and texts with too many values."""
     states = list(_states(subject))
     if not states:
         return
@@ -36,7 +36,7 @@ def encodings(subject: Subject) -> Found:
 
 
 def _states(subject: Subject) -> Iterator[dict[str, Any]]:
-    """Yields the states of the runs, as they were when they were observed; others are reported elsewhere."""
+    """Yields the runs' states as they were when they were observed; states that aren't JSON are left out."""
     for run in (subject.main, *subject.perturbed):
         for step in run.steps:
             try:

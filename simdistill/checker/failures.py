@@ -49,6 +49,7 @@ def failed(error: Exception) -> tuple[str, tuple[str, str]]:
 
 
 _NOT_THE_AUTHORS = ("/simpy/", "/simdistill/simulation/", "/simdistill/checker/")
+"""Parts of paths of files that a model's author didn't write."""
 
 
 def line_of(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Random generators of a model's own: branches can't give them another future."""
+"""A check for random generators of a model's own, to which branches can't give another future."""
 
 import gc
 import random
@@ -19,7 +19,7 @@ from simdistill.checker.recording import Run
 from simdistill.simulation.model import ProcessModel
 
 MOST_OBJECTS = 300_000
-"""Objects of a model that are looked through."""
+"""Largest number of a model's objects among which generators are looked for."""
 
 ADVICE = (
     "draw random numbers through self.duration(), self.poisson() and self.draw() only: a branch can't give "
@@ -30,7 +30,7 @@ _SHARED: dict[str, Any] = {
     "the module random": random._inst,  # type: ignore[attr-defined]
     "numpy.random": np.random.mtrand._rand,  # type: ignore[attr-defined]
 }
-"""Generators that everybody shares."""
+"""Generators that all code in the process shares."""
 
 _KINDS = (random.Random, np.random.RandomState, np.random.Generator)
 
@@ -38,7 +38,7 @@ _KINDS = (random.Random, np.random.RandomState, np.random.Generator)
 def own_generators(subject: Subject) -> Found:
     """Finds models whose course depends on a random generator that isn't the world's.
 
-    At a decision, all generators that can be reached are set to another state; the run must not notice.
+    At a decision, all generators that can be reached are set to another state; the run must go on as before.
     """
     run = subject.main
     for index in (index for index in (0, 3, 20) if index < len(run.steps)):
@@ -75,7 +75,7 @@ def own_generators(subject: Subject) -> Found:
 
 
 def draws_for_itself(subject: Subject) -> bool:
-    """Whether a run moves a generator that everybody shares, or holds one of its own."""
+    """Returns whether a run draws from a generator that all code shares, or holds a generator of its own."""
     with _shared_kept():
         shared = [_Kept(name, generator) for name, generator in _SHARED.items()]
         run = subject.play(subject.world(), varied, decisions=5)
@@ -85,14 +85,14 @@ def draws_for_itself(subject: Subject) -> bool:
 
 
 class _Kept:
-    """A generator with the state that it had."""
+    """A generator, with the state that it had at first."""
 
     def __init__(self, name: str, generator: Any):
         self.name, self.generator = name, generator
         self.before = self.set = _state(generator)
 
     def change(self) -> None:
-        """Sets it to a state that it isn't in."""
+        """Sets the generator to another state, always the same one."""
         kind = type(self.generator)
         if issubclass(kind, random.Random):
             self.generator.setstate(random.Random(720720).getstate())
@@ -105,11 +105,11 @@ class _Kept:
 
     @property
     def used(self) -> bool:
-        """Whether numbers were drawn since it was set."""
+        """Whether numbers were drawn since the generator's state was set."""
         return not _same(_state(self.generator), self.set)
 
     def put_back(self) -> None:
-        """Gives it its state again."""
+        """Gives the generator the state back that it had at first."""
         if isinstance(self.generator, random.Random):
             self.generator.setstate(self.before)
         elif isinstance(self.generator, np.random.Generator):
@@ -120,7 +120,7 @@ class _Kept:
 
 @contextmanager
 def _shared_kept() -> Iterator[None]:
-    """Gives everybody's generators back as they were."""
+    """Restores the states of the shared generators when the block ends."""
     shared = [_Kept(name, generator) for name, generator in _SHARED.items()]
     try:
         yield
@@ -146,12 +146,13 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _reached(model: ProcessModel) -> Iterator[tuple[str, Any]]:
-    """Yields name and generator: everybody's, and what a model, its processes and its modules hold."""
+    """Yields name and generator: the shared ones, and those that a model, its processes and modules hold."""
     yield from _SHARED.items()
     yield from _held_by(model)
 
 
 def _held_by(model: ProcessModel) -> Iterator[tuple[str, Any]]:
+    """Yields name and generator of all generators that a model, its processes and its modules hold."""
     function = getattr(type(model), "function", None)
     modules = filter(None, (sys.modules.get(kind.__module__) for kind in type(model).__mro__))
     waiting: list[Any] = [model, function, *type(model).__mro__, *modules]
@@ -169,7 +170,7 @@ def _held_by(model: ProcessModel) -> Iterator[tuple[str, Any]]:
 
 
 def _parts(thing: Any) -> list[Any]:
-    """What an object holds; of modules and classes only the author's own are looked into."""
+    """Returns what an object holds; modules and classes that the author didn't write count as empty."""
     if isinstance(thing, ModuleType | type):
         return list(vars(thing).values()) if _written_by_author(thing) else []
     if isinstance(thing, FunctionType):
@@ -186,7 +187,7 @@ _LIBRARIES = tuple(
 
 
 def _written_by_author(thing: Any) -> bool:
-    """Whether a module, or the module of a class, is no library's."""
+    """Returns whether a module, or the module of a class, belongs to no library."""
     name = thing.__name__ if isinstance(thing, ModuleType) else thing.__module__
     file = getattr(sys.modules.get(name), "__file__", None)
     if name == "__main__" or name.startswith("simdistill.simulators."):

@@ -1,4 +1,4 @@
-"""What is checked of a process model before it teaches: all that makes its values wrong if it isn't kept."""
+"""Checks of a process model before it teaches: those without which its what-if values could be wrong."""
 
 import math
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from simdistill.simulation.parameters import Parameters
 from simdistill.simulation.streams import TRAIN
 
 SECONDS = 30.0
-"""Wall time; a check of a model that simulates fast takes one or two."""
+"""Seconds that the checks may take; with a model that simulates fast they take one or two."""
 
 
 def check_values(
@@ -26,21 +26,21 @@ def check_values(
     seconds: float = SECONDS,
     progress: Progress = silent,
 ) -> CheckReport:
-    """Checks that what-if values of a process model can be right.
+    """Checks that a process model keeps the promises on which its what-if values rest.
 
     Args:
-        simulator: The process.
-        params: Its parameters.
+        simulator: The process model's class.
+        params: The model's parameters; None for the defaults.
         seed: Root of the seeds; only episodes of the training tree are played.
-        until: When a terminating task ends.
-        seconds: Wall time after which the rest is left out.
-        progress: Shows how far it is.
+        until: Simulated time at which a terminating task ends.
+        seconds: Wall time after which the remaining checks are left out.
+        progress: Function that shows how many checks are done.
 
     Returns:
-        A report without problems; `unfinished` names what there was no time for.
+        A report without problems; its `unfinished` names the checks that there was no time for.
 
     Raises:
-        InputError: Telling all that is wrong.
+        InputError: If there are problems; the message has all of them.
     """
     report = Inspection(simulator, params, seed, until=until, split=TRAIN, checks=GUARDS).made(
         seconds, progress
@@ -56,7 +56,7 @@ def check_values(
 
 
 def _begins(subject: Subject) -> Found:
-    """Finds models that fail before their first question; what fails later is a lost episode of a run's."""
+    """Finds models that fail before their first question; a later failure costs a run one episode only."""
     if subject.main.error is not None and not subject.main.steps:
         yield failures.failed(subject.main.error)[1]
 
@@ -82,4 +82,4 @@ GUARDS = {"runs": _begins, "other seed, other run": _other_seed} | {
         "fingerprint",
     )
 }
-"""The checks by name."""
+"""Name -> check, of those made before a run."""

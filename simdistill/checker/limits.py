@@ -1,4 +1,4 @@
-"""A limit in wall time: what doesn't come back is stopped, whatever it does in Python."""
+"""A limit in wall time, which stops Python code that doesn't come back."""
 
 import ctypes
 import signal
@@ -10,20 +10,20 @@ from contextlib import contextmanager, suppress
 TICK = 0.1
 """Seconds between two looks at the clock."""
 AT_ONCE = 100_000
-"""Events of one instant after which time is taken to stand still."""
+"""Number of events at one simulated time after which time is taken to stand still."""
 LONGEST_EVENT = 20.0
 """Seconds after which one call of the author's code is taken not to come back."""
 
 
 class TimeIsUp(BaseException):
-    """Raised in the midst of what runs when a limit is reached; `except Exception` doesn't hold it."""
+    """The end of the wall time, raised in the midst of what runs; `except Exception` doesn't catch it."""
 
 
 class Limit:
-    """How much wall time is left, and for how long the author's code has been running.
+    """The wall time that is left, and the time for which the author's code has been running.
 
     Args:
-        seconds: Wall time from now on.
+        seconds: Wall time that is left at first.
     """
 
     def __init__(self, seconds: float):
@@ -36,17 +36,17 @@ class Limit:
 
     @property
     def left(self) -> float:
-        """Seconds that are left."""
+        """Wall time that is left, in seconds."""
         return self.end - time.monotonic()
 
     @contextmanager
     def within(self) -> Iterator[None]:
-        """Marks a run of the author's code, which should show signs of life by setting `since` anew."""
+        """Marks a block in which the author's code runs, and which sets `since` anew as a sign of life."""
         self.since = time.monotonic()
         try:
             yield
         except TimeIsUp:
-            raise  # and it is known since when the call that was stopped had been running
+            raise  # `since` stays: it says when the call began that was stopped
         except BaseException:
             self.since = None
             raise
@@ -54,11 +54,11 @@ class Limit:
 
     @property
     def blocked(self) -> float:
-        """Seconds without a sign of life after which the author's code was stopped, or 0."""
+        """Seconds without a sign of life after which the author's code was stopped; 0 if it wasn't."""
         return self._stopped_after if self._stopped_after >= min(self.longest, self.seconds / 2) else 0.0
 
     def is_over(self) -> bool:
-        """Whether what runs must be stopped."""
+        """Returns whether the code that runs must be stopped now."""
         if self.closed:
             return False
         now = time.monotonic()
@@ -74,12 +74,12 @@ class Limit:
 def limited(seconds: float) -> Iterator[Limit]:
     """Raises `TimeIsUp` in the block when its time is up, or when a marked call in it doesn't come back.
 
-    In the main thread a signal does that, which ends a sleep as well; elsewhere, and where there are no such
-    signals, an exception that Python raises between two of its instructions. A loop inside a library's C code
-    is stopped by neither: whoever needs that gives the work a process of its own.
+    In the main thread a signal does that, which also ends a sleep. In other threads, and on systems without
+    such signals, Python raises the exception between two of its instructions. Neither stops a loop inside a
+    library's C code; for that, the work needs a process of its own.
 
     Args:
-        seconds: Wall time.
+        seconds: Wall time that the block may take.
     """
     limit = Limit(seconds)
     main = threading.current_thread() is threading.main_thread()
@@ -104,7 +104,7 @@ def _by_signal(limit: Limit) -> Iterator[None]:
         limit.closed = True
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, handler)
-        if left:  # somebody else's, which goes on
+        if left:  # a timer that was set before the block goes on
             signal.setitimer(signal.ITIMER_REAL, max(0.001, left - (time.monotonic() - began)), interval)
 
 
@@ -125,5 +125,5 @@ def _by_thread(limit: Limit) -> Iterator[None]:
     finally:
         limit.closed = True
         done.set()
-        with suppress(TimeIsUp):  # one that was on its way
+        with suppress(TimeIsUp):  # may have been raised just before the block ended
             watcher.join()

@@ -1,17 +1,17 @@
-"""Checks of labels: that a choice has the same label whenever it is the same choice."""
+"""A check of labels: the same choice must have the same label at every decision."""
 
 from simdistill.checker.failures import Found
 from simdistill.checker.probe import Subject
 
 NEW = 0.1
-"""Share of decisions, in the second half of a run, that may offer a label for the first time."""
+"""Share of the decisions in the second half of a run that may offer a new label."""
 
 LEAST = 6
-"""So many such decisions don't count."""
+"""Number of decisions with new labels from which on they are reported."""
 
 
 def labels(subject: Subject) -> Found:
-    """Finds labels that go on being new, as those with a running number in them are."""
+    """Finds models that offer ever new labels, such as labels with a running number in them."""
     run = subject.main
     known: set[str] = set()
     news: list[tuple[float, str] | None] = []

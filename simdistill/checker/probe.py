@@ -30,8 +30,10 @@ OTHER_ANSWERS = 40
 """Decisions that two runs of one seed answer differently before they go on alike."""
 
 SILENT, TIMES_SILENT = 20_000, 20
-"""Events without a question after which none is expected any more, and how many times the longest silence so
-far they must be."""
+"""Number of events without a question after which a run is taken to ask no more.
+
+They must also be `TIMES_SILENT` times as many as in the longest silence before a question so far.
+"""
 
 Choose = Callable[[int, float, str, Sequence[str]], str]
 """Number and time of the decision, state as text, labels -> label."""
@@ -68,13 +70,13 @@ class Subject:
     """A process model under examination; runs that several checks need are made once.
 
     Args:
-        simulator: Its class.
-        params: Its parameters.
+        simulator: The model's class.
+        params: The model's parameters.
         seed: Root of all seeds.
         deterministic: Whether nothing is random with these parameters.
-        until: When the episodes of a terminating task end.
-        split: Below the root seed; training draws from no tree of tests.
-        limit: Wall time.
+        until: Simulated time at which the episodes of a terminating task end.
+        split: Part of the seeds below the root: training, validation or test.
+        limit: Wall time that the checks may take; infinite if left out.
     """
 
     def __init__(
@@ -133,12 +135,13 @@ class Subject:
         """Runs the process for some decisions; what goes wrong ends the run and is kept in it.
 
         Args:
-            world: Where its random numbers come from.
-            choose: Decides.
-            decisions: How many at most.
+            world: Where the run's random numbers come from.
+            choose: Function that decides.
+            decisions: Largest number of decisions.
             until: Simulated time at which to stop; the task's end if left out.
-            illegal: Whether to give illegal answers in place of those chosen.
-            meanwhile: Called with number and process while a decision waits for its answer.
+            illegal: Whether to give illegal answers in place of the chosen ones.
+            meanwhile: Function that is called while a decision waits for its answer, with the decision's
+                number and the process.
         """
         run = self.playing = Run(world=world)
         end = self.until if until is None else until
@@ -167,7 +170,7 @@ class Subject:
         return run
 
     def patience(self, run: Run) -> float:
-        """Events after the last question of a run that are waited for another one."""
+        """Returns after how many events without a question a run is taken to ask no more."""
         if not run.steps:
             return math.inf  # the model's own limit counts
         if self._falls_silent:
@@ -175,9 +178,9 @@ class Subject:
         return max(SILENT, TIMES_SILENT * self._longest_silence)
 
     def _endless(self, run: Run) -> tuple[str, ...]:
-        """Names of the processes that keep a silent run alive."""
+        """Returns the names of the processes that keep a silent run alive."""
         if "main" in self._runs and self.main.endless:
-            return ()  # they are known
+            return ()  # the main run has them
         assert run.model is not None
         run.silent = -math.inf
         try:

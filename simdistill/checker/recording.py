@@ -1,4 +1,4 @@
-"""What is written down of a run: its random numbers, its decisions, what it left."""
+"""Records of a run: its random numbers, its decisions, and how it ended."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -106,7 +106,7 @@ class Step:
 
     @property
     def asked(self) -> tuple:
-        """What is asked and of whom; two sites may ask in the same words."""
+        """The question and who is asked; two deciders may be asked in the same words."""
         return self.decider, self.question, self.labels
 
 
@@ -119,8 +119,8 @@ class Run:
         world: Where its random numbers came from.
         model: The process, None if it couldn't even be built.
         error: What ended it before its time.
-        endless: Processes that go on for ever after the last question.
-        ended: Whether the process came to its end, or to that of the task.
+        endless: Names of the processes that go on for ever after the last question.
+        ended: Whether the process ended, or came to the end of its task.
         balances: Time, and per kind of entity those inside minus those arrived plus those gone, whenever time
             went on.
     """

@@ -49,7 +49,7 @@ def choices(subject: Subject) -> Found:
 
 
 def states(subject: Subject) -> Found:
-    """Finds states that are no JSON, or change when looked at."""
+    """Finds states that aren't JSON, or that change when they are observed."""
     run = subject.main
     for step in run.steps:
         if not isinstance(step.observed, dict):
@@ -153,11 +153,11 @@ def costs(subject: Subject) -> Found:
 
 
 MORE_RUNS = 20
-"""In which a cost is looked for that was never charged in the first ones."""
+"""Number of further runs in which a cost is looked for if the first runs charged none."""
 
 
 def _no_cost(subject: Subject) -> Found:
-    """Finds models in which every decision costs the same, nothing."""
+    """Finds models that never charge a cost, so that all choices are worth the same."""
     first = (subject.main, *subject.perturbed)
     if not subject.main.steps or any(run.error is not None or _costs(run) for run in first):
         return
@@ -181,17 +181,18 @@ def _no_cost(subject: Subject) -> Found:
 
 
 def _costs(run: Run) -> bool:
-    """Whether anything was charged."""
+    """Returns whether a run charged any cost."""
     model = run.model
     return model is not None and bool(model.cost() or any(_weighted(model)) or model.final_cost())
 
 
 def _weighted(model: ProcessModel) -> list[float]:
+    """Returns each of a model's costs so far, times its weight."""
     return [model.cost_weights.get(name, 1.0) * cost for name, cost in model.costs().items()]
 
 
 def ends(subject: Subject) -> Found:
-    """Notes processes that keep a model alive after its last question."""
+    """Notes which processes keep a model alive after its last question."""
     run = subject.main
     if run.steps and run.error is None and run.ended and not run.endless and subject.until < math.inf:
         run = subject.play(subject.world(), varied, decisions=len(run.steps) + 1, until=math.inf)

@@ -1,4 +1,4 @@
-"""Checks of what worker processes need: classes, parameters and policies that can be sent to them."""
+"""A check that a model's class, parameters and policies can be sent to worker processes."""
 
 import pickle
 from importlib import import_module
@@ -38,7 +38,7 @@ def workers(subject: Subject) -> Found:
 
 
 def _not_found(simulator: type[ProcessModel]) -> tuple[str, str] | None:
-    """Why a class isn't found again by its name, and what to do."""
+    """Returns why a class isn't found by its name, and what to do; None if it is found."""
     function = issubclass(simulator, FunctionModel)
     if "<locals>" in simulator.__qualname__:
         return "it is defined in a function", "define it at the top of a file"

@@ -1,4 +1,4 @@
-"""Checks of what choices cost from states that look equal, by one-way analyses of variance."""
+"""Checks that choices cost the same from states that look equal, by one-way analyses of variance."""
 
 import math
 from collections import defaultdict
@@ -24,11 +24,11 @@ HISTORIES, FUTURES = 40, 6
 """Pasts of one state whose values are compared, and futures of each."""
 
 Visits = Mapping[int, Sequence[int]]
-"""Episode -> numbers of the decisions at which it was in a state."""
+"""Episode -> indices of its decisions in a certain state."""
 
 
 def values(subject: Subject) -> Found:
-    """Compares what-if values over many histories of one state."""
+    """Finds what-if values that differ between histories of one state (one-way analysis of variance)."""
     if subject.deterministic or not subject.main.steps:
         return
     runs: list[Run] = []
@@ -73,7 +73,7 @@ def values(subject: Subject) -> Found:
 
 
 def deciders(subject: Subject) -> Found:
-    """Compares what choices cost deciders who are asked the same and see the same."""
+    """Finds deciders who are asked the same and see the same, but for whom choices cost differently."""
     seen = {step.decider for run in (subject.main, *subject.perturbed) for step in run.steps}
     if len(seen) < 2:
         return
@@ -115,7 +115,7 @@ def deciders(subject: Subject) -> Found:
 
 
 def _p_value(groups: Sequence[np.ndarray]) -> float:
-    """Of the hypothesis that groups have one mean."""
+    """Returns the p-value of the hypothesis that all groups have the same mean (analysis of variance)."""
     every_N = np.concatenate(groups)
     between = sum(len(mean_N) * (mean_N.mean() - every_N.mean()) ** 2 for mean_N in groups)
     within = sum(((mean_N - mean_N.mean()) ** 2).sum() for mean_N in groups)
@@ -126,22 +126,23 @@ def _p_value(groups: Sequence[np.ndarray]) -> float:
 
 
 def _second_most(visits: Mapping[str, Visits]) -> int:
-    """Episodes in which the second of the deciders was in a state."""
+    """Returns the number of episodes of the decider with the second most episodes in a state."""
     return sorted((len(episodes) for episodes in visits.values()), reverse=True)[1] if len(visits) > 1 else 0
 
 
 def _explored(subject: Subject, episode: int) -> Run:
+    """Returns a run of an episode whose decisions vary from episode to episode."""
     return subject.play(subject.world(episode), varied_by(episode), decisions=30)
 
 
 def _between(runs: Sequence[Run]) -> float:
-    """Usual time between two decisions."""
+    """Returns the median simulated time between two decisions; 1 if there are no two."""
     gaps = [b.time - a.time for run in runs for a, b in pairwise(run.steps) if b.time > a.time]
     return float(np.median(gaps)) if gaps else 1.0
 
 
 def _each_once(visits: Visits, most: int) -> list[tuple[int, int]]:
-    """Episode and number of a decision, one for each of some episodes."""
+    """Returns one decision of each episode, up to `most` episodes, as (episode, index)."""
     return [(e, found[e % len(found) if e % 2 else 0]) for e, found in list(visits.items())[:most]]
 
 
@@ -152,7 +153,7 @@ def _step(runs: Sequence[Run], place: tuple[int, int]) -> Step:
 def _branch_costs(
     subject: Subject, run: Run, episode: int, index: int, choice: str, horizon: float
 ) -> list[float]:
-    """What a choice costs up to a horizon, in each of some futures."""
+    """Returns what a choice costs up to a horizon, in each of some futures."""
     past, step, costs = World(Streams(subject.path(episode))), run.steps[index], []
     answers = [before.taken for before in run.steps[:index]]
     end = min(step.time + horizon, max(subject.until, step.time))

@@ -1,4 +1,4 @@
-"""Looking at a process at every event: does time go on, and forwards, and is anything asked?"""
+"""Watching a process at every event: time must go on, and forwards, and a question must come."""
 
 import math
 import time
@@ -14,7 +14,7 @@ RUNS_ITSELF = "a process runs the environment itself, by env.step()"
 
 
 class Silent(ProcessError):
-    """No question comes any more, though the process goes on."""
+    """The end of a run whose process goes on, but puts no more questions."""
 
 
 def watch(
@@ -23,13 +23,13 @@ def watch(
     limit: Limit | None = None,
     patience: Callable[[Run], float] = lambda run: math.inf,
 ) -> None:
-    """Looks at a process whenever time goes on, and sees that it does; SimPy sees only negative delays.
+    """Watches a process at every event, and checks that its time goes on; SimPy rejects negative delays only.
 
     Args:
-        model: The process, whose environment's `step` is replaced.
-        run: Gets balances and the number of events since the last question.
-        limit: Learns when an event began.
-        patience: Run -> events without a question after which it ends as `Silent`.
+        model: The process; the `step` of its environment is replaced.
+        run: Record of the run, which gets the balances and the number of events since the last question.
+        limit: Limit in wall time, which is told when each event begins.
+        patience: Run -> number of events without a question after which `Silent` is raised.
     """
     env, step = model.env, model.env.step
     limit, at_once, running = limit or Limit(math.inf), 0.0, False
@@ -67,7 +67,7 @@ def watch(
 
 
 def _balances(model: ProcessModel) -> dict[str, float]:
-    """Per kind of entity, how many are inside minus how many should be."""
+    """Returns, for each kind of entity, how many are inside minus how many should be."""
     tallies, found = model._tallies, {}
     for name, inside in model.levels().items():
         kind = name.removeprefix("in_system")

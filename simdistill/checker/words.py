@@ -1,4 +1,4 @@
-"""The words of a report for the author of a function-style model, who writes no `self.`"""
+"""Messages of a report in the words of function-style models, whose authors write no `self.`."""
 
 import re
 
@@ -31,8 +31,8 @@ def worded(text: str, simulator: type[ProcessModel]) -> str:
     """Returns a message in the words of the style in which a simulator is written.
 
     Args:
-        text: The message in the words of a class; a line of the author's own stays as it is.
-        simulator: The simulator.
+        text: Message in the words of a class; a quoted line of the author's code stays as it is.
+        simulator: The checked process model.
     """
     if not issubclass(simulator, FunctionModel):
         return text

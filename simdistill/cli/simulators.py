@@ -83,6 +83,7 @@ def verify(
 
     if witness:
         typer.echo("warning: --witness is now called --cross-check", err=True)
+    # If the JSON goes to a pipe or to /dev/stdout, the tables go to stderr, as they would spoil it.
     aside = json is not None and (json.exists() or json.is_symlink()) and not is_plain(json)
     console = wide_console(stderr=aside)
     rows = verification.verify(name, cases, quick, cross_check or witness, console)
@@ -117,5 +118,6 @@ def trace(
         raise InputError(f"trace takes one task and one value for each field, not {len(configs)} runs")
     log = eventlog.of_task(configs[0].task, policy, configs[0].seed)
     eventlog.write(log, output, form)
+    # If the log goes to a pipe or to /dev/stdout, this line goes to stderr, as it would spoil the log.
     said = f"{output}: {len(log.entries)} entries until {log.time_unit} {log.time:g}"
     typer.echo(said, err=not is_plain(output))

@@ -14,7 +14,11 @@ from simdistill.errors import InputError, ProcessError
 
 
 def wide_console(stderr: bool = False) -> Console:
-    """A console whose tables aren't squeezed when they go to a file."""
+    """Returns a console that doesn't narrow tables when the output goes to a file.
+
+    Args:
+        stderr: Whether the console writes to the standard error stream instead of the standard output.
+    """
     console = Console(stderr=stderr)
     return console if console.is_terminal else Console(stderr=stderr, width=150)
 

@@ -46,7 +46,8 @@ class RunConfig(Section):
     seed: int = Field(default=0, ge=0, description="root of all training seeds")
     check: bool = Field(
         default=True,
-        description="whether to check the process model first, and to stop if values would be wrong",
+        description="whether the process model is checked before anything is taught or played; the run stops "
+        "if what-if values would be wrong",
     )
     output: Folder | None = Field(default=None, description="the run's folder; null: outputs/<task>/<run>")
     device: Literal["auto", "cpu", "cuda"] = Field(
@@ -77,7 +78,10 @@ class RunConfig(Section):
 
 
 PLACE = ("seed", "check", "output", "compute", "workers", "threads")
-"""Fields in which two runs of the same thing may differ: chance, place, and whether the model is checked."""
+"""Fields in which runs of the same configuration may differ.
+
+They are the seed, where the run takes place, and whether the process model is checked before.
+"""
 
 
 def fingerprint(values: Mapping[str, Any]) -> str:

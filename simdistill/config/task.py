@@ -38,7 +38,7 @@ class TaskConfig(Section):
         default=1000.0,
         gt=0,
         description="simulated time of a replication after the warm-up; a terminating task ends then, if its "
-        "process hasn't ended before",
+        "process hasn't ended by itself",
     )
     parameters: ParametersConfig = Field(default_factory=ParametersConfig)
     language: LanguageConfig
@@ -53,7 +53,7 @@ class TaskConfig(Section):
         description="the best policy known: a policy of the simulator, teacher, or optimum; null: the exact "
         "optimum where the simulator can be solved, else the teacher",
     )
-    scale: float = Field(default=1.0, gt=0, description="cost units of regret that count as a loss of 1")
+    scale: float = Field(default=1.0, gt=0, description="regret, in cost units, that counts as a loss of 1")
 
     @property
     def until(self) -> float:

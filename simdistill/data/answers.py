@@ -11,6 +11,7 @@ SHOWN = 10
 _AROUND = " \t\r\n\"'`*_“”‘’«»()[]{}"
 """What may stand around a label without changing what it means."""
 _AFTER = ".,;:!"
+"""Punctuation that may follow a label."""
 _MARKER = re.compile(r"\banswer\W*:", re.IGNORECASE)
 _THOUGHT = re.compile(r"</?think(?:ing)?>", re.IGNORECASE)
 _WRAPPED = (
@@ -26,7 +27,7 @@ class Parsed:
 
     Attributes:
         choice: Index of the choice; None if the answer is none of the choices.
-        lenient: Whether it is a choice only if its form is overlooked.
+        lenient: Whether it was read as a choice although it isn't just the label, as in `**A**`.
     """
 
     choice: int | None
@@ -38,8 +39,8 @@ def parse(text: str, choices: Sequence[str]) -> Parsed:
 
     What a model thought (`<think>…</think>`), what comes before a last "Answer:" and after the line that
     follows it, quotation marks, brackets and emphasis, a full stop, and if need be upper and lower case don't
-    count. Without "Answer:", a last line that is a label counts, unless another line is another label. A
-    label inside a sentence, or two labels, are no answer.
+    count. Without "Answer:", the last line counts if it is a label and no other line is another label. A
+    label inside a sentence is no answer, nor are two labels.
 
     Args:
         text: What a model said.
@@ -63,7 +64,7 @@ def parse(text: str, choices: Sequence[str]) -> Parsed:
 
 
 def said(completion: Any) -> str:
-    """Returns the text of a completion: a text, a message, or a conversation that ends with the model's."""
+    """Returns the text of a completion: a text, a message, or messages that end with the model's own."""
     if isinstance(completion, Sequence) and not isinstance(completion, str):
         messages = [part for part in completion if isinstance(part, Mapping) and "role" in part]
         completion = messages[-1] if messages else completion
@@ -83,10 +84,10 @@ def text_of(content: Any) -> str:
 
 
 def _named(said: str, choices: Sequence[str]) -> int | None:
-    """Returns the one choice that a text names, apart from what may stand around a label.
+    """Returns the index of the one choice that a text names, or None.
 
-    As little as possible is overlooked: where "a" and "A", or "no" and "no.", are two choices, these signs
-    count.
+    What may stand around a label is ignored, but as little of it as possible: if "a" and "A" are two choices,
+    case matters, and if "no" and "no." are, the full stop does.
     """
     for pattern in _WRAPPED:
         if found := pattern.fullmatch(said.strip(" \t\r\n*.")):
@@ -114,7 +115,7 @@ def _folded(text: str) -> str:
 
 
 _FORMS: Sequence[Callable[[str], str]] = (str.strip, _bare, _ended, _folded)
-"""What is left of a text, overlooking more and more."""
+"""Functions that return what is compared of a text; each one ignores more than the one before."""
 
 
 def listed(said: Iterable[tuple[str, Sequence[str]]]) -> str:

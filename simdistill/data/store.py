@@ -1,4 +1,4 @@
-"""Files of questions, as Parquet: one row a question, whatever its kind.
+"""Parquet files of questions: one row for each question of any kind.
 
 TRL trains on such a file as it is: `trl sft` reads `prompt` and `completion`, `trl grpo` hands `choices`,
 `values` and `scale` to `simdistill.rewards`.
@@ -46,12 +46,13 @@ COSTS = ("values", "standard_errors", "raw_values", "raw_standard_errors")
 
 
 def save(questions: Sequence[Question], path: Path, scales: Mapping[str, float] | None = None) -> None:
-    """Writes questions in one step.
+    """Writes questions to a file atomically.
 
     Args:
-        questions: Of any kinds.
+        questions: Questions of any kinds.
         path: The file.
-        scales: Task -> its scale, in cost units; the column `scale` is null for others.
+        scales: Name of a task -> the task's scale, in cost units; the column `scale` is null for questions of
+            other tasks.
     """
     from datasets import Dataset, Features, disable_progress_bars
 
@@ -84,7 +85,7 @@ def load(path: Path) -> list[Question]:
 
 
 def _for_trl(question: Question, scales: Mapping[str, float]) -> dict:
-    """Returns what TRL's trainers and the rewards read, and a question has elsewhere."""
+    """Returns the columns that are there for TRL: the answer as a message, and the scale of rewards."""
     answer = [{"role": "assistant", "content": question.answer}]
     return {"completion": answer, "scale": scales.get(question.task)}
 

@@ -16,26 +16,27 @@ from simdistill.simulation.states import State, fresh
 from simdistill.simulation.streams import Streams
 
 PROBES = 3
-"""Episodes from which the form of states is collected."""
+"""Number of episodes from which the form of states is collected."""
 DECISIONS = 60
-"""Decisions of one such episode at most."""
+"""Largest number of decisions of such an episode."""
 
 MOST_KEPT = 64
-"""Processes whose probes are kept: several environments of one process need them once."""
+"""Number of results of `probe` that are kept, as several environments of one process need the same."""
 
 View = Literal["spaces", "flat", "numbers"]
+"""How states are observed, see `Observer`."""
 
 
 class Observer:
     """Turns the states of a process into observations.
 
-    States of a fixed number of numbers are a `Box` of these numbers, in the order in which they stand in it.
-    Of other states the observation is a `Dict` that has all that they hold, or, flat, a `Box` of features:
-    see `simdistill.simulation.forms.form`.
+    A state that consists of a fixed number of numbers is observed as a `Box` of these numbers, in their order
+    in the state. Other states are observed as a `Dict` with all that they hold or, in the view "flat", as a
+    `Box` of their features; `simdistill.simulation.forms.form` says which features these are.
 
     Args:
-        simulator: The process.
-        params: Its parameters.
+        simulator: The process model's class.
+        params: The model's parameters.
         horizon: Simulated time after which an episode is over.
         view: "spaces", "flat", or "numbers" for the numbers alone, as environments of version 0 have them.
 
@@ -44,7 +45,7 @@ class Observer:
         max_choices: The most choices that a question can have.
 
     Raises:
-        InputError: If states can't be encoded; it names field and value.
+        InputError: If states can't be encoded; the message names the field and the value.
     """
 
     def __init__(self, simulator: type[ProcessModel], params: Parameters, horizon: float, view: View):
@@ -77,7 +78,7 @@ class Observer:
         """Returns the observation of a state.
 
         Raises:
-            InputError: If a value can't be encoded; it names field and value.
+            InputError: If a value can't be encoded; the message names the field and the value.
         """
         if self.view == "numbers":
             values = numbers(state)
@@ -100,7 +101,7 @@ class Probed:
     """What some episodes of a process showed.
 
     Attributes:
-        states: At their decisions, at least one.
+        states: The states at the episodes' decisions; there is at least one.
         max_choices: The most choices that a question can have.
     """
 
@@ -112,17 +113,17 @@ _probed: dict[tuple, Probed] = {}
 
 
 def probe(simulator: type[ProcessModel], params: Parameters, horizon: float, episodes: int) -> Probed:
-    """Plays episodes at random, always the same ones.
+    """Plays episodes with random decisions, always the same ones, and returns what they showed.
 
     Args:
-        simulator: The process.
-        params: Its parameters.
+        simulator: The process model's class.
+        params: The model's parameters.
         horizon: Simulated time after which an episode is over; its first decision may come later.
-        episodes: How many; an episode that fails shows what it showed until then.
+        episodes: Number of episodes; of an episode that fails, the states before the failure count.
 
     Raises:
         InputError: If the process ends without a decision.
-        ProcessError: If it fails before its first decision.
+        ProcessError: If the process fails before its first decision.
     """
     key = (simulator, repr(params), horizon, episodes)
     if key not in _probed:
@@ -156,6 +157,7 @@ def _probe(simulator: type[ProcessModel], params: Parameters, horizon: float, ep
 
 
 def _example(state: State, where: str) -> str:
+    """Returns the field of a state in which a place is, and its value, in at most 80 characters."""
     name = where.partition(".")[0].partition("[")[0]
     text = f"{name} = {state.get(name)!r}"
     return text if len(text) <= 80 else f"{text[:77]}..."

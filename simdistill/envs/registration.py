@@ -8,7 +8,7 @@ from simdistill import registry
 
 ENTRY_POINT = "simdistill.envs.simulator_env:SimulatorEnv"
 RISEN = {"inventory": 1, "job_shop": 1, "supply_chain": 1}
-"""Versions of environments whose observations have changed. Version 0 leaves texts out of the observation."""
+"""Newest version of the environments that have several; version 0 leaves texts out of the observation."""
 
 
 def register(name: str, target: str, kind: str = "simulators") -> None:
@@ -34,8 +34,8 @@ def environment_id(simulator: str, version: int | None = None) -> str:
     """Returns the Gymnasium id of a registered simulator, e.g. `simdistill/Queueing-v0`.
 
     Args:
-        simulator: Its name.
-        version: None for the newest.
+        simulator: Name of the simulator.
+        version: Number of the version; None for the newest one.
     """
     camel = "".join(part.capitalize() for part in re.split(r"[_\W]+", simulator))
     newest = RISEN.get(re.sub(r"\W+", "_", simulator), 0)

@@ -25,28 +25,30 @@ class SimulatorEnv(gymnasium.Env):
     Decisions aren't equally far apart in time (a semi-Markov process): an average cost is total cost over
     total time, `info["elapsed"]` is the time of a step.
 
-    The observation holds the numbers of the state in the order in which they stand in it, as a `Box`. Where
-    states hold texts, missing values or lists of varying length, it is a `Dict` that has all of them, and
-    with `flat=True` a `Box` of features; the simulator's `observes`, or episodes played at random beforehand,
-    say which there are. `info` carries the readable `state` (JSON-able), the `question`, the legal
-    `choices`, an `action_mask`, the `time` and the time `elapsed` since the last decision. An illegal
-    action is counted in `info["illegal_answers"]` and replaced by the simulator's fallback.
+    The observation holds the numbers of the state in the order in which they stand in it, as a `Box`. If
+    states hold texts, missing values or lists of varying length, it is a `Dict` that has all of them, or with
+    `flat=True` a `Box` of features. What states can hold is taken from the simulator's `observes` and from
+    episodes that are played with random decisions beforehand. `info` carries the readable `state`
+    (JSON-able), the `question`, the legal `choices`, an `action_mask`, the `time` and the time `elapsed`
+    since the last decision. An illegal action is counted in `info["illegal_answers"]` and replaced by the
+    simulator's fallback.
 
-    At the end of an episode there is no question. The state and the observation are those at the end: what
-    `observe` returns for the last decision, called once more. Where it raises, or what it returns can't be
-    encoded, because it needs a question that waits, they stay those before the last action;
-    `info["observed_at_end"]` says which, and `info["end_error"]` why. The choices are none, and the mask
-    allows every action, as none is taken: samplers need one, and an automatic reset takes no notice of it.
+    At the end of an episode there is no question. The state and the observation are then those at the end:
+    `observe` is called once more with the last decision. If it needs a question that waits, so that it raises
+    or returns something that can't be encoded, state and observation stay as they were before the last
+    action. `info["observed_at_end"]` says whether they are those at the end, and `info["end_error"]` why not.
+    There are no choices, and the mask allows every action: samplers need a legal one, though none is taken.
 
     Args:
         simulator: Registered name of the simulator, "module:Class", or the class itself.
         horizon: Simulated time after which an episode is truncated.
         until: Simulated time at which a terminating task ends: the episode terminates there, and its final
-            cost falls due, whatever its processes would still do; None for one that ends by itself or never.
+            cost falls due, whatever its processes would still do; None for a task that ends by itself or
+            never.
         render_mode: "ansi" for the state in one line.
-        flat: Whether states that aren't numbers alone are observed as a `Box` of features.
-        only_numbers: Whether all but the numbers of a state is left out of the observation, as environments
-            of version 0 do.
+        flat: Whether states that hold more than numbers are observed as a `Box` of features.
+        only_numbers: Whether the observation has nothing but the numbers of a state, as in environments of
+            version 0.
         parameters: Parameters of the simulator, e.g. `arrival_rate=2.0`.
 
     Raises:
@@ -84,7 +86,7 @@ class SimulatorEnv(gymnasium.Env):
         most = self._observer.max_choices
         self.action_space: spaces.Discrete = spaces.Discrete(most)
         self._masks = np.tri(most + 1, most, -1, dtype=np.int8)  # by number of choices
-        self._masks[0] = 1  # at the end
+        self._masks[0] = 1  # at the end of an episode every action is allowed
         self.episode: Episode | None = None
         self._state: dict = {}
         self._observed: Any = None
@@ -142,7 +144,7 @@ class SimulatorEnv(gymnasium.Env):
         return self._observed, reward, terminated, truncated, info
 
     def action_masks(self) -> np.ndarray:
-        """Returns which actions are legal (C), as sb3-contrib's MaskablePPO asks for it; all at the end."""
+        """Returns whether each action is legal (C), for sb3-contrib's MaskablePPO; at the end all are."""
         return self._mask().astype(bool)
 
     @property
@@ -160,7 +162,7 @@ class SimulatorEnv(gymnasium.Env):
         return f"{self._time:.2f}: {self._state}" if self.render_mode == "ansi" else None
 
     def _params(self, options: dict | None) -> Parameters:
-        """Returns the parameters of an episode."""
+        """Returns the parameters of an episode; an `InputError` says which option of `reset` is wrong."""
         options = options or {}
         known = list(self.simulator.Params.model_fields)
         for name in options:
@@ -186,7 +188,7 @@ class SimulatorEnv(gymnasium.Env):
         return self.simulator.parse({**self.params.model_dump(), **changed}) if changed else self.params
 
     def _observe_end(self, model: ProcessModel, last: Decision, now: float) -> dict:
-        """Observes the state at the end; returns what `info` says about it."""
+        """Observes the state at the end of an episode, and returns what `info` says about it."""
         try:
             state = fresh(state_at_end(model, last, now))
             self._observed = self._observation(state)

@@ -1,4 +1,4 @@
-"""Gymnasium spaces of the forms of states, and states as elements of them."""
+"""Gymnasium spaces for forms of states, and states as elements of these spaces."""
 
 import string
 from typing import Any
@@ -22,13 +22,13 @@ from simdistill.simulation.forms.form import (
 LARGEST = 1e9
 """Bound of an observed number; Gymnasium's checker advises against infinite bounds."""
 LONGEST = 1000
-"""Characters of an observed text."""
+"""Largest number of characters of an observed text."""
 CHARACTERS = frozenset(string.printable) | frozenset(map(chr, range(0xA0, 0x180))) | frozenset("–—‘’“”…€→")
-"""Characters of an observed text: those of the Latin alphabets, and some signs."""
+"""Characters that an observed text may contain: those of the Latin alphabets, and some signs."""
 
 
 def box(size: int) -> spaces.Box:
-    """Returns the space of so many numbers."""
+    """Returns the space of `size` numbers."""
     return spaces.Box(-LARGEST, LARGEST, shape=(size,), dtype=np.float64)
 
 
@@ -41,9 +41,9 @@ def flat_space(encoding: Encoding) -> spaces.Box:
 def space_of(form: Form) -> Space:
     """Returns the space of a form.
 
-    A dictionary of numbers, lists and categories is a `Dict`; numbers, alone and in a list, are a `Box`, a
-    category is `Discrete`, a list of varying length a `Sequence`, text is `Text`. What may be missing is a
-    `Dict` of `given` (0 or 1) and its `value`, which is all zeros where it is missing.
+    A dictionary becomes a `Dict`, a number or a list of numbers a `Box`, a category `Discrete`, a list of
+    varying length a `Sequence`, and text `Text`. A value that may be missing becomes a `Dict` of `given`
+    (0 or 1) and `value`, which is all zeros if the value is missing.
     """
     match form:
         case Number():
@@ -67,7 +67,7 @@ def element(form: Form, value: Any, where: str = "") -> Any:
     """Returns a state, or a part of it, as an element of the space of its form.
 
     Raises:
-        InputError: If a value can't be encoded; it names field and value.
+        InputError: If a value can't be encoded; the message names the field and the value.
     """
     match form:
         case Category():

@@ -1,7 +1,7 @@
 """Exact examination of a policy with one parameter set, where the state is Markov.
 
-A policy that decides quickly is asked in every state. A model is asked in the states that matter: those that
-hold all but a thousandth or so of the probability under its own policy.
+A policy that decides quickly is queried in every state. A language model is queried only in the states that
+matter: the most probable ones under its own policy, which together hold nearly all of the probability.
 Axes: S states, C choices, N features of a state.
 """
 
@@ -25,9 +25,16 @@ NEGLIGIBLE = 1e-6
 GROWING = 1e-3
 """From this probability of the boundary states on, queues are taken to grow without bound."""
 MOST_ASKED = 1500
-"""States in which a model is asked per parameter set at most; under an unstable policy all of them matter."""
+"""Query limit per parameter set: once a model was queried in so many states, no more are added.
+
+Under an unstable policy there would be no end to the states that matter.
+"""
 FAR = 1e3
-"""Distance of states that differ in a category: the nearest state is one of the same kind."""
+"""Factor by which features that are 0 or 1, such as values of a category, are stretched.
+
+States that differ in one of them are thereby far apart, so the nearest state has the same categories, if any
+state has.
+"""
 UNSEEN = 1e-10
 """States with a smaller probability practically never occur in a simulation."""
 
@@ -104,7 +111,7 @@ def examine_where_it_matters(
 
 
 def _places(states: Sequence[State]) -> np.ndarray:
-    """Returns states as points (S, N), between which distances mean something."""
+    """Returns states as points (S, N); the nearest one has the same categories, if any state has."""
     encoding = Encoding.of(states)
     return encoding.matrix(states) * np.where(encoding.flags(), FAR, 1.0)
 
@@ -123,9 +130,9 @@ def _nearest(
 
     Args:
         process: The chain.
-        legal_SC: Which choices are legal; where the nearest state's isn't, all that are get the same share.
-        place_SN: Each state as a point.
-        column_S: The choice in each state; -1 where it isn't known.
+        legal_SC: Whether each choice is legal; where the nearest state's choice isn't, the policy is uniform.
+        place_SN: Each state as a point, from `_places`.
+        column_S: Column of the choice in each state; -1 where the policy wasn't queried.
     """
     known = np.flatnonzero(column_S >= 0)
     _, nearest_S = KDTree(place_SN[known]).query(place_SN)

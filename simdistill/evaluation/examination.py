@@ -20,14 +20,15 @@ class Examination:
         cases: Parameter sets of all settings, with the results of each policy.
         reference: The policy that all others are compared with.
         teacher: The teacher as a policy.
-        student: The student as a policy, with its answers.
-        perplexity: Of plain English, by the `untuned` and the trained `student`.
-        untuned_valid: Share of the untuned student's answers that were a choice and nothing else.
-        teacher_valid: The same of a language model that teaches.
-        forecasts: Scored forecasts; none if training asked for none.
-        shown: Some new situations with the student's answers and the simulator's costs.
-        teacher_lenient: Share of a teaching language model's answers that were read as a choice though they
-            aren't just one.
+        student: The student as a policy, with the answers that it gave.
+        perplexity: Perplexity of plain English text under the `untuned` and the trained `student`.
+        untuned_valid: Share of the untuned student's answers that consisted of a choice alone.
+        teacher_valid: Share of the answers of a language model that teaches that could be read as a choice;
+            None for other teachers.
+        forecasts: Scored forecasts; empty if training had no forecast questions.
+        shown: Examples for the report: new situations with the student's answers and simulated costs.
+        teacher_lenient: Share of the answers of a language model that teaches that were read as a choice
+            although they have another form, such as `**A**`; None for other teachers.
     """
 
     task: TaskConfig

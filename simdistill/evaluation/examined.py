@@ -62,10 +62,11 @@ class Table:
     """A policy as a table of states, which can be sent to worker processes.
 
     Attributes:
-        choices: Choice by the key of the state.
-        limits: Largest value of each number in a key, None where there is none; a state beyond them is
-            taken for the one at the limits. Empty where keys differ in length.
-        fallback: Decides in states that are left out because they hardly ever occur.
+        choices: State's key -> choice.
+        limits: Largest value of each number in a key, and None in the places of a key that hold something
+            else; larger numbers of a state are reduced to these. Empty if the keys differ in length; numbers
+            aren't reduced then.
+        fallback: The policy for states that aren't in the table because they hardly ever occur.
     """
 
     choices: Mapping[tuple, str]
@@ -85,7 +86,10 @@ class Table:
 
 
 def limits(keys: Sequence[tuple]) -> tuple[float | None, ...]:
-    """Returns the largest value of each number in keys; None where a key has something else."""
+    """Returns the largest value of each number in keys, and None in places that hold something else.
+
+    The result is empty if the keys differ in length.
+    """
     if len(set(map(len, keys))) != 1:
         return ()
     return tuple(

@@ -1,6 +1,6 @@
 """The parts of an examination that a report shows: all parameter sets, an episode, a map of decisions.
 
-Axes: S states, N coordinates of a state: a number, or the number of a category's value.
+Axes: S states, N coordinates of a state. A coordinate is a number, or the index of a category's value.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -86,7 +86,7 @@ def _decisions(task: TaskConfig, case: Case, policy: Policy, seed: int) -> tuple
 
 
 def decision_map(case: Case, names: Iterable[str], visited_by: str) -> dict | None:
-    """Returns what policies do in every state of two numbers or categories; None where a state has more.
+    """Returns the choices of policies in all states, or None unless exactly two coordinates vary.
 
     Args:
         case: A case with the policies' tables.
@@ -132,14 +132,14 @@ def map_states(case: Case) -> np.ndarray | None:
 
 
 def _places(case: Case) -> np.ndarray:
-    """Returns the coordinates that differ between states (S, N); a category is one of them."""
+    """Returns each state's coordinates, without those that are the same in all states (S, N)."""
     states = case.solved.states
     place_SN = Encoding.of(states).coordinates(states)
     return place_SN[:, _differ(place_SN)]
 
 
 def _axes(states: Sequence[dict], labels: Sequence[str]) -> list[str]:
-    """Names the coordinates that differ between states."""
+    """Returns the names of the coordinates that differ between states."""
     encoding = Encoding.of(states)
     differ_N = _differ(encoding.coordinates(states))
     return [name for name, differs in zip(encoding.axes(labels), differ_N, strict=True) if differs]

@@ -11,7 +11,7 @@ from simdistill.models.student import Student
 from simdistill.simulation.states import State
 
 LOOKED_AT = 32
-"""Invalid answers whose text is decoded, to see whether they are a choice in another form."""
+"""Number of invalid answers whose text is decoded, to see whether they are a choice in another form."""
 
 
 class StudentPolicy:
@@ -56,7 +56,10 @@ class StudentPolicy:
 
     @property
     def lenient(self) -> float:
-        """Share of the states in which it gives a choice in another form, by the first 32 invalid ones."""
+        """Share of the situations in which greedy decoding yields a choice in another form, such as `**A**`.
+
+        It is an estimate: the first `LOOKED_AT` invalid answers stand for all invalid answers.
+        """
         if not self._invalid:
             return 0.0
         texts = self.student.texts(self._invalid)

@@ -1,4 +1,4 @@
-"""CSV files as spreadsheets write them: what has one reading is read, what has several is refused.
+"""CSV files as spreadsheets write them: a value is read if it can mean one thing only, else refused.
 
 Separators may be commas, semicolons, tabs or bars; numbers may have decimal commas. Errors name the file, the
 line, the column and the value.
@@ -36,7 +36,7 @@ _GROUPS = {
 
 _SEPARATORS = ",;\t|"
 _NOTHING = "\x1f"
-"""A sign that no text has."""
+"""Separator of a file with one column: a sign that texts don't contain."""
 _RANGE = re.compile(r"\s*[-–—]\s*|\s+(?:to|through)\s+")
 _LIST = re.compile(r"\s*[,;/+&|]\s*|\s+and\s+|\s+")
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,]0+)?)?\s*([ap]m)?|(\d{1,2})\s*([ap]m)", re.IGNORECASE)
@@ -57,21 +57,21 @@ class Table:
 
     Attributes:
         path: The file.
-        columns: Names in the header.
-        rows: The lines.
+        columns: Names of the columns, from the header.
+        rows: The lines below the header.
     """
 
     path: Path | str
     columns: tuple[str, ...]
     rows: list["Row"] = field(default_factory=list)
     _mark: tuple[str, str] | None = None
-    """The sign before decimals, and where it was first seen."""
+    """The decimal sign, a point or a comma, and the place where it was first seen; None before that."""
 
     def decimal(self, row: "Row", column: str, mark: str) -> None:
-        """Notes the sign before a number's decimals.
+        """Notes which decimal sign a number has.
 
         Raises:
-            InputError: If another number of the file has the other sign.
+            InputError: If an earlier number of the file has the other sign.
         """
         if self._mark is None:
             self._mark = mark, f"line {row.line}, column '{column}': {row.text(column)!r}"
@@ -84,18 +84,24 @@ class Table:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a CSV file."""
+    """A line of a CSV file.
+
+    Attributes:
+        table: The table that the line is in.
+        line: Number of the line in the file, from 1.
+        values: Column -> value, as text.
+    """
 
     table: Table
     line: int
     values: dict[str, str]
 
     def text(self, column: str) -> str:
-        """Returns a value without spaces around it."""
+        """Returns the text in a column, without spaces around it."""
         return self.values[column].strip()
 
     def number(self, column: str) -> float:
-        """Returns a number of at least 0; decimals may follow a point or a comma."""
+        """Returns the number in a column, at least 0; its decimals may follow a point or a comma."""
         value = self._number(column)
         if not 0 <= value < math.inf:
             raise self.error(column, "must be a number of at least 0")
@@ -124,14 +130,14 @@ class Row:
         raise self.error(column, "is no number")
 
     def whole(self, column: str) -> int:
-        """Returns a whole number of at least 0; 3.0 is one."""
+        """Returns the whole number in a column, at least 0; 3.0 is a whole number."""
         value = self.number(column)
         if not value.is_integer():
             raise self.error(column, "must be a whole number of at least 0")
         return int(value)
 
     def clock(self, column: str) -> int:
-        """Returns seconds since midnight of a time such as 08:30, 08:30:00 or 8:30 am."""
+        """Returns a time of day, such as 08:30, 08:30:00 or 8:30 am, in seconds since midnight."""
         found = _CLOCK.fullmatch(self.text(column))
         if not found:
             raise self.error(column, "is no time of day such as 08:30")
@@ -145,7 +151,7 @@ class Row:
         return time
 
     def hour(self, column: str) -> int:
-        """Returns a count of hours: 8, 08 and 08:00 are the same."""
+        """Returns the number of an hour, which may be written 8, 08 or 08:00."""
         text = self.text(column)
         whole, colon, rest = text.partition(":")
         if colon and whole.isdecimal() and rest in ("00", "00:00"):
@@ -153,7 +159,7 @@ class Row:
         return self.whole(column)
 
     def days(self, column: str) -> list[int]:
-        """Returns the days that a value names, from 0 for Monday: mon, Monday, Fri-Mon, Mon/Wed, weekdays."""
+        """Returns the days that are named, such as mon, Fri-Mon, Mon/Wed or weekdays; 0 is Monday."""
         text = _RANGE.sub("-", self.text(column).lower())
         names = [text] if text in _GROUPS else _LIST.split(text)
         found = [day for name in names for day in self._days(column, name)]
@@ -178,24 +184,29 @@ class Row:
         return [(first + later) % 7 for later in range((last - first) % 7 + 1)]
 
     def error(self, column: str, reason: str) -> InputError:
-        """Returns an error that says where the value is."""
+        """Returns an error that says where the value in a column is, and what is wrong with it."""
         return InputError(
             f"{self.table.path}, line {self.line}, column '{column}': {self.text(column)!r} {reason}"
         )
 
 
 def read(path: Path | str, columns: Sequence[str]) -> Table:
-    """Reads a file that has these columns.
+    """Reads a CSV file.
+
+    Args:
+        path: The file.
+        columns: Names of the columns that the file must have.
 
     Raises:
-        InputError: If it can't be read, lacks a column, has one twice, or a line doesn't fit the header.
+        InputError: If the file can't be read, lacks a column or has one twice, or if a line doesn't fit the
+            header.
     """
     try:
         text, skipped = read_text(path), 0
     except OSError as error:
         raise InputError(f"{path}: can't be read as CSV: {error}") from None
     first, _, rest = text.partition("\n")
-    hint = re.fullmatch(r"sep=(.)\s*", first)  # a spreadsheet's note to itself
+    hint = re.fullmatch(r"sep=(.)\s*", first)  # Excel reads the separator from such a line
     if hint:
         text, skipped = rest, 1
     separator = hint[1] if hint else _separator(text, columns)
@@ -222,9 +233,9 @@ def read(path: Path | str, columns: Sequence[str]) -> Table:
 
 
 def _separator(text: str, columns: Sequence[str]) -> str:
-    """Returns the sign that divides the header into the columns that are needed.
+    """Returns the separator: the sign that divides the header into most of the needed columns.
 
-    A header without any such sign has one column; then a comma in a line below belongs to a number.
+    A header without any such sign has one column; a comma in a line below it then belongs to a number.
     """
     header = next(iter(io.StringIO(text, newline="")), "").strip("\r\n")
     found = {}

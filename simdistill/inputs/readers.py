@@ -1,6 +1,6 @@
 """Real inputs: measured durations, hourly rates and shift calendars from CSV files, and hard rules.
 
-Files have a header line; `simdistill.inputs.csv_table` says what else they may look like. Errors name the
+Files have a header line; `simdistill.inputs.csv_table` says in which formats they may be. Errors name the
 file, the line, the column and the value.
 """
 
@@ -141,8 +141,8 @@ def shifts(path: Path | str, minute: float = 1.0) -> Shifts:
     """Reads a shift calendar: columns `start` and `end` (08:00, 16:30) and `staff`.
 
     Shifts at one time add up; one that ends before it starts goes on past midnight. With a column `day` the
-    calendar is a week's and begins on Monday, otherwise a day's. A row may be of one day (mon, Monday), of a
-    range (Mon-Fri, Fri-Mon), of a list (Mon/Wed), of weekdays, weekend or daily.
+    calendar is a week's and begins on Monday, otherwise a day's. A day may be a single one (mon, Monday), a
+    range (Mon-Fri, Fri-Mon), a list (Mon/Wed), or one of weekdays, weekend and daily.
 
     Args:
         path: The file.
@@ -172,16 +172,16 @@ def shifts(path: Path | str, minute: float = 1.0) -> Shifts:
 
 
 def _of_days(column: str) -> bool:
-    """Whether a column's name says that its rows are of certain days."""
+    """Returns whether a column's name suggests that it contains days."""
     words = column.casefold().replace("_", " ").split()
     return any(word.rstrip("s").endswith("day") or word in ("date", "dates", "dow", "week") for word in words)
 
 
 def _calendar(duties: Iterable[tuple[int, int, int]], cycle: int, minute: float) -> Shifts:
-    """Adds up staff.
+    """Returns the calendar of some shifts, in which the staff of shifts at one time is added up.
 
     Args:
-        duties: Start within the cycle and length, in seconds, and staff.
+        duties: Start within the cycle in seconds, length in seconds, and staff of each shift.
         cycle: Length of a cycle, in seconds.
         minute: Length of a minute in the model's units of time.
     """
@@ -189,7 +189,7 @@ def _calendar(duties: Iterable[tuple[int, int, int]], cycle: int, minute: float)
     for start, length, staff in duties:
         end = start + length
         changes[start] = changes.get(start, 0) + staff
-        if end >= cycle:  # from midnight on, it is the next cycle's
+        if end >= cycle:  # the shift goes on at the beginning of the cycle
             changes[0] += staff
             end -= cycle
         changes[end] = changes.get(end, 0) - staff

@@ -41,5 +41,5 @@ def _difference(cost: float | None, error: float | None) -> str:
 
 def _error(error: float | None) -> str:
     if error is None:
-        return " ± ?"  # the simulated futures couldn't tell
+        return " ± ?"  # the simulated futures were too short to tell
     return f" ± {formats.fixed(error, 2)}" if error else ""

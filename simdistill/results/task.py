@@ -102,14 +102,14 @@ class Generation(Part):
     """One generation of the search teacher's policy iteration.
 
     Attributes:
-        generation: Its number.
-        accepted: Whether it replaced the policy before it.
-        improvement: Relative cost that it saves.
-        states: Searched states.
-        simulator_steps: Simulated decisions.
-        futures_coupled: Share of the pairs of futures that became equal.
-        states_unsettled: Searched states in which the last horizon couldn't tell what some choice costs; None
-            in results of before it was counted.
+        generation: Number of the generation.
+        accepted: Whether the generation's policy replaced the previous policy.
+        improvement: Share of the previous policy's cost that the generation's policy saves.
+        states: Number of searched states.
+        simulator_steps: Number of simulated decisions.
+        futures_coupled: Share of the pairs of futures that reached the same state and so became identical.
+        states_unsettled: Number of searched states in which even the longest horizon couldn't tell what some
+            choice costs; None in results that don't have it.
     """
 
     generation: int
@@ -126,24 +126,25 @@ class TaskResults(Part):
 
     Attributes:
         task: The task's name.
-        reference: The policy that all are compared with.
-        heuristic: What a practitioner would use.
-        policies: All examined policies, `student` and `teacher` among them.
-        measures: Measure -> setting -> estimate; None where it is undefined.
-        valid_answers: Share of the asked states in which unconstrained decoding gives one of the choices.
-        lenient_answers: Share of them in which it gives a choice in another form, as `**A**` or `Answer: A`;
-            None in results of older versions.
-        said_instead_of_choices: What the student wrote first, if it never answered with a choice.
-        answer_mass: Mean probability of answering with a choice at all.
+        reference: Name of the policy that all others are compared with.
+        heuristic: Name of the policy that a practitioner would use.
+        policies: Name -> results of each examined policy, including `student` and `teacher`.
+        measures: Measure -> setting -> estimate; None where the measure is undefined.
+        valid_answers: Share of situations in which the student's unconstrained answer is one of the choices.
+        lenient_answers: Share of situations in which that answer is a choice in another form, such as `**A**`
+            or `Answer: A`; `valid_answers` doesn't contain it. None in results that don't have it.
+        said_instead_of_choices: The student's first texts, if it never answered with a choice.
+        answer_mass: Mean probability that the student's unconstrained answer is one of the choices.
         untuned_valid_answers: The untuned student's share of valid answers.
-        teacher_valid_answers: The same of a language model that teaches.
-        teacher_lenient_answers: Share of its answers that were read as a choice though they aren't just one.
-        forecasts: Scores of forecasts, if training asked for any.
-        questions_asked: States in which the student was asked.
-        simulator_steps: Simulated decisions.
-        states_searched: States that were searched to teach.
-        generations: The searching teacher's.
-        failed_rollouts: What simulations failed of; they count nowhere.
+        teacher_valid_answers: Share of valid answers of a language model that teaches; None for others.
+        teacher_lenient_answers: Share of a teaching language model's answers that were read as a choice
+            although they have another form; `teacher_valid_answers` contains it. None for other teachers.
+        forecasts: Scores of the student's forecasts; None if training had no forecast questions.
+        questions_asked: Number of different situations in which the student was queried.
+        simulator_steps: Numbers of simulated decisions.
+        states_searched: Number of states that were searched for teaching.
+        generations: The generations of a search teacher.
+        failed_rollouts: Messages of the simulations that failed; these simulations enter no other result.
     """
 
     task: str

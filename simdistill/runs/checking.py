@@ -32,11 +32,11 @@ def check_tasks(config: RunConfig, console: Console, progress: Progress = silent
 
     Args:
         config: The run.
-        console: Told what there was no time for.
-        progress: Shows how far it is.
+        console: Console on which it is said if there was no time for some of the checks.
+        progress: Function that shows how many checks are done.
 
     Raises:
-        InputError: If a process's values would be wrong; the message says why.
+        InputError: If the what-if values of a process would be wrong; the message says why.
     """
     if not config.check:
         return

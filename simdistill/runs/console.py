@@ -82,7 +82,10 @@ def results(console: Console, found: Results, config: RunConfig) -> None:
 
 
 def unsettled(task: TaskResults, config: RunConfig) -> str | None:
-    """Returns in how many searched states the last horizon couldn't tell, and what to do; None if in none."""
+    """Returns a warning about searched states whose futures were too short; None if there are none.
+
+    It says in how many states even the longest futures couldn't tell what a choice costs, and what to do.
+    """
     count = sum(generation.states_unsettled or 0 for generation in task.generations)
     if not count:
         return None

@@ -152,6 +152,7 @@ def teach(record: Record, compute: Map, progress: Progress) -> None:
 
 
 def _taught(record: Record) -> bool:
+    """Returns whether the lessons of all tasks are saved."""
     return all(record.layout.lesson(task.name).exists() for task in record.config.tasks)
 
 
@@ -167,7 +168,7 @@ def train(record: Record, compute: Map, progress: Progress) -> None:
         done = stages.train(method, validation, collect, progress)
         scales = {task.name: task.scale for task in record.config.tasks}
         questions.save(record.questions(), layout.questions, scales)
-        if not layout.adapter.exists():  # else the run was stopped right here
+        if not layout.adapter.exists():  # else the run was stopped after this line
             os.replace(method.adapter(), layout.adapter)
         write_json(layout.trained, {"questions": done.questions, "tokens": done.tokens})
 

@@ -29,11 +29,11 @@ class Teacher:
     """The opponent in the game: a policy, or a what-if search that improves on the teacher's base policy.
 
     Attributes:
-        simulator: The process.
-        policy: Continues every what-if branch; decides where `searches` is false.
-        searches: Whether the best simulated choice counts.
-        horizon: Simulated time of a branch at first.
-        until: Simulated time at which a terminating task ends.
+        simulator: The process model's class.
+        policy: The policy that continues every simulated future; without search it is the opponent itself.
+        searches: Whether the opponent makes the best simulated choice instead of the policy's choice.
+        horizon: Initial simulated time of a future.
+        until: Simulated time at which a terminating task ends; infinite for others.
     """
 
     simulator: type[ProcessModel]
@@ -43,7 +43,7 @@ class Teacher:
     until: float = math.inf
 
     def values(self, situation: Situation, salt: int = 0) -> Values:
-        """Returns what each choice would cost."""
+        """Returns the simulated cost of each choice."""
         return what_if(self.simulator, situation, self.policy, FUTURES, self.horizon, salt, self.until)
 
     def choice(self, values: Values) -> int:

@@ -50,8 +50,8 @@ class Solution:
 
     Attributes:
         chain: The truncated process.
-        row: Number of a state by its key.
-        value_SC: Cost of each choice beyond the best one, if the optimum decides from then on.
+        row: A state's key -> index of the state.
+        value_SC: Extra cost of each choice over the best one, if the optimal policy decides from then on.
     """
 
     chain: mdp.Solvable
@@ -129,7 +129,7 @@ class Simulator:
         forecasts, until = self.process.forecasts, self.task.until
         return outcomes(self.process, situation, self.policy, forecasts, 1, until=until)
 
-    # Solved.
+    # Exact solution.
 
     def _exact(self, state: dict, choices: Sequence[str]) -> dict:
         if not mdp.solvable(self.process, self.task.kind):
@@ -201,7 +201,7 @@ class Simulator:
         }
 
     def _values(self, situations: Sequence[Situation]) -> list[Values]:
-        """Searches with longer and longer horizons until most futures are coupled."""
+        """Returns what-if values of the situations; the horizon grows until most futures are coupled."""
         horizon, until = self.horizon, self.task.until
         while True:
             values = [

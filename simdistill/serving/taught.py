@@ -71,7 +71,7 @@ class Taught:
 
 
 def _features(states: Sequence[dict[str, Any]], simulator: str) -> np.ndarray:
-    """Returns states as points (S, N)."""
+    """Returns the features of states as points (S, N)."""
     encoding = Encoding.of(states, registry.load("simulators", simulator).observes, pool=True)
     return encoding.matrix(states)
 

@@ -1,4 +1,4 @@
-"""Which processes keep a model alive: what is scheduled, and what goes on without ever asking."""
+"""The processes that keep a model alive: those that are scheduled, and those that never end."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -9,19 +9,19 @@ import simpy
 from simdistill.simulation.environment import StoppingEnvironment
 
 WATCHED = 10_000
-"""Events that are watched to tell which processes go on for ever."""
+"""Number of events that are watched to tell which processes go on for ever."""
 
 
 class Running(Protocol):
-    """What a process model has."""
+    """The part of a process model that is needed here."""
 
     env: StoppingEnvironment
 
 
 def kept_alive_by(model: Running) -> list[str]:
-    """Returns the names of the processes that something scheduled will resume, e.g. `Clinic.monitor()`.
+    """Returns the names of the processes that a scheduled event will resume, e.g. `Clinic.monitor()`.
 
-    An episode has ended by itself once there are none; a process that waits for a decision isn't among them.
+    Once there are none, an episode has ended by itself. A process that waits for a decision isn't among them.
 
     Args:
         model: The process model; it isn't changed.
@@ -34,10 +34,10 @@ def endless_processes(model: Running, events: int = WATCHED) -> list[str]:
 
     Args:
         model: The process model; it is run on, up to its next question at most.
-        events: How many events are watched.
+        events: Number of events that are watched.
 
     Returns:
-        The names of those resumed at least twice, most often resumed first.
+        The names of the processes that were resumed at least twice, the most often resumed one first.
     """
     env, resumed = model.env, Counter()
     for _ in range(events):
@@ -56,7 +56,7 @@ def told(names: list[str]) -> str:
 
 
 def _resumed_by(event: simpy.Event) -> Iterator[str]:
-    """Names of those whom an event resumes, through conditions and interrupts as well."""
+    """Yields the names of the processes that an event resumes, also through conditions and interrupts."""
     for callback in event.callbacks or ():
         owner = getattr(callback, "__self__", None)
         process = owner if isinstance(owner, simpy.Process) else getattr(owner, "process", None)

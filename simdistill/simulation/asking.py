@@ -1,4 +1,4 @@
-"""Putting a process's questions, one after the other, and taking the answers."""
+"""The base class that puts a process's questions, one after the other, and takes the answers."""
 
 import math
 from collections.abc import Callable
@@ -33,7 +33,7 @@ class Asking(Monitored):
         super().__init__(StoppingEnvironment())
         self.illegal_answers = 0
         self._pending: list[Decision] = []  # to be put at the end of their instant
-        self._asleep: list[Decision] = []  # to be put again once something has happened
+        self._asleep: list[Decision] = []  # to be put again after the next event
         self._put: Decision | None = None
         self._events = 0
         self._most_labels = 0  # that have been compared with `max_choices`
@@ -128,20 +128,21 @@ class Asking(Monitored):
         return self._put is None and self.env.peek() == math.inf
 
     def finish(self, time: float) -> float:
-        """Ends the process at the end of a terminating task, whatever would still happen after it.
+        """Ends the process at the end of a terminating task, even if something would still happen after it.
 
         Args:
-            time: When the task ends; a process that has ended by itself before isn't moved there.
+            time: Simulated time at which the task ends; the clock is put forward to it unless the process has
+                ended by itself before.
 
         Returns:
-            The cost that falls due then.
+            The final cost, which falls due then.
         """
         if not self.ended and time > self.env.now:
             self.env._now = time
         return self._guard(self.final_cost)
 
     def _runs_on(self, began: float, until: float) -> None:
-        """Raises if a process that hasn't asked for many events won't come to its end either."""
+        """Raises an error if a process that hasn't asked for many events won't soon reach `until` either."""
         now, count = self.env.now, f"{self.max_silent_events:,} events passed without a decision"
         if now > began and until < began + 100 * (now - began):
             return

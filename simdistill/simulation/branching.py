@@ -37,9 +37,10 @@ class Values:
             for that future.
         horizon: Simulated time after which branches that hadn't coupled were stopped.
         decisions: Decisions simulated, replays included.
-        doubt_C: How far off a mean may be because its differences weren't at rest at the horizon, 0 where
-            they were: as much as it moved last, or all that a branch cost where nothing had moved yet;
-            infinite where nothing had cost anything. None stands for zeros.
+        doubt_C: How far off each mean may be, in cost units, because the horizon was too short. It is 0 where
+            the differences had come to rest; else the last change of the mean or, if the choice had made no
+            difference yet, all that a branch cost, and infinite if nothing had cost anything. None stands for
+            zeros.
     """
 
     base: int
@@ -56,7 +57,7 @@ class Values:
 
     @property
     def standard_error_C(self) -> np.ndarray:
-        """Standard error of `mean_C` with the doubt: 0 for the base's choice, infinite with one future."""
+        """Standard error of `mean_C`, with doubt: 0 for the base's own choice, infinite with one future."""
         choices, futures = self.differences_CK.shape
         if futures == 1:
             return np.where(np.arange(choices) == self.base, 0.0, math.inf)
@@ -65,7 +66,7 @@ class Values:
 
     @property
     def unsettled(self) -> bool:
-        """Whether the last horizon can't tell what some choice costs."""
+        """Whether even the longest horizon couldn't tell what some choice costs."""
         return self.doubt_C is not None and bool(self.doubt_C.any())
 
 
@@ -137,12 +138,12 @@ class _Branch:
         return self.model.env.now if self.decision is not None else -math.inf
 
     def cost(self, time: float, last: bool = False) -> float:
-        """Returns the cost since the branch; `last` if the task ends at this time."""
+        """Returns the cost since the branching, with the final cost if `last`: the task ends at this time."""
         cost = self.model.cost(time) - self.start
         return cost + (self.model.finish(time) if last or self.model.ended else 0.0)
 
     def asks_as(self, other: "_Branch") -> bool:
-        """Whether the questions of two branches at one instant are one, with as much left to happen then."""
+        """Returns whether two branches put the same question, with equally many events left at that time."""
         return self.decision is not None and other.decision is not None and self._asked == other._asked
 
     @property
@@ -152,7 +153,7 @@ class _Branch:
         return decision and (decision.question, decision.decider, decision.labels), due, env.mid_event
 
     def apart(self, other: "_Branch") -> bool:
-        """Whether two branches differ by their fingerprints, or else in what is scheduled or was observed."""
+        """Returns whether two branches differ: in fingerprints or, without those, in events or states."""
         model, others = self.model, other.model
         if (mark := model.fingerprint()) is not None:
             return mark != others.fingerprint()
@@ -176,10 +177,15 @@ class _Future:
         self.stake_C = np.zeros(len(branches))
 
     def run(self, until: float, last: bool) -> None:
-        """Runs to a time, or until every branch has coupled with the reference; `last` if the task ends then.
+        """Runs to a time, or until every branch has coupled with the reference.
 
-        It notes which branches are `silent`: different from the reference, and no cost has differed since the
-        time before; and what is at `stake`, all that was paid since the branch.
+        It sets `silent_C`, whether a branch that hasn't coupled shows no effect of the choice yet: its cost
+        difference is what it was at the last horizon, though the branch may still differ from the reference.
+        It also sets `stake_C`, the greater cost of the two branches since the branching.
+
+        Args:
+            until: Simulated time at which to stop.
+            last: Whether the task ends then, so that the final cost falls due.
         """
         self.silent_C[:] = False
         reference = self.reference
@@ -225,7 +231,7 @@ def what_if(
 
     A future ends when the branches couple (equal fingerprints at equal times), when the process or its task
     ends, or at the horizon. The horizon is doubled until no mean difference moves by a standard error or
-    more. A difference that is the same only because nothing has come of the choice yet isn't at rest.
+    more. A difference that hasn't moved only because the choice has had no effect yet isn't settled.
 
     Args:
         simulator: The process.
@@ -238,6 +244,7 @@ def what_if(
 
     Raises:
         InputError: If the task ends before the situation.
+        ProcessError: If the policy takes something that isn't a choice, or a branch fails.
     """
     if situation.time > until:
         raise InputError(f"the task ends at {until:g}, and the decision is later, at {situation.time:g}")
@@ -276,7 +283,7 @@ def what_if(
 
 
 def _doubt(values: Values, before_C: np.ndarray | None, running: Sequence[_Future]) -> np.ndarray:
-    """Returns how far off each mean may be because its differences haven't come to rest."""
+    """Returns `Values.doubt_C`; `before_C` has the means at the last horizon, None at the first one."""
     open_CK = ~values.coupled_CK
     silent_CK = np.stack([future.silent_C for future in running], axis=1) & open_CK
     mean_C, error_C = values.mean_C, values.differences_CK.std(axis=1)

@@ -36,7 +36,8 @@ class Decision(simpy.Event):
         question: The question in words.
         about: What it is about: an entity, a resource, anything that `observe` needs.
         decider: Who decides.
-        at: When it is put, "once" a process waits for it or at the "end" of the instant.
+        at: When it is put: "once" means as soon as a process waits for it, "end" means when nothing else
+            remains to happen at this time.
         labels: Labels of the legal choices, settled when the question is put.
     """
 

@@ -7,16 +7,16 @@ from simdistill.simulation.model import ProcessModel
 def state_at_end(model: ProcessModel, last: Decision, now: float) -> dict:
     """Returns what `observe` shows of a process at the end of its episode.
 
-    `observe` is handed the last decision, whose `about`, `decider` and `labels` are what they were when it
-    was put; everything that it reads from the process itself is as it is now.
+    `observe` gets the last decision, whose `about`, `decider` and `labels` are what they were when it was
+    put. Everything that `observe` reads from the process itself is as it is at the end.
 
     Args:
         model: The process, which has done all that happens up to `now`.
         last: The last decision of the episode.
-        now: When the episode ends; the process's clock is put forward to it.
+        now: Simulated time at which the episode ends; the process's clock is put forward to it.
 
     Raises:
-        ProcessError: If `observe` raises without a question that waits, or shows what isn't JSON.
+        ProcessError: If `observe` raises an error because no question waits, or returns what isn't JSON.
     """
     env = model.env
     env._now = max(env.now, now)  # as `env.run(until=now)` does, without an event

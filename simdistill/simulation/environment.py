@@ -16,8 +16,8 @@ class StoppingEnvironment(simpy.Environment):
     """An environment that stops as soon as a process waits for a question that is to be put at once.
 
     An event of SimPy resumes the processes that wait for it one after the other, in the order in which they
-    began to wait. Where one of them asks at once, the rest aren't resumed before it has its answer: it goes
-    on as if it had worked the answer out by itself.
+    began to wait. If one of them puts a question at once, the rest aren't resumed before it has its answer:
+    it goes on as if it had worked the answer out by itself.
 
     Attributes:
         at_once: Questions that are to be put at once, from `decide` until they have been put.
@@ -26,21 +26,22 @@ class StoppingEnvironment(simpy.Environment):
     def __init__(self):
         super().__init__()
         self.at_once: list[Decision] = []
-        self._rest: list[tuple[simpy.Event, list[Callable]]] = []  # of events that were stopped, latest last
+        # Events that were stopped, with the callbacks that are left; the latest event is the last.
+        self._rest: list[tuple[simpy.Event, list[Callable]]] = []
 
     @property
     def mid_event(self) -> bool:
-        """Whether processes that the present event resumes haven't been resumed yet."""
+        """Whether some of the processes that the present event resumes haven't been resumed yet."""
         return bool(self._rest)
 
     def peek(self) -> float:
-        """Returns the time of the next event; now, if one isn't finished."""
+        """Returns the time of the next event, or the present time if an event isn't finished."""
         if self._rest:
             return self._now
         return self._queue[0][0] if self._queue else math.inf
 
     def run(self, until: Any = None) -> Any:
-        """Refuses what a script of SimPy's does at its end: who decides goes on from question to question.
+        """Refuses to run, as the decider runs the environment from question to question.
 
         Raises:
             InputError: Always.
@@ -63,7 +64,7 @@ class StoppingEnvironment(simpy.Environment):
         self.call(event, callbacks)
 
     def call(self, event: simpy.Event, callbacks: list[Callable[[Any], None]]) -> None:
-        """Resumes those who wait for an event, up to a question put at once."""
+        """Resumes the processes that wait for an event, up to a question put at once."""
         at_once = self.at_once
         for number, callback in enumerate(callbacks, start=1):
             callback(event)

@@ -39,10 +39,11 @@ _MODEL = "simdistill_model"
 
 
 class _ByName(type):
-    """Kind of the classes of function-style models, which are sent by their name in their module."""
+    """Metaclass of function-style models; pickle sends such a class by its name in its module."""
 
 
 def _by_name(model: type) -> Any:
+    """Returns how pickle loads a function-style model again: by the name that its module has for it."""
     module = sys.modules.get(model.__module__)
     for name, thing in vars(module).items() if module is not None else ():
         if thing is model:
@@ -56,7 +57,7 @@ def _by_name(model: type) -> Any:
 
 
 def attribute_of(module: str, name: str) -> Any:
-    """Returns what a module calls by a name; a function-style model is loaded by it in worker processes."""
+    """Returns a module's attribute; worker processes load function-style models with it."""
     return getattr(importlib.import_module(module), name)
 
 
@@ -64,7 +65,7 @@ copyreg.pickle(_ByName, _by_name)
 
 
 class FunctionParameters(Parameters):
-    """Parameters of function-style models; they are sent as their model's name and their values."""
+    """Parameters of function-style models; pickle sends them as their model and their values."""
 
     model: ClassVar[Any] = None
 
@@ -123,8 +124,8 @@ def process_model(
         policies: Name -> policy.
         cost_weights: Name of a cost -> weight, 1 if left out.
         forecasts: Outcomes that a student is asked to forecast.
-        decides_at: When questions are put that don't say it themselves, as in `ProcessModel.decide`; at once
-            if left out.
+        decides_at: When a question is put for which `decide` gets no `at`, as in `ProcessModel.decide`; at
+            once if left out.
 
     Raises:
         InputError: If the function doesn't take an environment, or a parameter has no default.
@@ -187,8 +188,8 @@ def decide(
         about: What the question is about.
         decider: Who decides.
         priority: Among questions that wait together the lowest goes first, then the decider's name.
-        at: "once" a process waits for the question, or at the "end" of the instant, as in
-            `ProcessModel.decide`; None for the `decides_at` of `process_model`.
+        at: When the question is put, "once" or "end", as in `ProcessModel.decide`; None for the `decides_at`
+            of `process_model`.
     """
     if not callable(state):
         raise InputError(

@@ -49,10 +49,10 @@ class ProcessModel(Asking):
         cost_weights: Name of a cost -> its weight in the total cost; 1 where none is given.
         policies: Name -> policy; the rules with which a student is compared.
         forecasts: Outcomes that a student is asked to forecast.
-        observes: What `observe` returns, as a TypedDict or a pydantic model, where states hold texts, missing
-            values or lists of varying length; without it their forms are collected from states.
+        observes: Type of what `observe` returns, a TypedDict or a pydantic model; needed only if states hold
+            texts, missing values or lists of varying length. Without it, their form is collected from states.
         families: Families of known answers that the simulator reproduces, see `experiment`.
-        decides_at: When a question is put that doesn't say it itself, "once" or "end"; see `decide`.
+        decides_at: When a question is put for which `decide` gets no `at`: "once" or "end", see `decide`.
         max_silent_events: Events without a question after which the process is taken to be stuck.
         params: The parameters of this episode.
         world: Where this episode's random numbers come from.
@@ -89,10 +89,10 @@ class ProcessModel(Asking):
         raise NotImplementedError(f"{type(self).__name__} needs a method observe(self, decision)")
 
     def fingerprint(self) -> Hashable | None:
-        """Returns all that the future and its final cost depend on besides the random numbers, or None.
+        """Returns all that future and final costs depend on besides the random numbers, or None if unknown.
 
         Two branches of one future whose fingerprints are equal at the same time stay equal; what-if search
-        then stops early and exactly. Without it, it compares what is scheduled and observed.
+        then stops early and exactly. If it is None, the search compares scheduled events and observed states.
         """
         return None
 
@@ -122,10 +122,10 @@ class ProcessModel(Asking):
     ) -> Decision:
         """Puts a question; the process yields it and receives the chosen object.
 
-        Put at once, it stops everything until it is answered: the process goes on as if it had worked the
-        answer out by itself at this line, so a rule that was in the model is the same model as a policy.
-        Put at the end, it waits until nothing else remains to happen at this instant: a dispatcher then
-        sees all jobs that arrive and all machines that come free at one time.
+        A question that is put at once stops everything until it is answered. The process goes on as if it had
+        worked the answer out by itself at this line, so a rule gives the same results in the model and as a
+        policy. A question that is put at the end waits until nothing else remains to happen at this instant.
+        A dispatcher then sees all jobs that arrive, and all machines that come free, at one time.
 
         Args:
             question: The question in words.
@@ -134,8 +134,8 @@ class ProcessModel(Asking):
             about: Handed to `observe`.
             decider: Who decides.
             priority: Among questions that wait together the lowest goes first, then the decider's name.
-            at: When the question is put: "once" a process waits for it, or at the "end" of the instant; None
-                for the class's `decides_at`.
+            at: When the question is put: "once" means as soon as a process waits for it, "end" means at the
+                end of the instant; None stands for the class's `decides_at`.
         """
         at = at or self.decides_at
         if at not in ("once", "end"):

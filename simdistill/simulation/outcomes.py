@@ -39,7 +39,7 @@ def outcomes(
         forecasts: The outcomes to read off each future.
         futures: Number of futures.
         salt: Another salt gives other futures.
-        until: Simulated time at which a terminating task ends; what is forecast for later is read off then.
+        until: Simulated time at which a terminating task ends; outcomes of later times are read off then.
 
     Returns:
         For each forecast the bucket of each future's outcome (K).

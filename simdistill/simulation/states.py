@@ -1,8 +1,8 @@
-"""States: what `observe` returns; keys, the numbers in it, and copies.
+"""States, which `observe` returns: their numbers, their keys, and copies of them.
 
 Texts, missing values and lists of varying length become features in `simdistill.simulation.forms`: fits,
 exact tables, Gymnasium observations, decision maps and served states all use those, and therefore agree on
-which features a state has, and in which order. Of a state of numbers alone the features are its numbers.
+which features a state has, and in which order. The features of a state of numbers alone are its numbers.
 Axes: S states, N numbers of a state.
 """
 
@@ -28,7 +28,7 @@ def matrix(states: Sequence[State]) -> np.ndarray:
 
 
 def key(state: State, choices: Sequence[str] = ()) -> tuple:
-    """Returns a hashable key; decisions with equal states and choices, and no others, have the same key.
+    """Returns a hashable key, which is the same for decisions with equal states and choices, and no others.
 
     Numbers of the same value are equal, however they are written. Texts, missing values, the names of fields
     and the lengths of lists count.
@@ -95,7 +95,7 @@ def _collect(values: Iterable[Any], found: list[float]) -> None:
 
 
 def _mark(values: Iterable[Any], found: list[Any]) -> None:
-    """Adds values, and those in their lists and dictionaries after the length or the names of these."""
+    """Adds values to a key; those in a list follow its length, those in a dictionary follow its names."""
     for value in values:
         kind = type(value)  # the usual ones first: this runs at every decision
         if kind is int or kind is float or kind is str:

@@ -1,4 +1,4 @@
-"""What-if in a notebook: what each choice of one decision costs."""
+"""What-if for notebooks: one call simulates what each choice of one decision costs."""
 
 import math
 import operator
@@ -28,8 +28,8 @@ class WhatIf:
     Attributes:
         choices: Labels of the choices (C).
         mean: Cost of each choice minus that of the policy's own (C).
-        standard_error: Standard error of that difference (C): 0 for the policy's own choice; wide, or
-            infinite, where the futures were too short to tell.
+        standard_error: Standard error of that difference (C). It is 0 for the policy's own choice, and wide
+            or infinite where the futures were too short to tell.
         coupled: Share of futures in which the branches met or both ended, so that the difference is exact.
         horizon: Simulated time after which branches that hadn't met were stopped.
         taken: The policy's own choice.
@@ -50,10 +50,10 @@ class WhatIf:
         return "\n".join([*lines, f"{self.coupled:.0%} of the futures met or ended by {self.horizon:g}"])
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
-        """Draws the differences with two standard errors to either side, and returns the axes.
+        """Draws each difference with two standard errors to either side, and returns the axes.
 
         Args:
-            ax: Axes to draw on; new ones if left out.
+            ax: Axes of Matplotlib to draw on; new ones if left out.
         """
         if ax is None:
             from matplotlib import pyplot
@@ -98,18 +98,18 @@ def what_if(
     Args:
         Process: The process model: a class, also one made by `simdistill.adapt.process_model`, or the name
             of a registered simulator.
-        params: Its parameters; defaults for those left out.
+        params: The model's parameters; those left out have their defaults.
         seed: Root of the episode's random numbers, as in `env.reset(seed=...)`.
-        decision: Which decision of the episode, from 0.
-        policy: Decides before and after it: one of the model's policies by name, "random", or a function of
-            the state and the choices.
-        futures: How many futures are simulated, at least 2.
-        horizon: Simulated time of a future at first; it is doubled until the differences are at rest.
-        until: Absolute time at which a terminating task ends, and its final cost falls due; None for a
-            process that goes on, or ends by itself.
+        decision: Number of the decision in the episode, from 0.
+        policy: Policy that decides before and after that decision: the name of one of the model's policies,
+            "random", or a function of the state and the choices.
+        futures: Number of simulated futures, at least 2.
+        horizon: Initial simulated time of a future; it is doubled until cost differences stop changing.
+        until: Simulated time at which a terminating task ends and its final cost falls due, counted from the
+            beginning of the episode; None for a process that goes on or ends by itself.
 
     Raises:
-        InputError: If an argument is wrong, or the episode hasn't so many decisions.
+        InputError: If an argument is wrong, or the episode has fewer decisions.
         ProcessError: If the process fails.
     """
     simulator = _simulator(Process)

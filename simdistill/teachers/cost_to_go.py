@@ -1,4 +1,4 @@
-"""Values of searched states: simulated costs, combined with a fit on the features of the state.
+"""Costs of choices in searched states: simulated costs, combined with a regression on the state's features.
 
 Axes: S states, C choices, K futures, M networks.
 """
@@ -64,7 +64,7 @@ class Labels:
 
 @dataclass(frozen=True)
 class Regression:
-    """The fit to searched values, on the features of the state.
+    """A regression of simulated costs on the features of the state.
 
     Attributes:
         network: Networks that predict the cost of each choice.
@@ -98,7 +98,7 @@ def combine_with_fit(
     shrink: bool = True,
     observes: type | None = None,
 ) -> tuple[Regression, Labels]:
-    """Fits the values on the features of the state, and combines each state's own mean with the fit.
+    """Fits a regression of simulated costs on the state's features, and combines costs with predictions.
 
     A state's predictions come from networks that weren't trained on its scenario or, if there is only one
     scenario, on the state itself (cross-fitting). Simulated and predicted costs are weighted by their
@@ -107,12 +107,12 @@ def combine_with_fit(
     Args:
         searched: States with simulated values.
         seed: Root seed.
-        number: Distinguishes several fits.
-        folds: Of the cross-fitting.
-        combine: Whether the values are combined with the fit, or left as they were simulated.
-        shrink: Whether the variances of states are shrunk towards predicted ones, where there are several
-            futures.
-        observes: What the simulator declares of its states.
+        number: Number that distinguishes this regression from others.
+        folds: Number of folds of the cross-fitting.
+        combine: Whether simulated costs are combined with predictions; else labels are the simulated costs.
+        shrink: Whether variances are shrunk towards predicted variances, if there are several futures.
+        observes: Type by which the simulator declares its states (`ProcessModel.observes`); None if it
+            declares none.
 
     Returns:
         The regression and the labels of the states.
@@ -169,10 +169,11 @@ def centred(searched: Sequence[Searched], labels: Sequence[str]) -> tuple[np.nda
 
 
 def doubts(searched: Sequence[Searched], labels: Sequence[str]) -> np.ndarray:
-    """Returns the squared doubt about each cost relative to the mean over the legal choices (S, C).
+    """Returns a variance for each cost whose simulation was too short (S, C), in squared cost units.
 
-    It is 0 where a state's differences came to rest. It isn't sampling error, so it isn't shrunk. Where it is
-    infinite, ten times the greatest difference of all states stands for it.
+    It is the square of the doubt in `Values`, for costs relative to their mean over the legal choices. It is
+    0 in states whose cost differences came to rest. A doubt isn't sampling error, so it isn't shrunk. An
+    infinite doubt is replaced by ten times the greatest cost difference of all states.
     """
     doubt_SC = np.zeros((len(searched), len(labels)))
     unsettled = [row for row, state in enumerate(searched) if state.values.unsettled]
@@ -198,9 +199,9 @@ def shrink_variances(variances_SC: np.ndarray, noise_SC: np.ndarray | None, futu
     below the median is moved half-way to the median.
 
     Args:
-        variances_SC: Sampling variance of each cost, from its own futures.
-        noise_SC: Logarithm of its predicted variance, by networks that haven't seen it, or None;
-            NaN where they don't know the state.
+        variances_SC: Sampling variance of each cost, from the state's own futures.
+        noise_SC: Logarithm of the predicted variance, from networks that weren't trained on the state; NaN in
+            states that the networks don't know, and None if there are no predictions.
         futures: Number of futures of each choice.
     """
     if futures == 1:
@@ -252,7 +253,7 @@ def difference_errors(variance_SC: np.ndarray, best_S: np.ndarray) -> np.ndarray
 
 
 def _predicted(network: FittedPolicy, states: Sequence[dict]) -> np.ndarray:
-    """Returns what a network says of each choice (S, C); NaN in states that it doesn't know."""
+    """Returns what a network predicts for each choice (S, C); NaN in states that it doesn't know."""
     known_S = np.array([network.knows(state) for state in states], dtype=bool)
     fitted_SC = np.full((len(states), len(network.labels)), np.nan)
     if known_S.any():
@@ -273,7 +274,7 @@ def _noise(
     seed: int,
     observes: type | None,
 ) -> FittedPolicy:
-    """Fits the logarithm of the variances on the features of the state."""
+    """Fits a regression of the variances' logarithms on the features of the state."""
     legal_SC = np.isfinite(variances_SC)
     # Equal futures have a variance of 0, which has no logarithm; nearly equal ones have a very low one.
     floor = 0.01 * float(np.mean(variances_SC[legal_SC])) or 1e-12
@@ -281,7 +282,7 @@ def _noise(
     logs_SC = np.log(raised_SC)
     logs_SC = np.where(legal_SC, logs_SC - logs_SC[legal_SC].mean(), np.nan)
     network = fit(states, labels, logs_SC, legal_SC.astype(float), train_MS, seed, observes=observes)
-    # The exponential of a mean logarithm is below the mean (Duan: Smearing estimate, JASA 78, 1983).
+    # The exponential of the mean logarithm is less than the mean (Duan: Smearing estimate, JASA 78, 1983).
     found_SC = np.exp(network.costs(states))
     level = np.log(raised_SC[legal_SC].sum() / found_SC[legal_SC].sum())
     *hidden, (weights, biases) = network.layers

@@ -1,6 +1,7 @@
-"""What of a state a fit is given: its numbers, and of texts and lists what differed in training.
+"""Inputs of the fitted networks: the features of a state that they get.
 
-Axes: S states, F features, N features that are given.
+They get the numbers of a state, and those features of its texts and lists that differ between the states of
+the fit. Axes: S states, F features of a state, N features that the networks get.
 """
 
 from collections.abc import Sequence
@@ -16,35 +17,37 @@ from simdistill.simulation.states import State, matrix, numbers
 
 @dataclass(frozen=True)
 class NumberInputs:
-    """The numbers of states that hold nothing else.
+    """Inputs of networks for states that consist of numbers alone.
 
     Attributes:
-        count: How many there are.
+        count: Number of numbers in a state.
     """
 
     count: int
 
     def matrix(self, states: Sequence[State]) -> tuple[np.ndarray, None]:
-        """Returns the numbers of states (S, N)."""
+        """Returns the numbers of states (S, N), and None, as there are no flags."""
         return matrix(states), None
 
     def knows(self, state: State) -> bool:
-        """Whether a state has as many numbers."""
+        """Returns whether a state has as many numbers as the states of the fit."""
         return len(numbers(state)) == self.count
 
 
 @dataclass(frozen=True)
 class FitInputs:
-    """Features of states that hold texts, missing values or lists of varying length, too.
+    """Inputs of networks for states that also hold texts, missing values or lists of varying length.
 
-    A feature that was the same in all states of training is left out, unless it is a number that every state
-    has: networks learn nothing from it. A state in which it differs isn't known: a text that was never seen,
-    a value that was never missing.
+    The networks don't get features that are the same in all states of the fit, as they could learn nothing
+    from them; numbers that every state has are always inputs. A state with another value of a feature that
+    isn't an input is one that the networks don't know: it has a text that no state of the fit had, for
+    example, or lacks a value that none of them lacked.
 
     Attributes:
-        encoding: Turns states into features.
-        given_F: Which of them the networks are given.
-        constant_F: The features of a state of training, for those that were all the same.
+        encoding: The encoding of states as features.
+        given_F: Whether the networks get each feature.
+        constant_F: The features of one state of the fit. Features that aren't inputs have these values in all
+            states of the fit.
     """
 
     encoding: Encoding
@@ -53,11 +56,12 @@ class FitInputs:
 
     @classmethod
     def of(cls, states: Sequence[State], observes: type | None = None) -> "FitInputs":
-        """Returns what a fit on these states is given; rare texts are taken together as others.
+        """Returns the inputs of networks that are fitted to some states; their rare texts share a feature.
 
         Args:
-            states: Of training.
-            observes: What the simulator declares of them.
+            states: The states of the fit.
+            observes: Type by which the simulator declares its states (`ProcessModel.observes`); None if it
+                declares none.
         """
         encoding = Encoding.of(states, observes, pool=True)
         values_SF = encoding.matrix(states)
@@ -65,13 +69,20 @@ class FitInputs:
         return cls(encoding, always_F | (values_SF != values_SF[0]).any(axis=0), values_SF[0])
 
     def matrix(self, states: Sequence[State]) -> tuple[np.ndarray, np.ndarray | None]:
-        """Returns the features that are given (S, N), and which of them are 0 or 1 (N), None if none is."""
+        """Returns the networks' inputs for states.
+
+        Returns:
+            The inputs (S, N), and whether each is a flag, which is 0 or 1 (N); None if there are no flags.
+        """
         flag_N = self.encoding.flags()[self.given_F]
         given_SN = np.ascontiguousarray(self.encoding.matrix(states)[:, self.given_F])
         return given_SN, flag_N if flag_N.any() else None
 
     def knows(self, state: State) -> bool:
-        """Whether a state has the form of those of training, and differs only in what differed there."""
+        """Returns whether the networks know a state.
+
+        It has the form of the states of the fit, and their values of the features that aren't inputs.
+        """
         try:
             values_F = np.array(self.encoding.row(state))
         except InputError:
@@ -88,7 +99,7 @@ class FitInputs:
 
     @classmethod
     def from_json(cls, plain: dict) -> "FitInputs":
-        """Returns the inputs of a JSON value."""
+        """Returns the inputs that were saved as a JSON value."""
         return cls(
             Encoding(Fields.model_validate(plain["form"])),
             np.array(plain["given"], dtype=bool),

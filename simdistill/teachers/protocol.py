@@ -38,9 +38,10 @@ class Generation:
         accepted: Whether the paired comparison shows an improvement.
         improvement: Relative change of cost from the policy before; negative is better.
         states: Number of searched states.
-        decisions: Simulated decisions spent.
-        coupled: Share of futures in which all branches came to the same state again.
-        unsettled: Number of searched states in which the last horizon couldn't tell what some choice costs.
+        decisions: Number of decisions that the search simulated.
+        coupled: Share of futures in which all branches reached the same state again.
+        unsettled: Number of searched states in which even the longest horizon couldn't tell what some choice
+            costs.
     """
 
     number: int

@@ -86,7 +86,7 @@ def _search_scenario(
 def search_states(
     task: TaskConfig, teacher: TeacherConfig, policy: Policy, group: int, situations: Sequence[Situation]
 ) -> list[Searched]:
-    """Searches situations that share their parameters."""
+    """Simulates the choices in situations that share their parameters."""
     process, limits = registry.load("simulators", task.simulator), (teacher.futures, teacher.horizon)
     return [
         Searched(situation, what_if(process, situation, policy, *limits, until=task.until), group)

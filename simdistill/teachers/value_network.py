@@ -1,4 +1,4 @@
-"""A fast policy fitted to what-if values: a small network on the features of the state.
+"""A fast policy fitted to what-if values: a small neural network on the features of a state.
 
 Fitting uses torch. Deciding uses NumPy and a cache of choices, as a policy that continues branches must
 decide within a few microseconds.
@@ -20,11 +20,15 @@ FEATURES_PER_NUMBER = 3
 
 
 def features(numbers_SN: np.ndarray, flag_N: np.ndarray | None = None) -> np.ndarray:
-    """Returns each number itself, on a log scale and as a reciprocal: rates divide, queues range widely.
+    """Returns each number, its logarithm and its reciprocal: rates are divisors, and queues vary widely.
 
     Args:
-        numbers_SN: Numbers of each state.
-        flag_N: Which of them are 0 or 1 and say all by themselves, such as whether a category has a value.
+        numbers_SN: The numbers of each state (N).
+        flag_N: Whether each number is a flag, which is 0 or 1, such as whether a category has a value. Flags
+            are returned as they are, after the rest. None if there are none.
+
+    Returns:
+        The features (S, F).
     """
     if flag_N is not None:
         return np.concatenate([features(numbers_SN[:, ~flag_N]), numbers_SN[:, flag_N]], axis=1)
@@ -42,11 +46,12 @@ class FittedPolicy:
 
     Attributes:
         labels: Labels of the choices, in the order of the networks' outputs.
-        shift_F, stretch_F: Standardise the features.
-        layers: Per layer the weights (M, in, out) and biases (M, 1, out).
-        scale: Cost units of an output of 1.
-        fallback: Decides in states of another form, and where a text is met that the fit was not made on.
-        inputs: What of a state the networks are given; None for its numbers.
+        shift_F, stretch_F: Mean and scale by which features are standardised.
+        layers: Weights (M, in, out) and biases (M, 1, out) of each layer.
+        scale: Cost, in cost units, of a network output of 1.
+        fallback: Policy for states that the networks don't know: they have another form than the states of
+            the fit, or a text that none of those had.
+        inputs: The inputs that the networks get of a state; None if they get its numbers.
     """
 
     labels: tuple[str, ...]
@@ -89,7 +94,7 @@ class FittedPolicy:
         return self.costs_of_each(states).mean(axis=0)
 
     def costs_of_each(self, states: Sequence[State]) -> np.ndarray:
-        """Returns what each network says (M, S, C)."""
+        """Returns the costs that each network predicts, (M, S, C)."""
         values_SF = features(*self._inputs.matrix(states))
         hidden = ((values_SF - self.shift_F) / self.stretch_F)[None]
         for depth, (weights, biases) in enumerate(self.layers):
@@ -99,7 +104,7 @@ class FittedPolicy:
         return hidden * self.scale
 
     def knows(self, state: State) -> bool:
-        """Whether a state has the form of those that the fit was made on, and texts that were among them."""
+        """Returns whether a state has the form of the states of the fit, and only texts that they had."""
         return self._inputs.knows(state)
 
     @property
@@ -152,7 +157,8 @@ def fit(
         hidden: Number of units in each of two hidden layers.
         steps: Number of optimiser steps, each on all states.
         decay: Weight decay.
-        observes: What the simulator declares of its states.
+        observes: Type by which the simulator declares its states (`ProcessModel.observes`); None if it
+            declares none.
     """
     import torch
 

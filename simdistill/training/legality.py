@@ -33,7 +33,7 @@ class Legality:
             self._last.clear()
         else:
             self.without += 1
-            # Of several steps: one alone may have fewer than are shown.
+            # Completions of several steps are kept, as one step may have fewer than the message shows.
             self._last.extend(pairs)
         if self.without == self.patience:
             raise InputError(self._told())

@@ -23,9 +23,9 @@ MEASURES = (
 )
 """Numbers that are kept, besides those of `measures_of_kinds`.
 
-`policy` is GRPO's own loss, `reward` the mean reward of its samples, and `frac_reward_zero_std` the share of
-samples whose group was rewarded alike: at 1, the rewards of a step gave no gradient. `lenient_answers` is the
-share of samples that are a choice only if their form is overlooked.
+`policy` is GRPO's own loss. `reward` is the mean reward of the sampled answers. `frac_reward_zero_std` is the
+share of samples whose group got equal rewards; if it is 1, the step's rewards gave no gradient.
+`lenient_answers` is the share of sampled answers that count as a choice although they have another form.
 """
 
 

@@ -1,4 +1,4 @@
-"""Files of job-shop instances: the usual layout, and Taillard's own."""
+"""Files of job-shop instances, in the usual layout or in Taillard's."""
 
 import logging
 import re
@@ -10,7 +10,7 @@ from simdistill.errors import InputError
 log = logging.getLogger(__name__)
 
 Operation = tuple[int, float]
-"""Machine, minutes."""
+"""Machine and duration in minutes."""
 
 Routes = tuple[tuple[Operation, ...], ...]
 """The operations of each job in their order."""
@@ -20,7 +20,7 @@ _LABELS = (
     (re.compile(r"machines?( orders?)?\b[^,]*$", re.IGNORECASE), "machines"),
     (re.compile(r"(nb|no|number)\b.*jobs|jobs\b.*machines", re.IGNORECASE), "counts"),
 )
-"""Lines of words in Taillard's files, and what stands below them."""
+"""Patterns of lines of words in Taillard's files, and the names of the rows below them."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class _Line:
 
 
 def parse(text: str, source: str) -> Routes:
-    """Reads an instance.
+    """Reads an instance in the usual layout or in Taillard's.
 
     The usual layout has the numbers of jobs and machines, then a row of pairs for each job: machine,
     duration. Taillard's has the numbers of jobs and machines (and of seeds and bounds), then a row of times
@@ -43,11 +43,11 @@ def parse(text: str, source: str) -> Routes:
     (EJOR 64, 1993). Machines are numbered from 0 or from 1; the latter is logged.
 
     Args:
-        text: Lines; those that are empty or begin with # are left out.
-        source: What the text is called in errors.
+        text: Text of the instance; empty lines and what follows a # are ignored.
+        source: Name of the text in error messages.
 
     Raises:
-        InputError: If a row or a machine is missing, or a number is none or out of bounds.
+        InputError: If a row or a machine is missing, or a number is invalid or out of bounds.
     """
     blocks = _blocks(text, source)
     jobs, machines, rows = _counts(blocks, source)
@@ -68,7 +68,7 @@ def parse(text: str, source: str) -> Routes:
 
 
 def _blocks(text: str, source: str) -> dict[str, list[_Line]]:
-    """Returns the lines of numbers below each line of words; those before the first are called counts."""
+    """Returns the lines of numbers below each line of words; those before any line of words are "counts"."""
     blocks: dict[str, list[_Line]] = {"counts": []}
     below = "counts"
     for number, line in enumerate(text.lstrip("\ufeff").splitlines(), 1):
@@ -95,7 +95,7 @@ def _blocks(text: str, source: str) -> dict[str, list[_Line]]:
 
 
 def _counts(blocks: dict[str, list[_Line]], source: str) -> tuple[int, int, list[_Line]]:
-    """Returns the numbers of jobs and machines, and the lines that follow without a line of words."""
+    """Returns the numbers of jobs and machines, and the rows that follow before any line of words."""
     lines = blocks["counts"]
     if not lines and blocks.get("times"):
         return len(blocks["times"]), len(blocks["times"][0].numbers), []
@@ -122,10 +122,10 @@ def _usual(
 def _taillard(
     blocks: dict[str, list[_Line]], rows: Sequence[_Line], jobs: int, machines: int, source: str
 ) -> tuple[list[list[int]], list[list[int]], list[str]]:
-    """Returns the same of Taillard's layout."""
+    """Returns what `_usual` returns, read from Taillard's layout."""
     if "times" not in blocks and "machines" not in blocks:
         parts = {"times": list(rows[:jobs]), "machines": list(rows[jobs:])}
-    else:  # a single label divides the rows as well
+    else:  # if only one of the two lines of words is there, the rows before it are the others
         parts = {name: blocks.get(name) or list(rows) for name in ("times", "machines")}
     for name, lines in parts.items():
         if len(lines) != jobs:

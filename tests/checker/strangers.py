@@ -1,4 +1,4 @@
-"""Models as people who simulate with SimPy write them, adapted in a few lines, with mistakes they make."""
+"""Models as SimPy users write them, adapted in a few lines; some have the mistakes that users make."""
 
 import itertools
 import random
@@ -20,7 +20,7 @@ from simdistill.adapt import (
     process_model,
 )
 
-# Sound ones.
+# Sound models.
 
 
 def machine_shop(env, machines: int = 4):
@@ -64,7 +64,7 @@ def machine_shop(env, machines: int = 4):
 
 
 def bank(env, mean: float = 1.0):
-    """Customers renege: who waits for longer than its patience leaves."""
+    """Customers renege: a customer who waits for longer than its patience leaves."""
     counter = simpy.Resource(env, capacity=1)
 
     def customer(number):
@@ -200,7 +200,7 @@ def unequal_sites(env, demands: tuple[float, ...] = (0.5, 4.0)):
 
 
 def shown_sites(env, demands: tuple[float, ...] = (0.5, 4.0)):
-    """The same, and the state shows which one it is."""
+    """Two sites ask in the same words and should do different things; the state shows which site asks."""
     for name, demand in zip("AB", demands, strict=True):
         env.process(_site(env, name, demand, shown=True))
 
@@ -215,11 +215,11 @@ def _site(env, name, demand, shown):
         charge(env, "cost", order * 2.0 if demand < 1 else (1 - order) * demand)
 
 
-# Broken ones.
+# Broken models.
 
 
 def runs_itself(env):
-    """`env.run()` was left in."""
+    """The model still calls `env.run()`."""
     env.process(bank(env))
     env.run(until=480)
 
@@ -259,7 +259,7 @@ def blocks_in_c(env):
 
 
 def slow(env):
-    """Sound, and takes its time."""
+    """A sound model that simulates slowly."""
     for number in itertools.count():
         yield duration(env, "arrival", number, exponential(1.0))
         time.sleep(0.001)
@@ -268,7 +268,7 @@ def slow(env):
 
 
 def free(env):
-    """Nothing costs anything."""
+    """A model in which nothing costs anything."""
     for number in itertools.count():
         yield duration(env, "arrival", number, exponential(1.0))
         yield decide(env, "Let in?", ["in", "away"], lambda: {"number": 0})
@@ -276,7 +276,7 @@ def free(env):
 
 
 def numbered(env):
-    """Choices are named by patients."""
+    """A model whose choices are named by patients, so that labels go on being new."""
     waiting: list[int] = []
     for number in itertools.count():
         yield duration(env, "arrival", number, exponential(1.0))
@@ -290,7 +290,7 @@ def numbered(env):
 
 
 def own_generator(env, seed: int = 42):
-    """Service times come from a generator of its own, in a local variable."""
+    """A model whose service times come from a random generator in a local variable."""
     rng, counter = np.random.default_rng(seed), simpy.Resource(env)
 
     def customer():
@@ -308,7 +308,7 @@ def own_generator(env, seed: int = 42):
 
 
 def seeded_everywhere(env):
-    """Python's own generator, seeded when the model begins."""
+    """A model that draws from Python's module `random`, seeded when the model begins."""
     random.seed(1)
     for _ in itertools.count():
         yield env.timeout(random.expovariate(1.0))
@@ -322,7 +322,7 @@ _rng = np.random.RandomState(3)
 
 
 def shared_generator(env):
-    """NumPy's old generator, in the module."""
+    """A model that draws from a generator of NumPy's old kind, which is in the module."""
     _rng.seed(3)
     for number in itertools.count():
         yield duration(env, "arrival", number, exponential(1.0))
@@ -333,7 +333,7 @@ def shared_generator(env):
 
 
 def trace_driven(env):
-    """Sound: numbers drawn beforehand are data, and the generator isn't used any more."""
+    """A sound model: numbers drawn beforehand are data, and the generator isn't used any more."""
     sizes = np.random.default_rng(1).exponential(size=8).round(2)
     for number in itertools.count():
         yield duration(env, "arrival", number, exponential(1.0))

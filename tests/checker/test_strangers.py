@@ -1,4 +1,4 @@
-"""The check says nothing wrong about sound models of strangers, and what is wrong about the others."""
+"""The check reports no problem of sound models of strangers, and the right one of the others."""
 
 import ast
 import importlib

@@ -1,4 +1,4 @@
-"""A task's end ends its episodes, whatever helper processes would still do; named where none ends."""
+"""The end of a task ends its episodes, even if helper processes go on; errors name endless processes."""
 
 import math
 

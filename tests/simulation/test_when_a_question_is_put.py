@@ -1,4 +1,5 @@
-"""A question put at once is the line of the model that it replaces; one put at the end sees its instant."""
+"""A question put at once works like the line of the model that it replaces; one put at the end sees all
+that happens at its instant."""
 
 import pytest
 import simpy

@@ -98,11 +98,11 @@ def future_buckets(
     """Simulates the futures of a situation.
 
     Args:
-        task: The process; a terminating task's futures end at its end.
-        policy: Decides in the futures.
-        futures: How many (K).
-        posed: Where the futures begin, and the outcome.
-        salt: Another salt gives other futures.
+        task: Task with the simulator; the futures of a terminating task end when the task ends.
+        policy: Policy that decides in the futures.
+        futures: Number of futures (K).
+        posed: Situation from which the futures begin, and forecast that defines the outcome.
+        salt: Part of the futures' seed; another salt gives other futures.
 
     Returns:
         The bucket of the outcome in each future (K).

@@ -96,7 +96,7 @@ def follow_and_record(
         path: Seed path of the episode.
         until: Simulated time at which it is left.
         time_unit: What one unit of simulated time is.
-        terminating: Whether the episode ends at that time, so that its final cost falls due.
+        terminating: Whether the episode ends at `until`, so that its final cost falls due.
     """
     model: Any = recorded(simulator)(params, path)
     run_policy(model, with_streams(policy, Streams((*path, PLAN))), until)

@@ -1,4 +1,4 @@
-"""The form of states: declared by the author where it is, else collected from states."""
+"""The form of states: what the author declared of it, and the rest as collected from states."""
 
 import enum
 import types
@@ -23,7 +23,7 @@ from simdistill.simulation.forms.form import (
 )
 
 MOST_TEXTS = 50
-"""Different texts of one field beyond which it is no category."""
+"""Largest number of different texts of a field that is a category."""
 
 
 class _ReadOnly:
@@ -34,27 +34,30 @@ class _ReadOnly:
 
 
 Words = Annotated[str, _ReadOnly()]
-"""In a declaration, a text that is there to be read only: other fields say the same in numbers."""
+"""Type of a declared text that is only there to be read, as other fields say the same in numbers."""
 
 
 def form_of(states: Iterable[Mapping[str, Any]], observes: type | None = None, pool: bool = False) -> Fields:
     """Returns the form that states have in common.
 
     Args:
-        states: What `observe` returned; they need not be many where all is declared.
-        observes: What the process's author declared: a TypedDict or a pydantic model, in which `Literal` and
-            Enum name categories, `list` a list of varying length, `tuple` one of fixed length, `| None` what
-            may be missing, and `Words` a text that is there to be read only. A field that isn't declared, and
-            one that is declared as `str` or `Any`, is collected.
-        pool: Whether a text with too many values is a category all the same, its rare values being others.
+        states: States as `observe` returned them; if everything is declared, a few suffice.
+        observes: What the process's author declared: a TypedDict or a pydantic model. In it, `Literal` and
+            Enum stand for a category, `list` for a list of varying length, `tuple` for one of fixed length,
+            `| None` for a value that may be missing, and `Words` for a text that is only there to be read.
+            The form of a field that isn't declared, or is declared as `str` or `Any`, is collected.
+        pool: Whether a text with too many values becomes a category all the same, with one feature for all of
+            its rare values.
 
     Raises:
-        InputError: If a value's type differs from state to state; it names field and values.
+        InputError: If a value's type differs from state to state; the message names the field and the values.
     """
     return _Collecting(pool).fields(list(states), "", _hints(observes) if observes is not None else {})
 
 
 class _Collecting:
+    """Collects forms from values; `pool` is that of `form_of`."""
+
     def __init__(self, pool: bool):
         self.pool = pool
 
@@ -80,7 +83,7 @@ class _Collecting:
         return Missing(value=form) if missing else form
 
     def texts(self, given: Sequence[str], missing: bool) -> Form:
-        """Returns a category of the texts there are, or text if they are too many."""
+        """Returns a category of the given texts, or the form of a text if they are too many."""
         counts = Counter(map(str, given))
         if self.pool:
             counts = Counter({text: n for text, n in counts.items() if n > 1})
@@ -97,7 +100,7 @@ class _Collecting:
         parts: dict[str, Form] = {}
         for name in names:
             place = f"{where}.{name}" if where else str(name)
-            # What a field lacks is None; a declared field says itself whether it may be missing.
+            # A field that a dictionary lacks is None; the declaration of a field says whether it may be.
             values = [value.get(name) for value in given]
             parts[str(name)] = self.form(values, place, hints.get(name, Any))
         return Fields(parts=parts)
@@ -116,7 +119,7 @@ class _Collecting:
         )
 
     def declared(self, values: Sequence[Any], where: str, hint: Any) -> Form:
-        """Returns the form that a type says."""
+        """Returns the form that a declared type stands for."""
         origin, arguments = typing.get_origin(hint), typing.get_args(hint)
         given = [value for value in values if value is not None]
         if origin is typing.Required:
@@ -191,7 +194,7 @@ def _hints(observes: type) -> dict[str, Any]:
 
 
 def _has_fields(hint: Any) -> bool:
-    """Whether a type is a TypedDict, of `typing` or `typing_extensions`, or a pydantic model."""
+    """Returns whether a type is a pydantic model or a TypedDict, of `typing` or `typing_extensions`."""
     if not isinstance(hint, type):
         return False
     return issubclass(hint, pydantic.BaseModel) or (issubclass(hint, dict) and hasattr(hint, "__total__"))

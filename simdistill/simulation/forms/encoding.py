@@ -21,31 +21,31 @@ class Encoding:
     """Turns states of one form into features.
 
     Attributes:
-        form: The form.
+        form: The form that the states have in common.
     """
 
     form: Fields
 
     @classmethod
     def of(cls, states: Iterable[State], observes: type | None = None, pool: bool = False) -> "Encoding":
-        """Returns the encoding of states; arguments as those of `form_of`."""
+        """Returns the encoding of states; the arguments are those of `form_of`."""
         return cls(form_of(states, observes, pool))
 
     @property
     def plain(self) -> bool:
-        """Whether states are nothing but a fixed number of numbers, which then are the features."""
+        """Whether states consist of a fixed number of numbers, which are then the features."""
         return self.form.plain
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
-        """The features (F)."""
+        """Descriptions of the features (F)."""
         return tuple(self.form.columns("", ()))
 
     def row(self, state: State) -> list[float]:
         """Returns the features of a state (F).
 
         Raises:
-            InputError: If the state has another form; it names the field and its value.
+            InputError: If the state has another form; the message names the field and its value.
         """
         found: list[float] = []
         self.form.put(state, "", found)
@@ -56,11 +56,11 @@ class Encoding:
         return np.array([self.row(state) for state in states]).reshape(len(states), len(self.columns))
 
     def flags(self) -> np.ndarray:
-        """Returns which features are 0 or 1, as values of a category are (F)."""
+        """Returns whether each feature is always 0 or 1, as those of a category are (F)."""
         return np.array([column.kind == "flag" for column in self.columns], dtype=bool)
 
     def coordinates(self, states: Sequence[State]) -> np.ndarray:
-        """Returns states as points (S, N): a category is one coordinate, the number of its value."""
+        """Returns states as points (S, N); a category is one coordinate, the index of its value."""
         values_SF = self.matrix(states)
         points = [
             values_SF[:, places[0]]
@@ -71,7 +71,11 @@ class Encoding:
         return np.stack(points, axis=1) if points else np.zeros((len(states), 0))
 
     def axes(self, labels: Sequence[str] = ()) -> list[str]:
-        """Names the coordinates; `labels` of the choices name the entries of lists that have as many."""
+        """Returns the names of the coordinates (N).
+
+        Args:
+            labels: Labels of the choices; they name the entries of lists with as many entries.
+        """
         columns = list(self.form.columns("", labels))
         return [
             columns[places[0]].name
@@ -82,7 +86,7 @@ class Encoding:
 
     @cached_property
     def _groups(self) -> list[list[int]]:
-        """Features that make one coordinate each."""
+        """Indices of the features that belong to each coordinate (N)."""
         groups: list[list[int]] = []
         for place, column in enumerate(self.columns):
             same = groups and column.of is not None and self.columns[groups[-1][-1]].of == column.of
@@ -90,11 +94,12 @@ class Encoding:
         return groups
 
     def unreadable(self) -> list[str]:
-        """Names texts that take too many values for a category and that weren't declared as words."""
+        """Returns the places of texts with too many values for a category that aren't declared as `Words`."""
         return list(_unreadable(self.form, ""))
 
 
 def _values(columns: Sequence[Column], places: Sequence[int]) -> list[str]:
+    """Returns the values of a category, each after its index, as in "0 red"."""
     values = [columns[place].value for place in places]
     return [f"{n} {value}" for n, value in enumerate(values) if value != OTHERS]
 

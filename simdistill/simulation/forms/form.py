@@ -1,10 +1,11 @@
-"""Forms: what stands where in the states of a process, and the features that it becomes.
+"""Forms of states: which values the states of a process hold, and the features that are made of them.
 
 A number is one feature. A category has a feature for each of its values and, unless its values were declared,
-one for others. A value that may be missing has a feature that says whether it is given. Of a list of varying
-length, such as a queue, its length, the sum, the least and the greatest of each feature of its entries, and
-its first entries are features: a sum counts categories and tells the load, extremes tell the longest wait,
-and the first entries are those that are next. What lies further back counts by sum and extremes alone.
+one for all other values. A value that may be missing also has a feature that says whether it is given. A list
+of varying length, such as a queue, has as features its length; the sum, the least and the greatest value of
+each feature of its entries; and the features of its first entries. A sum counts the entries of a category and
+gives the load, extremes give the longest wait, and the first entries are those that come next. Entries
+further back enter only into the sum and the extremes.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,8 +17,9 @@ import pydantic
 from simdistill.errors import InputError
 
 PLACES = 4
-"""Entries of a list of varying length that are features one by one."""
+"""Number of first entries of a list of varying length that have features of their own."""
 OTHERS = "others"
+"""Name of the feature for all other values of a category."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,11 @@ class Column:
     """A feature.
 
     Attributes:
-        name: Its name in words.
-        kind: "number" for one that every state has, "flag" for 0 or 1, "extra" for the numbers of values that
-            may be missing or stand in lists of varying length.
+        name: Name of the feature in words.
+        kind: "number" for a number that every state has, "flag" for 0 or 1, and "extra" for numbers that may
+            be missing or come from lists of varying length.
         value: The value of a category for which the feature is 1; None for other features.
-        of: Name of that category.
+        of: Name of that category; None for other features.
     """
 
     name: str
@@ -39,24 +41,40 @@ class Column:
 
 
 class _Form(pydantic.BaseModel):
+    """The form of a value in a state; each kind of form is a subclass."""
+
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
     def put(self, value: Any, where: str, out: list[float]) -> None:
-        """Adds the features of a value; an InputError names a value of another form, and its place."""
+        """Adds the features of a value to `out`.
+
+        Args:
+            value: The value.
+            where: Place of the value in the state, for messages.
+            out: List to which the features are added.
+
+        Raises:
+            InputError: If the value has another form; the message names the value and its place.
+        """
         raise NotImplementedError
 
     def columns(self, name: str, labels: Sequence[str]) -> Iterator[Column]:
-        """Describes the features, in their order."""
+        """Yields descriptions of the features, in their order.
+
+        Args:
+            name: Name of the value in words.
+            labels: Labels of the choices; they name the entries of lists with as many entries.
+        """
         raise NotImplementedError
 
     @property
     def width(self) -> int:
-        """How many features there are."""
+        """Number of features."""
         return sum(1 for _ in self.columns("", ()))
 
     @property
     def plain(self) -> bool:
-        """Whether this is nothing but a fixed number of numbers."""
+        """Whether the value consists of a fixed number of numbers."""
         return False
 
     @property
@@ -87,8 +105,8 @@ class Category(_Form):
     """One of some values.
 
     Attributes:
-        values: The values; None among them says that it may be missing.
-        others: Whether there is a place for texts that aren't among them.
+        values: The known values; if None is one of them, the value may be missing.
+        others: Whether other texts are possible, too; they share one feature.
     """
 
     form: Literal["category"] = "category"
@@ -96,7 +114,7 @@ class Category(_Form):
     others: bool = True
 
     def place(self, value: Any, where: str) -> int:
-        """Returns which of the values it is; their number for others."""
+        """Returns the index of a value among the known ones, and their number for other texts."""
         for place, known in enumerate(self.values):
             if value == known and (value is None) == (known is None):
                 return place
@@ -128,8 +146,8 @@ class Text(_Form):
     """Text, or a list of texts, that is no category: no features are made of it.
 
     Attributes:
-        many: Whether it is a list of texts.
-        declared: Whether the author said that it is there to be read only, and tells nothing more.
+        many: Whether the value is a list of texts.
+        declared: Whether the author declared it as `Words`, which are only there to be read.
     """
 
     form: Literal["text"] = "text"
@@ -237,7 +255,7 @@ class Places(_Form):
 
 
 class Queue(_Form):
-    """A list of varying length, whose entries have one form."""
+    """A list of varying length, whose entries all have the same form."""
 
     form: Literal["queue"] = "queue"
     entry: "Form"
@@ -280,12 +298,13 @@ def wrong(where: str, value: Any, reason: str) -> InputError:
 
 
 def _extra(columns: Iterator[Column]) -> Iterator[Column]:
-    """Describes features that only some states have."""
+    """Yields descriptions of features that only some states have: their numbers are of the kind "extra"."""
     for column in columns:
         kind = "extra" if column.kind == "number" else column.kind
         yield Column(column.name, kind)
 
 
 def _short(value: Any) -> str:
+    """Returns a value as text, in at most 80 characters."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."

@@ -38,7 +38,7 @@ class TeacherAnswer:
     Attributes:
         choice: Index of the model's choice; None if its answer is none of the choices.
         probabilities_C: The model's probability of each choice; None if they aren't known.
-        valid: Whether the model's unconstrained answer is one of the choices and nothing else.
+        valid: Whether the model's unconstrained answer is read as one of the choices.
     """
 
     choice: int | None
@@ -69,11 +69,12 @@ class LanguageTeacher:
         made_by: Everything that determines the teacher's answers, as JSON values; part of the cache's key.
         everywhere: Whether the teacher is examined like the student; else with the default parameters only.
         loads_model: Whether `teacher.model` is a model on this machine, whose name can be checked at once.
-        legal: Whether any of its answers was a choice and nothing else.
-        lenient: Answers that are a choice only if their form is overlooked.
-        asked: Decisions that it was asked for as a policy.
-        valid: Of them, those that were read as a choice.
-        valid_leniently: Of those, the ones that are a choice only if their form is overlooked.
+        legal: Whether any answer so far was read as a choice.
+        lenient: Number of answers that were read as a choice although they have another form.
+        asked: Number of decisions that the teacher was asked for as a policy.
+        valid: Number of those decisions for which its answer was read as a choice.
+        valid_leniently: Number of those decisions for which its answer was read as a choice although it has
+            another form, such as `**A**`.
     """
 
     name: str
@@ -102,12 +103,12 @@ class LanguageTeacher:
 
     @property
     def valid_share(self) -> float:
-        """Share of decisions that it answered with a choice and nothing else; 1 before the first decision."""
+        """Share of decisions for which its answer was read as a choice; 1 before the first decision."""
         return self.valid / self.asked if self.asked else 1.0
 
     @property
     def lenient_share(self) -> float:
-        """Share of the decisions that it answered by a choice in another form; 0 before the first."""
+        """Share of decisions that it answered with a choice in another form; 0 before the first decision."""
         return self.valid_leniently / self.asked if self.asked else 0.0
 
     def score(self, questions: Sequence[Asked]) -> list[TeacherAnswer]:

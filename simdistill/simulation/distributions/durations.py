@@ -3,11 +3,12 @@
 import math
 from dataclasses import dataclass
 
-from simdistill.simulation.distributions.base import Distribution
-from simdistill.simulation.distributions.continuous import Exponential
+from simdistill.simulation.distributions.accepted import AnyDistribution, accepted
+from simdistill.simulation.distributions.base import LAST, Tailed
+from simdistill.simulation.distributions.continuous import Exponential, Scaled
 
 
-def beyond(distribution: Distribution, age: float, u: float) -> float:
+def beyond(distribution: AnyDistribution, age: float, u: float) -> float:
     """Draws a duration given that it lasts longer than `age`.
 
     Args:
@@ -17,11 +18,19 @@ def beyond(distribution: Distribution, age: float, u: float) -> float:
 
     Returns:
         The whole duration, at least `age`.
+
+    Raises:
+        InputError: If it is no distribution.
     """
     if isinstance(distribution, Exponential):
         return age + distribution.quantile(u)  # memoryless, and exact far out in the tail
+    distribution = accepted(distribution)
+    if isinstance(distribution, Tailed):
+        return distribution.beyond(age, u)
+    if isinstance(distribution, Scaled) and isinstance(distribution.distribution, Tailed):
+        return distribution.factor * distribution.distribution.beyond(age / distribution.factor, u)
     survived = distribution.cdf(age)
-    return max(age, distribution.quantile(survived + (1.0 - survived) * u))
+    return max(age, distribution.quantile(min(survived + (1.0 - survived) * u, LAST)))
 
 
 @dataclass(frozen=True, slots=True)

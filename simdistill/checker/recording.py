@@ -45,18 +45,18 @@ class RecordingWorld(World):
         self._altered = altered or {}
 
     def number(self, source: str, entity: int, distribution: AnyDistribution, visit: int = 0) -> float:
-        key, distribution = (source, entity, visit), accepted(distribution)
-        self.draws.append(Draw(key, distribution, None))
+        key, taken = (source, entity, visit), accepted(distribution)
+        self.draws.append(Draw(key, taken, None))
         if key in self._altered:
-            return distribution.quantile(self._altered[key](self.streams.uniform(*key)))
-        return super().number(source, entity, distribution, visit)
+            return taken.quantile(self._altered[key](self.streams.uniform(*key)))
+        return super().number(source, entity, taken, visit)
 
     def duration(
         self, source: str, entity: int, distribution: AnyDistribution, now: float, visit: int = 0
     ) -> float:
-        distribution = accepted(distribution)
-        value = super().duration(source, entity, distribution, now, visit)
-        self.draws.append(Draw((source, entity, visit), distribution, now + value))
+        taken = accepted(distribution)
+        value = super().duration(source, entity, taken, now, visit)
+        self.draws.append(Draw((source, entity, visit), taken, now + value))
         return value
 
     def tick(self, source: str, rate: float, now: float) -> float:

@@ -44,13 +44,13 @@ class OnlyQuantile:
 
 class Broken(Pareto):
     def quantile(self, u):
-        return self.nothing
+        return self.nothing  # type: ignore[attr-defined]
 
 
 class Door(ProcessModel):
     """Visitors come after durations of some distribution."""
 
-    gap = None
+    gap: Any = None
 
     def build(self):
         self.inside = 0

@@ -20,7 +20,7 @@ from simdistill.simulation.distributions.moments import (
     variance_of,
 )
 
-EPSILON, TINY = sys.float_info.epsilon, sys.float_info.min
+CLOSE, TINY = np.float64(4.0 * sys.float_info.epsilon), sys.float_info.min
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,9 +223,7 @@ def _first(excess: Callable[[float], float], low: float, high: float) -> float:
         return low
     if excess(high) <= 0.0:
         return high
-    near: float = optimize.brentq(
-        excess, low, high, xtol=TINY, rtol=4.0 * EPSILON, full_output=True, disp=False
-    )[0]
+    near: float = optimize.brentq(excess, low, high, xtol=TINY, rtol=CLOSE, full_output=True, disp=False)[0]
     width = 4.0 * math.ulp(near)
     while (before := near - width) > low and excess(before) >= 0.0:
         high, width = before, 16.0 * width

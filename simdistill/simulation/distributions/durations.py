@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from simdistill.simulation.distributions.accepted import AnyDistribution, accepted
 from simdistill.simulation.distributions.base import LAST, Tailed
@@ -24,13 +25,13 @@ def beyond(distribution: AnyDistribution, age: float, u: float) -> float:
     """
     if isinstance(distribution, Exponential):
         return age + distribution.quantile(u)  # memoryless, and exact far out in the tail
-    distribution = accepted(distribution)
-    if isinstance(distribution, Tailed):
-        return distribution.beyond(age, u)
-    if isinstance(distribution, Scaled) and isinstance(distribution.distribution, Tailed):
-        return distribution.factor * distribution.distribution.beyond(age / distribution.factor, u)
-    survived = distribution.cdf(age)
-    return max(age, distribution.quantile(min(survived + (1.0 - survived) * u, LAST)))
+    lasting: Any = accepted(distribution)
+    if isinstance(lasting, Tailed):
+        return lasting.beyond(age, u)
+    if isinstance(lasting, Scaled) and isinstance(lasting.distribution, Tailed):
+        return max(age, lasting.factor * lasting.distribution.beyond(age / lasting.factor, u))
+    survived = lasting.cdf(age)
+    return max(age, lasting.quantile(min(survived + (1.0 - survived) * u, LAST)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,6 +177,8 @@ def test_labels_by_their_shares():
     assert [colours.cdf(label) for label in ("red", "never", "blue")] == pytest.approx([0.2, 0.2, 1.0])
     with pytest.raises(InputError, match="no label 'green'; it has"):
         colours.cdf("green")
+    with pytest.raises(InputError, match="draws labels, which have no mean"):
+        mean_of(shifted(colours, 1.0))
     assert colours == categorical([("red", 0.2), ("never", 0.0), ("blue", 0.8)])
     thirds = categorical({n: 0.1 for n in range(10)})
     assert (thirds.quantile(0.0), thirds.quantile(1 - 2.0**-53)) == (0, 9)

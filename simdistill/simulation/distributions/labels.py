@@ -46,3 +46,12 @@ class Categorical:
             if label == x:
                 return min(total, 1.0)
         raise InputError(f"categorical has no label {x!r}; it has {[label for label, _ in self.shares]}")  # type: ignore[misc]
+
+    @property
+    def mean(self) -> float:
+        """There is none.
+
+        Raises:
+            InputError: Always.
+        """
+        raise InputError(f"{self!r} draws labels, which have no mean; take a distribution of numbers here")

@@ -24,11 +24,18 @@ if TYPE_CHECKING:
         Parameters,
         ProcessModel,
         Quantity,
+        categorical,
         deterministic,
         exponential,
         gamma,
         letters,
+        lognormal,
+        mixture,
+        shifted,
+        triangular,
+        truncated,
         uniform,
+        weibull,
     )
     from simdistill.simulation.what_if import what_if
 
@@ -45,6 +52,7 @@ __all__ = [
     "Quantity",
     "RunConfig",
     "adapt",
+    "categorical",
     "check_simulator",
     "compose",
     "deterministic",
@@ -52,8 +60,14 @@ __all__ = [
     "gamma",
     "inputs",
     "letters",
+    "lognormal",
+    "mixture",
     "register",
+    "shifted",
+    "triangular",
+    "truncated",
     "uniform",
+    "weibull",
     "what_if",
 ]
 

@@ -26,6 +26,8 @@ _CAUSES = (
     ("Negative delay", "time",
      "a timeout was negative: use a distribution of non-negative numbers, and don't subtract times "
      "without max(0, …)"),
+    ("a duration is a number of at least 0", "time",
+     "draw durations from distributions of non-negative numbers; labels and other numbers are for draw()"),
     ("time went from", "time",
      "schedule events with env.timeout(delay) and delays that are numbers of at least 0, not with "
      "env.schedule()"),

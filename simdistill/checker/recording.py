@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from simdistill.simulation.distributions import Distribution
+from simdistill.simulation.distributions import AnyDistribution, Distribution, accepted
 from simdistill.simulation.model import ProcessModel
 from simdistill.simulation.streams import SeedPath, Streams, World
 
@@ -44,18 +44,19 @@ class RecordingWorld(World):
         self.ticks: set[float] = set()
         self._altered = altered or {}
 
-    def number(self, source: str, entity: int, distribution: Distribution, visit: int = 0) -> float:
-        key = (source, entity, visit)
-        self.draws.append(Draw(key, distribution, None))
+    def number(self, source: str, entity: int, distribution: AnyDistribution, visit: int = 0) -> float:
+        key, taken = (source, entity, visit), accepted(distribution)
+        self.draws.append(Draw(key, taken, None))
         if key in self._altered:
-            return distribution.quantile(self._altered[key](self.streams.uniform(*key)))
-        return super().number(source, entity, distribution, visit)
+            return taken.quantile(self._altered[key](self.streams.uniform(*key)))
+        return super().number(source, entity, taken, visit)
 
     def duration(
-        self, source: str, entity: int, distribution: Distribution, now: float, visit: int = 0
+        self, source: str, entity: int, distribution: AnyDistribution, now: float, visit: int = 0
     ) -> float:
-        value = super().duration(source, entity, distribution, now, visit)
-        self.draws.append(Draw((source, entity, visit), distribution, now + value))
+        taken = accepted(distribution)
+        value = super().duration(source, entity, taken, now, visit)
+        self.draws.append(Draw((source, entity, visit), taken, now + value))
         return value
 
     def tick(self, source: str, rate: float, now: float) -> float:

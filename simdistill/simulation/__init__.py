@@ -10,10 +10,17 @@ from simdistill.simulation.distributions import (
     Exponential,
     Gamma,
     Uniform,
+    categorical,
     deterministic,
     exponential,
     gamma,
+    lognormal,
+    mixture,
+    shifted,
+    triangular,
+    truncated,
     uniform,
+    weibull,
 )
 from simdistill.simulation.forecasts import Forecast
 from simdistill.simulation.known_case import Experiment, KnownCase
@@ -58,13 +65,20 @@ __all__ = [
     "Streams",
     "Uniform",
     "World",
+    "categorical",
     "deterministic",
     "exponential",
     "gamma",
     "generator",
     "letters",
+    "lognormal",
+    "mixture",
     "numbers",
+    "shifted",
+    "triangular",
+    "truncated",
     "uniform",
+    "weibull",
 ]
 
 

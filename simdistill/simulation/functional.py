@@ -29,7 +29,7 @@ import simpy
 
 from simdistill.errors import InputError
 from simdistill.simulation.decisions import Choices, Decision
-from simdistill.simulation.distributions import Distribution
+from simdistill.simulation.distributions import AnyDistribution
 from simdistill.simulation.forecasts import Forecast
 from simdistill.simulation.model import ProcessModel
 from simdistill.simulation.parameters import Parameters
@@ -200,7 +200,7 @@ def decide(
 
 
 def duration(
-    env: simpy.Environment, source: str, entity: int, distribution: Distribution, visit: int = 0
+    env: simpy.Environment, source: str, entity: int, distribution: AnyDistribution, visit: int = 0
 ) -> simpy.Event:
     """Returns a timeout of random length that nobody knows beforehand; see `ProcessModel.duration`."""
     return model_of(env).duration(source, entity, distribution, visit)
@@ -212,9 +212,9 @@ def poisson(env: simpy.Environment, source: str, rate: float) -> simpy.Event:
 
 
 def draw(
-    env: simpy.Environment, source: str, entity: int, distribution: Distribution, visit: int = 0
-) -> float:
-    """Returns a random number that may be known from now on; see `ProcessModel.draw`."""
+    env: simpy.Environment, source: str, entity: int, distribution: AnyDistribution, visit: int = 0
+) -> Any:
+    """Returns a random number, or a label, that may be known from now on; see `ProcessModel.draw`."""
     return model_of(env).draw(source, entity, distribution, visit)
 
 

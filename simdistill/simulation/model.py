@@ -11,7 +11,7 @@ import simpy
 from simdistill.errors import InputError, ProcessError
 from simdistill.simulation.asking import Asking
 from simdistill.simulation.decisions import Choices, Decision
-from simdistill.simulation.distributions import Distribution
+from simdistill.simulation.distributions import AnyDistribution, told
 from simdistill.simulation.forecasts import Forecast
 from simdistill.simulation.known_case import Experiment, KnownCase
 from simdistill.simulation.parameters import Parameters
@@ -144,17 +144,36 @@ class ProcessModel(Asking):
         (self._pending if at == "end" else self.env.at_once).append(decision)
         return decision
 
-    def duration(self, source: str, entity: int, distribution: Distribution, visit: int = 0) -> simpy.Event:
+    def duration(
+        self, source: str, entity: int, distribution: AnyDistribution, visit: int = 0
+    ) -> simpy.Event:
         """Returns a timeout of random length; neither deciders nor branches know its length beforehand.
 
         Args:
             source: What takes this long, e.g. "repair".
             entity: Number of the entity, given by the world and not by decisions: an arrival's index, a
                 period.
-            distribution: Distribution of its length, in the model's time unit.
+            distribution: Distribution of its length, in the model's time unit: a name such as `exponential`,
+                a frozen distribution of SciPy, or any object with `quantile(u)` and `cdf(x)`.
             visit: Distinguishes several of one entity.
+
+        Raises:
+            InputError: If it is no distribution.
+            ProcessError: If the length that it gives is negative, or isn't a number.
         """
-        return self.env.timeout(self.world.duration(source, entity, distribution, self.env.now, visit))
+        env = self.env
+        length = self.world.duration(source, entity, distribution, env.now, visit)
+        try:
+            if length >= 0.0:
+                return env.timeout(length)
+        except TypeError:  # a label
+            pass
+        raise ProcessError(
+            *self._where(),
+            f"duration({source!r}) of entity {entity} is {length!r}, drawn from {told(distribution)}: a "
+            "duration is a number of at least 0; use a distribution that gives such, e.g. by "
+            "simdistill.truncated(…, low=0)",
+        )
 
     def poisson(self, source: str, rate: float) -> simpy.Event:
         """Returns an event at the next point of the source's Poisson process.
@@ -170,14 +189,19 @@ class ProcessModel(Asking):
         now = self.env.now
         return self.env.timeout(self.world.tick(source, rate, now) - now)
 
-    def draw(self, source: str, entity: int, distribution: Distribution, visit: int = 0) -> float:
+    def draw(self, source: str, entity: int, distribution: AnyDistribution, visit: int = 0) -> Any:
         """Returns a random number that deciders and branches may know from now on, e.g. a job's size.
+
+        A `categorical` distribution gives a label in place of a number.
 
         Args:
             source: What the number is, e.g. "size".
             entity: Number of the entity, as in `duration`.
-            distribution: Distribution of the number.
+            distribution: Distribution of the number, as in `duration`; here it may be negative.
             visit: Distinguishes several of one entity.
+
+        Raises:
+            InputError: If it is no distribution.
         """
         return self.world.number(source, entity, distribution, visit)
 

@@ -15,7 +15,7 @@ from zlib import crc32
 import numpy as np
 
 from simdistill.errors import InputError
-from simdistill.simulation.distributions import Distribution, Exponential, beyond
+from simdistill.simulation.distributions import AnyDistribution, Exponential, accepted, beyond
 
 BLOCK = 64
 MOST_BLOCKS = 2048
@@ -142,15 +142,23 @@ class World:
         self.streams, self.path = streams, streams.path
         self._clocks: dict[tuple[str, float], Clock] = {}
 
-    def number(self, source: str, entity: int, distribution: Distribution, visit: int = 0) -> float:
+    def number(self, source: str, entity: int, distribution: AnyDistribution, visit: int = 0) -> float:
         """Draws a number that is known as soon as it is drawn."""
-        return distribution.quantile(self.streams.uniform(source, entity, visit))
+        u = self.streams.uniform(source, entity, visit)
+        try:  # costs nothing where it succeeds, and a draw is what a simulation does most
+            return distribution.quantile(u)  # type: ignore[union-attr]
+        except (AttributeError, TypeError):
+            return accepted(distribution).quantile(u)
 
     def duration(
-        self, source: str, entity: int, distribution: Distribution, now: float, visit: int = 0
+        self, source: str, entity: int, distribution: AnyDistribution, now: float, visit: int = 0
     ) -> float:
         """Draws a duration that starts now and that nobody knows before it ends."""
-        return distribution.quantile(self.streams.uniform(source, entity, visit))
+        u = self.streams.uniform(source, entity, visit)
+        try:
+            return distribution.quantile(u)  # type: ignore[union-attr]
+        except (AttributeError, TypeError):
+            return accepted(distribution).quantile(u)
 
     def tick(self, source: str, rate: float, now: float) -> float:
         """Returns the time of a Poisson clock's first point after now."""
@@ -186,7 +194,7 @@ class BranchedWorld(World):
         """Ends the replay of the past."""
         self._branched = True
 
-    def number(self, source: str, entity: int, distribution: Distribution, visit: int = 0) -> float:
+    def number(self, source: str, entity: int, distribution: AnyDistribution, visit: int = 0) -> float:
         key = (source, entity, visit)
         if not self._branched:
             self._known.add(key)
@@ -195,7 +203,7 @@ class BranchedWorld(World):
         return super().number(source, entity, distribution, visit)
 
     def duration(
-        self, source: str, entity: int, distribution: Distribution, now: float, visit: int = 0
+        self, source: str, entity: int, distribution: AnyDistribution, now: float, visit: int = 0
     ) -> float:
         if self._branched:
             return super().duration(source, entity, distribution, now, visit)

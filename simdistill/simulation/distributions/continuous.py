@@ -6,7 +6,10 @@ from typing import Any
 
 from scipy import optimize, special
 
-from simdistill.simulation.distributions.base import Distribution
+from simdistill.errors import InputError
+from simdistill.simulation.distributions.accepted import accepted
+from simdistill.simulation.distributions.base import Tailed, survival, upper_quantile
+from simdistill.simulation.distributions.moments import mean_of, variance_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,13 @@ class Exponential:
         return -self.mean * math.log1p(-u)
 
     def cdf(self, x: float) -> float:
-        return -math.expm1(-x / self.mean)
+        return -math.expm1(-x / self.mean) if x > 0.0 else 0.0
+
+    def survival(self, x: float) -> float:
+        return math.exp(-x / self.mean) if x > 0.0 else 1.0
+
+    def upper_quantile(self, p: float) -> float:
+        return -self.mean * math.log(p) if p > 0.0 else math.inf
 
     @property
     def variance(self) -> float:
@@ -80,11 +89,58 @@ class Gamma:
         return float(special.gammaincinv(self.shape, u)) * self.mean / self.shape
 
     def cdf(self, x: float) -> float:
-        return float(special.gammainc(self.shape, x * self.shape / self.mean))
+        return float(special.gammainc(self.shape, max(x, 0.0) * self.shape / self.mean))
+
+    def survival(self, x: float) -> float:
+        return float(special.gammaincc(self.shape, max(x, 0.0) * self.shape / self.mean))
+
+    def upper_quantile(self, p: float) -> float:
+        return float(special.gammainccinv(self.shape, p)) * self.mean / self.shape
 
     @property
     def variance(self) -> float:
         return self.mean**2 / self.shape
+
+
+@dataclass(frozen=True, slots=True)
+class Weibull(Tailed):
+    """Weibull with a shape and a scale; a shape above 1 wears out, one below 1 fails early.
+
+    Mean and variance are those of Law, Simulation Modeling and Analysis, section 6.2.2.
+    """
+
+    shape: float
+    scale: float
+
+    def __post_init__(self):
+        if not (0.0 < self.shape < math.inf and 0.0 < self.scale < math.inf):
+            raise InputError(
+                f"weibull needs a shape and a scale above 0, got shape {self.shape!r}, scale {self.scale!r}"
+            )
+
+    def quantile(self, u: float) -> float:
+        return self.scale * (-math.log1p(-u)) ** (1.0 / self.shape)
+
+    def cdf(self, x: float) -> float:
+        return -math.expm1(-((x / self.scale) ** self.shape)) if x > 0.0 else 0.0
+
+    def survival(self, x: float) -> float:
+        return math.exp(-((x / self.scale) ** self.shape)) if x > 0.0 else 1.0
+
+    def upper_quantile(self, p: float) -> float:
+        return self.scale * (-math.log(p)) ** (1.0 / self.shape) if p > 0.0 else math.inf
+
+    def beyond(self, age: float, u: float) -> float:
+        hazard = (max(age, 0.0) / self.scale) ** self.shape - math.log1p(-u)
+        return max(age, self.scale * hazard ** (1.0 / self.shape))
+
+    @property
+    def mean(self) -> float:
+        return self.scale * math.gamma(1.0 + 1.0 / self.shape)
+
+    @property
+    def variance(self) -> float:
+        return self.scale**2 * math.gamma(1.0 + 2.0 / self.shape) - self.mean**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +191,12 @@ class Lognormal:
             return 0.0
         return float(special.ndtr((math.log(x) - self._location) / self._spread))
 
+    def survival(self, x: float) -> float:
+        return float(special.ndtr((self._location - math.log(x)) / self._spread)) if x > 0.0 else 1.0
+
+    def upper_quantile(self, p: float) -> float:
+        return math.exp(self._location - self._spread * float(special.ndtri(p)))
+
     @property
     def variance(self) -> float:
         return (self.mean * self.cv) ** 2
@@ -163,7 +225,7 @@ class Hyperexponential:
         return float(found)
 
     def cdf(self, x: float) -> float:
-        return 1.0 - self._beyond(x)
+        return 1.0 - self._beyond(x) if x > 0.0 else 0.0
 
     def _beyond(self, x: float) -> float:
         return sum(p * math.exp(-x / m) for p, m in zip(self.probabilities, self.means, strict=True))
@@ -191,20 +253,54 @@ class Normal:
     def cdf(self, x: float) -> float:
         return float(special.ndtr((x - self.mean) / self.sd))
 
+    def survival(self, x: float) -> float:
+        return float(special.ndtr((self.mean - x) / self.sd))
+
+    def upper_quantile(self, p: float) -> float:
+        return self.mean - self.sd * float(special.ndtri(p))
+
     @property
     def variance(self) -> float:
         return self.sd**2
+
+
+def lognormal(mean: float, cv: float | None = None, sd: float | None = None) -> Lognormal:
+    """Returns a lognormal distribution by its mean and either its coefficient of variation or its `sd`.
+
+    Raises:
+        InputError: If not exactly one of the two is given.
+    """
+    if (cv is None) == (sd is None):
+        raise InputError(f"lognormal needs a cv or an sd, and not both, got cv {cv!r}, sd {sd!r}")
+    return Lognormal(mean, cv if cv is not None else sd / mean)  # type: ignore[operator]
 
 
 @dataclass(frozen=True, slots=True)
 class Scaled:
     """A distribution whose draws are multiplied by a factor."""
 
-    distribution: Distribution
+    distribution: Any
     factor: float
+
+    def __post_init__(self):
+        object.__setattr__(self, "distribution", accepted(self.distribution))
 
     def quantile(self, u: float) -> float:
         return self.factor * self.distribution.quantile(u)
 
     def cdf(self, x: float) -> float:
         return self.distribution.cdf(x / self.factor)
+
+    def survival(self, x: float) -> float:
+        return survival(self.distribution, x / self.factor)
+
+    def upper_quantile(self, p: float) -> float:
+        return self.factor * upper_quantile(self.distribution, p)
+
+    @property
+    def mean(self) -> float:
+        return self.factor * mean_of(self.distribution)
+
+    @property
+    def variance(self) -> float:
+        return self.factor**2 * variance_of(self.distribution)

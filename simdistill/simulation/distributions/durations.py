@@ -2,12 +2,14 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
-from simdistill.simulation.distributions.base import Distribution
-from simdistill.simulation.distributions.continuous import Exponential
+from simdistill.simulation.distributions.accepted import AnyDistribution, accepted
+from simdistill.simulation.distributions.base import LAST, Tailed
+from simdistill.simulation.distributions.continuous import Exponential, Scaled
 
 
-def beyond(distribution: Distribution, age: float, u: float) -> float:
+def beyond(distribution: AnyDistribution, age: float, u: float) -> float:
     """Draws a duration given that it lasts longer than `age`.
 
     Args:
@@ -17,11 +19,19 @@ def beyond(distribution: Distribution, age: float, u: float) -> float:
 
     Returns:
         The whole duration, at least `age`.
+
+    Raises:
+        InputError: If it is no distribution.
     """
     if isinstance(distribution, Exponential):
         return age + distribution.quantile(u)  # memoryless, and exact far out in the tail
-    survived = distribution.cdf(age)
-    return max(age, distribution.quantile(survived + (1.0 - survived) * u))
+    lasting: Any = accepted(distribution)
+    if isinstance(lasting, Tailed):
+        return lasting.beyond(age, u)
+    if isinstance(lasting, Scaled) and isinstance(lasting.distribution, Tailed):
+        return max(age, lasting.factor * lasting.distribution.beyond(age / lasting.factor, u))
+    survived = lasting.cdf(age)
+    return max(age, lasting.quantile(min(survived + (1.0 - survived) * u, LAST)))
 
 
 @dataclass(frozen=True, slots=True)

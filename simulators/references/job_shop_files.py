@@ -95,7 +95,7 @@ def _blocks(text: str, source: str) -> dict[str, list[_Line]]:
 def _whole(text: str, place: str) -> int:
     if not re.fullmatch(r"[+-]?\d+", text, re.ASCII):
         raise InputError(
-            f"{place}: only whole numbers may stand below the comments, found {text!r}; # begins a comment"
+            f"{place}: only whole numbers may stand below the comments: found {text!r}; # begins a comment"
         )
     return int(text)
 

@@ -55,7 +55,7 @@ def export(run: Path, folder: Path | None = None) -> tuple[Path, Path]:
 
 
 def _check_free(folder: Path, known: str) -> None:
-    """Checks that a folder that would be replaced is empty, or an earlier export, which has a file of this name."""
+    """Checks that a folder that would be replaced is empty, or an earlier export with a file of this name."""
     if folder.is_dir() and any(folder.iterdir()) and not (folder / known).is_file():
         raise InputError(
             f"{folder} has other files, which would be lost; choose another folder with --output FOLDER"

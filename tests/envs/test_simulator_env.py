@@ -239,14 +239,20 @@ def test_a_horizon_before_the_first_decision():
 def test_episodes_without_a_decision_are_passed_over():
     """A horizon within which one of two episodes has a decision."""
     env = SimulatorEnv("queueing", horizon=0.35, arrival_rate=2.0)
-    begun = [env.reset(seed=seed) and env.episode.model.seed_path for seed in range(20)]
-    numbers = [path[-1] for path in begun]
-    assert numbers.count(0) > 3 and max(numbers) > 0
-    for seed, path in enumerate(begun):
+
+    def begun(seed: int) -> tuple[int, ...]:
+        env.reset(seed=seed)
+        assert env.model is not None
+        return env.model.seed_path
+
+    numbers = []
+    for seed in range(20):
+        path = begun(seed)
+        numbers.append(path[-1])
+        assert begun(seed) == path == (seed, TEST, EPISODE, path[-1])
         for number in range(path[-1]):
             assert Queueing({"arrival_rate": 2.0}, (seed, TEST, EPISODE, number)).advance(0.35) is None
-        env.reset(seed=seed)
-        assert env.episode.model.seed_path == path
+    assert numbers.count(0) > 3 and max(numbers) > 0
 
 
 @pytest.mark.parametrize(

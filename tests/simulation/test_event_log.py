@@ -184,7 +184,10 @@ def test_shipments_arrive_after_their_lead_time():
             sent[entry.entities["shipment"][0]] = entry.time
         elif entry.name == "shipment arrives" and entry.entities["shipment"][0] in sent:
             (stage,) = entry.entities["stage"]
-            assert entry.time - sent[entry.entities["shipment"][0]] == log.params.lead_times[int(stage)]
+            assert (
+                entry.time - sent[entry.entities["shipment"][0]]
+                == log.params.model_dump()["lead_times"][int(stage)]
+            )
             arrived += 1
     assert arrived > 100
 

@@ -106,9 +106,10 @@ def simulating(workers: int | None = None, config: ExecutorConfig | None = None)
 
 def cores() -> int:
     """Returns the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # Linux; macOS and Windows have no such limit to ask for
+    try:  # Linux; macOS and Windows have no such limit to ask for, and some containers don't tell it
         return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    except (AttributeError, OSError):
+        return os.cpu_count() or 1
 
 
 def begin_worker(known: dict[tuple[str, str], str]) -> None:

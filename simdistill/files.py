@@ -1,6 +1,7 @@
 """Atomic file writing: a file is written under a temporary name, then renamed, so it is never incomplete."""
 
 import codecs
+import errno
 import hashlib
 import json
 import os
@@ -24,30 +25,78 @@ OPEN_FILE = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
 def replacing(path: Path | str) -> Iterator[Path]:
     """Yields a temporary path, whose file replaces that of `path` when the block ends without an error.
 
-    If `path` is a link, the file that it points to is replaced. A pipe, a terminal or another file that isn't
-    regular is written to when the block ends.
+    If `path` is a link, the file that it points to is replaced. A pipe, a terminal, another file that isn't
+    regular, and a file in a folder that isn't writable are written to when the block ends.
 
     Raises:
-        InputError: If `path` is a folder, or a link that leads back to itself.
+        InputError: If `path` is a folder, a link that leads back to itself, or can't be written.
     """
     path, descriptor = _resolved(Path(path))
+    temporary = _beside(path)
+    try:
+        if descriptor is not None or _written_in_place(path):
+            with tempfile.TemporaryDirectory() as folder:
+                yield Path(folder) / "written"
+                _pour(Path(folder) / "written", path if descriptor is None else os.dup(descriptor))
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            if path.is_file():
+                shutil.copymode(path, temporary)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        told = isinstance(error.filename, str) and Path(error.filename) in (temporary, path, *path.parents)
+        if not told or error.errno not in _NO_PLACE:
+            raise
+        reason = os.strerror(error.errno)
+        raise InputError(
+            f"{path} can't be written: {reason}; name a file elsewhere, or change the rights"
+        ) from None
+
+
+def check_target(path: Path | str) -> None:
+    """Checks what a file will be written to, before the work whose result it will hold.
+
+    Raises:
+        InputError: As `replacing` does, as far as it can be told beforehand.
+    """
+    resolved, descriptor = _resolved(Path(path))
+    if descriptor is None:
+        _written_in_place(resolved)
+
+
+_NO_PLACE = (
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EBUSY
+)  # fmt: skip
+"""What goes wrong where a file can't be, unlike a full disk."""
+_LONGEST_NAME = 255
+"""Bytes that the name of a file may have in usual file systems."""
+
+
+def _beside(path: Path) -> Path:
+    """Returns the temporary path of what replaces a file; it has a short name of its own if it must."""
+    name = f".{path.name}.{os.getpid()}.tmp"
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        name = f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}.{os.getpid()}.tmp"
+    return path.with_name(name)
+
+
+def _written_in_place(path: Path) -> bool:
+    """Whether what is there is written to, since it is no regular file or nothing can be put beside it.
+
+    Raises:
+        InputError: If it is a folder, or a file that may not be written.
+    """
     if path.is_dir():
         raise InputError(f"{path} is a folder; name a file to write to")
-    if descriptor is not None or (path.exists() and not path.is_file()):
-        with tempfile.TemporaryDirectory() as folder:
-            temporary = Path(folder) / "written"
-            yield temporary
-            _pour(temporary, path if descriptor is None else os.dup(descriptor))
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        if path.is_file():
-            shutil.copymode(path, temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    if not path.exists():
+        return False
+    if not os.access(path, os.W_OK):
+        raise InputError(f"{path} is read-only; name another file, or change the rights")
+    return not path.is_file() or not os.access(path.parent, os.W_OK)
 
 
 def _resolved(path: Path) -> tuple[Path, int | None]:
@@ -57,6 +106,10 @@ def _resolved(path: Path) -> tuple[Path, int | None]:
     """
     for _ in range(40):  # Linux follows at most 40 links
         if opened := OPEN_FILE.fullmatch(str(path)):
+            try:
+                os.fstat(int(opened[1]))
+            except (OSError, OverflowError):
+                raise InputError(f"{path} is no open file of this process; name a file to write to") from None
             return path, int(opened[1])
         if not path.is_symlink():
             break
@@ -178,8 +231,13 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     """Yields a new empty folder, which replaces the folder `path` when the block ends without an error.
 
     If `path` is a link, the folder that it points to is replaced.
+
+    Raises:
+        InputError: If there is a file.
     """
     path = path.resolve()
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path} is a file; name a folder to write to, or remove it")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
     try:

@@ -13,7 +13,7 @@ the share of answers that needed leniency as `lenient_answers`.
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from simdistill.data.answers import parse, said
+from simdistill.data.answers import conclusion, parse, said
 
 PENALTY = 1.0
 """What an answer that is no choice costs beyond the worst choice, in units of the task's scale."""
@@ -64,7 +64,7 @@ def validity(
     completions: Sequence[Any], choices: Sequence[Sequence[str]], **columns: Any
 ) -> list[float | None]:
     """Rewards an answer that is one of the choices with 1, others with 0."""
-    return [float(place is not None) for place in read(completions, choices)]
+    return [float(place is not None) for place in read(completions, choices, columns.get("log_metric"))]
 
 
 def read(
@@ -92,6 +92,4 @@ def answer(completion: Any) -> str:
 
     It is the first line after the last "Answer:", or the last line of a text without "Answer:".
     """
-    _, marker, end = said(completion).rpartition("Answer:")
-    lines = end.strip().splitlines()
-    return lines[0 if marker else -1].strip() if lines else ""
+    return conclusion(said(completion))

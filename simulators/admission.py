@@ -104,6 +104,7 @@ class Admission(ProcessModel):
 
     def build(self):
         self.came = deque([0.0] * self.params.initial_jobs)
+        self.numbers = deque(-job for job in range(1, self.params.initial_jobs + 1))  # of the jobs inside
         self.woken = self.env.event()
         self.note()
         self.env.process(self.serve())
@@ -113,13 +114,14 @@ class Admission(ProcessModel):
         between = exponential(1 / self.params.arrival_rate)
         for job in itertools.count():
             yield self.duration("arrival", job, between)
-            answer = yield self.decide("Is the job accepted?", [ACCEPT, REFUSE])
+            answer = yield self.decide("Is the job accepted?", [ACCEPT, REFUSE], about={"job": job})
             self.tally("accepted", answer == ACCEPT)
             if answer == REFUSE:
                 self.charge("rewards forgone", self.params.reward)
                 continue
             self.tally("arrived", 1)
             self.came.append(self.env.now)
+            self.numbers.append(job)
             self.note()
             if len(self.came) == 1:
                 self.woken.succeed()
@@ -131,6 +133,7 @@ class Admission(ProcessModel):
                 yield self.woken
             yield self.poisson("service", self.params.service_rate)
             self.tally("time_in_system", self.env.now - self.came.popleft())
+            self.log("departure", job=self.numbers.popleft())
             self.note()
 
     def note(self):

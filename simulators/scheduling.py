@@ -226,12 +226,15 @@ class Scheduling(ProcessModel):
         # Classes and servers count from 1; class 0 is nothing to do. Jobs are (came to the system, to the
         # class), those in service first.
         self.jobs: list[deque[tuple[float, float]]] = [deque() for _ in range(classes + 1)]
+        self.numbers: list[deque[int]] = [deque() for _ in self.jobs]  # the same jobs, in logs
+        self.entered = 0
         self.serving, self.asked = [0] * (servers + 1), 0
         self.rates = dict(sorted(zip(params.skills, params.service_rates, strict=True)))
         self.costs_C = (0.0, *params.holding_costs)
         self.changed = self.env.event()
         for job_class, jobs in enumerate(params.initial_jobs, 1):
             self.jobs[job_class].extend([(0.0, 0.0)] * jobs)
+            self.numbers[job_class].extend(self.next_number() for _ in range(jobs))
         for job_class in range(1, classes + 1):
             self.change(job_class)
         self.env.process(self.dispatch())
@@ -248,7 +251,9 @@ class Scheduling(ProcessModel):
         while True:
             yield self.poisson(f"arrivals of class {job_class}", arrivals)
             self.tally("arrived", 1)
-            self.enter(job_class, self.env.now)
+            number = self.next_number()
+            self.log("job arrives", job=number)
+            self.enter(job_class, self.env.now, number)
 
     def work(self, server: int, speed: float, points: float):
         """Completes the jobs that a server serves at rate `speed` or faster.
@@ -278,7 +283,7 @@ class Scheduling(ProcessModel):
         if choices and self.params.idling:
             choices[IDLE] = 0
         if len(choices) > 1:
-            job_class = yield self.decide("Which class next?", choices, about=server)
+            job_class = yield self.decide("Which class next?", choices, about={"server": server})
         else:
             job_class = sum(choices.values())
         if job_class and not self.params.preemptive:
@@ -287,18 +292,26 @@ class Scheduling(ProcessModel):
 
     def complete(self, server: int):
         job_class, self.serving[server] = self.serving[server], 0
-        came, entered = self.jobs[job_class].popleft()
+        (came, entered), number = self.jobs[job_class].popleft(), self.numbers[job_class].popleft()
+        self.log("service ends", job=number, server=server, **{"class": job_class})
         self.tally(f"time_in_system_class_{job_class}", self.env.now - entered)
         self.change(job_class)
         follower = self.params.route[job_class - 1]
         if follower:
-            self.enter(follower, came)
+            self.enter(follower, came, number)
         else:
+            self.log("job leaves", job=number)
             self.tally("time_in_system", self.env.now - came)
 
-    def enter(self, job_class: int, came: float):
+    def next_number(self) -> int:
+        self.entered += 1
+        return self.entered
+
+    def enter(self, job_class: int, came: float, number: int):
         self.tally(f"arrived_class_{job_class}", 1)
+        self.log("job joins a class", job=number, **{"class": job_class})
         self.jobs[job_class].append((came, self.env.now))
+        self.numbers[job_class].append(number)
         self.change(job_class)
 
     def change(self, job_class: int):

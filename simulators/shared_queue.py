@@ -155,10 +155,12 @@ class SharedQueue(ProcessModel):
                 yield self.can_begin
             server, *others = self.options().values()
             if others:
-                server = yield self.decide("Which server takes the next job?", self.options)
+                about = {"job": self.waiting[0][0]}
+                server = yield self.decide("Which server takes the next job?", self.options, about=about)
             job, came = self.waiting.popleft()
             self.serving[server] = (job, self.env.now)
             self.given[server].succeed((job, came))
+            self.log("service begins", job=job, server=self.names[server])
             self.tally("wait", self.env.now > came)
             self.tally("wait_in_queue", self.env.now - came)
             self.note()
@@ -182,6 +184,7 @@ class SharedQueue(ProcessModel):
             self.serving[server] = None
             self.given[server] = self.env.event()
             self.tally("time_in_system", self.env.now - came)
+            self.log("departure", job=job, server=self.names[server])
             self.note()
 
     @property

@@ -201,12 +201,20 @@ class SupplyChain(ProcessModel):
                 if self.period <= p.fixed_periods:
                     order = p.initial_flow
                 else:
-                    order = yield self.decide("How many to order?", self.orders, about=stage)
+                    order = yield self.decide("How many to order?", self.orders, about={"stage": stage})
+                if order:
+                    self.log("order is placed", order=f"{stage}-{self.period}", stage=stage)
                 self.on_order[stage] += order
                 self.slips[stage].append(order)
                 order = self.slips[stage].popleft()  # what the next stage sees
-            self.shipments[-1].append(order)
+            self.send(self.stages[-1], order)
             self.account()
+
+    def send(self, stage: int, amount: float):
+        """Sends goods to a stage."""
+        self.shipments[stage].append(amount)
+        if amount:
+            self.log("shipment is sent", shipment=f"{stage}-{self.period}", stage=stage)
 
     def customer_order(self) -> float:
         steps = bisect_right(self.params.step_periods, self.period)
@@ -214,15 +222,19 @@ class SupplyChain(ProcessModel):
         self.demanded += demand
         self.customers.append((self.period, self.demanded))
         self.tally("arrived", 1)
+        self.log("demand", stage=0)
         return demand
 
     def serve(self, stage: int, order: float):
         """Receives a stage's shipment, and sends what is owed and ordered as far as stock allows."""
         owed, arrived = max(0.0, -self.stock[stage]), self.shipments[stage].popleft()
         self.on_order[stage] -= arrived
+        if arrived:
+            sent = self.period - self.params.lead_times[stage]
+            self.log("shipment arrives", shipment=f"{stage}-{sent}", stage=stage)
         self.stock[stage] += arrived - order
         if stage > 0:
-            self.shipments[stage - 1].append(owed + order - max(0.0, -self.stock[stage]))
+            self.send(stage - 1, owed + order - max(0.0, -self.stock[stage]))
         self.incoming[stage] = order
         self.forecast[stage] += self.params.smoothing * (order - self.forecast[stage])
 
@@ -240,7 +252,7 @@ class SupplyChain(ProcessModel):
         self.level("in_system", len(self.customers))
 
     def observe(self, decision: Decision) -> dict:
-        p, stage = self.params, decision.about
+        p, stage = self.params, decision.about["stage"]
         seen = {
             "stage": stage,
             "incoming": self.incoming[stage],

@@ -71,6 +71,14 @@ def test_without_affinity_every_core_counts(monkeypatch):
     assert cores() == os.cpu_count()
 
 
+def test_where_affinity_is_not_told_every_core_counts(monkeypatch):
+    def refused(process: int):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_getaffinity", refused, raising=False)
+    assert cores() == os.cpu_count()
+
+
 KILLED = """
 import time
 from simdistill.executors import simulating

@@ -1,5 +1,6 @@
 """What is written is whole or not there, and what it is written to stays what it is."""
 
+import errno
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ from simdistill.config import compose
 from simdistill.errors import InputError
 from simdistill.files import read_json, read_text, replacing, replacing_folder, write_json, write_text
 from simdistill.runs.record import Record
+from simdistill.scaffold import new
 
 TRACE = [sys.executable, "-m", "simdistill", "trace", "task=queueing", "task.horizon=20", "task.warm_up=0"]
 
@@ -95,6 +97,58 @@ def test_a_folder_or_a_circle_of_links_is_refused(tmp_path):
     assert (tmp_path / "one").is_symlink() and not list(tmp_path.glob(".*"))
 
 
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(InputError, match=r"file/new can't be written: File exists; name a file elsewhere"):
+        write_text(tmp_path / "file" / "new", "text")
+    with (
+        pytest.raises(InputError, match="file is a file; name a folder"),
+        replacing_folder(tmp_path / "file"),
+    ):
+        pass
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_file_that_may_not_be_written_stays(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("mine")
+    monkeypatch.setattr(os, "access", lambda path, right: Path(path) != tmp_path / "file")
+    with pytest.raises(InputError, match="file is read-only; name another file"):
+        write_text(tmp_path / "file", "text")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_file_is_written_where_none_can_be_put_beside_it(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("old and longer")
+    before = (tmp_path / "file").stat().st_ino
+    monkeypatch.setattr(os, "access", lambda path, right: Path(path) != tmp_path)
+    write_text(tmp_path / "file", "new")
+    assert (tmp_path / "file").read_text() == "new" and (tmp_path / "file").stat().st_ino == before
+
+
+def test_a_place_without_files_is_told(tmp_path):
+    def refuse(path: Path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    told = pytest.raises(InputError, match=r"new can't be written: Permission denied; name")
+    with told, replacing(tmp_path / "new") as temporary:
+        refuse(temporary)
+    with pytest.raises(PermissionError), replacing(tmp_path / "new"):
+        refuse(Path("/another"))
+
+
+@pytest.mark.parametrize("name", ["a" * 255, "ü" * 127, "b" * 240])
+def test_long_names_are_written(tmp_path, name):
+    write_text(tmp_path / name, "text")
+    assert os.listdir(tmp_path) == [name]
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="needs /dev/fd")
+@pytest.mark.parametrize("number", ["987654", "9" * 30])
+def test_an_open_file_that_is_not_open_is_refused(number):
+    with pytest.raises(InputError, match="is no open file of this process"):
+        write_text(f"/dev/fd/{number}", "text")
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_text_is_read_in_any_unicode(encoding, tmp_path):
     (tmp_path / "text").write_bytes("day;staff\nMärz".encode(encoding))
@@ -141,6 +195,22 @@ def test_new_writes_through_no_link(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 2 and "clinic.py exists already, and nothing was written" in done.stderr
     assert os.listdir(tmp_path) == ["clinic.py"]
+
+
+def test_new_writes_nothing_where_a_file_is_in_place_of_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tasks").touch()
+    with pytest.raises(InputError, match="tasks is no folder, and nothing was written"):
+        new("clinic")
+    assert os.listdir(tmp_path) == ["tasks"]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_verbs_tell_a_wrong_target_before_they_work(verb, tmp_path):
+    command = [str(tmp_path) if word == "OUT" else word for word in VERBS[verb]]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"simdistill: {tmp_path} is a folder; name a file to write to\n"
 
 
 def test_a_board_writes_its_page_through_a_link(tmp_path):

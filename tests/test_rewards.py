@@ -43,6 +43,8 @@ def test_conversations_and_reasoning_end_with_the_answer():
         ("A is short. Answer: A", "A"),
         ("Answer: A\n\nThat is all.", "A"),
         ("Answer:", ""),
+        ("answer: **A**", "**A**"),
+        ("<think>B?</think>\nA", "A"),
         ("I don't know", "I don't know"),
     ],
 )
@@ -81,13 +83,15 @@ def test_parts_of_a_message_are_one_text():
 
 def test_the_log_says_how_many_answers_needed_leniency():
     log: list[tuple[str, float]] = []
-    consistency(
-        ["A", "**A**", "b", "C"],
-        [["A", "B"]] * 4,
-        [[0.0, 1.0]] * 4,
-        log_metric=lambda name, value: log.append((name, value)),
-    )
-    assert log == [("lenient_answers", 0.5)]
+    columns = {
+        "completions": ["A", "**A**", "b", "C"],
+        "choices": [["A", "B"]] * 4,
+        "values": [[0.0, 1.0]] * 4,
+        "log_metric": lambda name, value: log.append((name, value)),
+    }
+    consistency(**columns)
+    validity(**columns)
+    assert log == [("lenient_answers", 0.5)] * 2
 
 
 def test_columns_of_unequal_length_are_refused():

@@ -78,9 +78,11 @@ def verify(
 
     For example: simdistill verify queueing --quick
     """
-    from simdistill.files import is_plain
+    from simdistill.files import check_target, is_plain
     from simdistill.verification import verify as verification
 
+    if json is not None:
+        check_target(json)
     if witness:
         typer.echo("warning: --witness is now called --cross-check", err=True)
     # If the JSON goes to a pipe or to /dev/stdout, the tables go to stderr, as they would spoil it.
@@ -110,9 +112,10 @@ def trace(
     if output is None:
         raise InputError("trace needs a file to write to: -o FILE")
     from simdistill import config
-    from simdistill.files import is_plain
+    from simdistill.files import check_target, is_plain
     from simdistill.simulation import event_log as eventlog
 
+    check_target(output)
     configs = config.compose(overrides or [])
     if len(configs) > 1:
         raise InputError(f"trace takes one task and one value for each field, not {len(configs)} runs")

@@ -3,7 +3,8 @@
 import copy
 import difflib
 import math
-from collections.abc import Mapping
+import numbers
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import gymnasium
@@ -13,14 +14,21 @@ from gymnasium import spaces
 from simdistill import registry
 from simdistill.envs.observations import Observer
 from simdistill.errors import InputError, ProcessError
-from simdistill.simulation import EPISODE, TEST, Decision, Parameters, ProcessModel, numbers
+from simdistill.simulation import EPISODE, TEST, Decision, Parameters, ProcessModel
+from simdistill.simulation import numbers as numbers_of
 from simdistill.simulation.ends import state_at_end
-from simdistill.simulation.situations import Episode
+from simdistill.simulation.situations import Episode, Situation
 from simdistill.simulation.states import fresh
+
+EMPTY_EPISODES = 20
+"""Episodes without a decision that `reset` passes over at most."""
+_OPTIONS = ("horizon", "render_mode", "flat", "only_numbers", "until")
 
 
 class SimulatorEnv(gymnasium.Env):
     """One decision a step; the reward is minus the cost accrued since the last decision.
+
+    An episode that ends before its first decision is passed over: the root's next one is played.
 
     Decisions aren't equally far apart in time (a semi-Markov process): an average cost is total cost over
     total time, `info["elapsed"]` is the time of a step.
@@ -70,11 +78,11 @@ class SimulatorEnv(gymnasium.Env):
         self.simulator: type[ProcessModel] = (
             registry.load("simulators", simulator) if isinstance(simulator, str) else simulator
         )
+        self._check_known(parameters, [*_OPTIONS, *self.simulator.Params.model_fields])
         self.params = self.simulator.parse(parameters)
-        if not horizon > 0:
-            raise InputError(f"horizon must be positive, got {horizon!r}")
-        if until is not None and not until > 0:
-            raise InputError(f"until must be positive, got {until!r}")
+        for name, value in (("horizon", horizon), ("until", until)):
+            if value is not None and not (isinstance(value, numbers.Real) and value > 0):
+                raise InputError(f"{name} must be positive, got {value!r}")
         self._stop = min(horizon, math.inf if until is None else until)
         self.until = until
         self.horizon, self.render_mode = horizon, render_mode
@@ -100,20 +108,14 @@ class SimulatorEnv(gymnasium.Env):
             options: `{"parameters": {…}}` changes parameters for this episode.
 
         Raises:
-            InputError: If the horizon ends before the first decision, or an option or a parameter is wrong.
+            InputError: If several episodes end before their first decision, or an option or a parameter is
+                wrong.
         """
         super().reset(seed=seed)
         root = seed if seed is not None else int(self.np_random.integers(2**31))
         params = self._params(options)
-        episode = self.episode = Episode(self.simulator(params, (root, TEST, EPISODE, 0)))
         self._cost, self._time = 0.0, 0.0
-        situation = episode.advance(self._stop)  # checks, once an episode, that the state is JSON
-        if situation is None:
-            raise InputError(
-                f"{self.simulator.__name__} came to no decision up to the horizon, {self.horizon:g} "
-                f"(seed {root}); give a longer `horizon`"
-            )
-        self._state = fresh(situation.state)
+        self._state = fresh(self._begin(params, root).state)
         self._observed = self._observation(self._state)
         return self._observed, self._info(0.0)
 
@@ -161,9 +163,23 @@ class SimulatorEnv(gymnasium.Env):
         """Returns the state in one line."""
         return f"{self._time:.2f}: {self._state}" if self.render_mode == "ansi" else None
 
+    def _begin(self, params: Parameters, root: int) -> Situation:
+        """Begins the root's first episode that comes to a decision; in others there is nothing to do."""
+        for number in range(EMPTY_EPISODES):
+            self.episode = Episode(self.simulator(params, (root, TEST, EPISODE, number)))
+            situation = self.episode.advance(self._stop)  # checks, once an episode, that the state is JSON
+            if situation is not None:
+                return situation
+        raise InputError(
+            f"{self.simulator.__name__} came to no decision up to the horizon, {self._stop:g} "
+            f"(seed {root}, {EMPTY_EPISODES} episodes); give a longer `horizon`"
+        )
+
     def _params(self, options: dict | None) -> Parameters:
         """Returns the parameters of an episode; an `InputError` says which option of `reset` is wrong."""
-        options = options or {}
+        options = {} if options is None else options
+        if not isinstance(options, Mapping):
+            raise InputError(f"reset(options=…): {options!r}: must be a dictionary, {{'parameters': {{…}}}}")
         known = list(self.simulator.Params.model_fields)
         for name in options:
             if name != "parameters":
@@ -173,19 +189,21 @@ class SimulatorEnv(gymnasium.Env):
                     f"reset(options=…): unknown option {name!r}; did you mean {close}? Options are "
                     "{'parameters': {…}}, parameters of this episode alone"
                 )
-        changed = options.get("parameters") or {}
+        changed = options.get("parameters")
+        changed = {} if changed is None else changed
         if not isinstance(changed, Mapping):
             raise InputError(
                 f"reset(options=…): parameters = {changed!r}: must be a dictionary, name to value"
             )
-        for name in changed:
+        self._check_known(changed, known, "reset(options=…): ")
+        return self.simulator.parse({**self.params.model_dump(), **changed}) if changed else self.params
+
+    def _check_known(self, given: Iterable, known: Sequence[str], place: str = "") -> None:
+        for name in given:
             if name not in known:
                 meant = difflib.get_close_matches(str(name), known, 1)
                 hint = f"did you mean {meant[0]!r}?" if meant else f"known: {', '.join(known) or 'none'}"
-                raise InputError(
-                    f"reset(options=…): {self.simulator.__name__} has no parameter {name!r}; {hint}"
-                )
-        return self.simulator.parse({**self.params.model_dump(), **changed}) if changed else self.params
+                raise InputError(f"{place}{self.simulator.__name__} has no parameter {name!r}; {hint}")
 
     def _observe_end(self, model: ProcessModel, last: Decision, now: float) -> dict:
         """Observes the state at the end of an episode, and returns what `info` says about it."""
@@ -199,7 +217,7 @@ class SimulatorEnv(gymnasium.Env):
         return {"observed_at_end": True}
 
     def _observation(self, state: dict) -> Any:
-        if not math.isfinite(sum(numbers(state))) and self.model is not None and self.decision is not None:
+        if not math.isfinite(sum(numbers_of(state))) and self.model is not None and self.decision is not None:
             self.model.state(self.decision)  # raises an error that names the number
         return self._observer(state)
 

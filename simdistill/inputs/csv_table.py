@@ -23,6 +23,11 @@ DAY = 24 * 60 * 60
 
 _NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _SHORT = {"tues": 1, "weds": 2, "thur": 3, "thurs": 3}
+_ELSEWHERE = (
+    "mo tu we th fr sa su di mi do so montag dienstag mittwoch donnerstag freitag samstag sonnabend sonntag "
+    "lun mar mer jeu ven sam dim lundi mardi mercredi jeudi vendredi samedi dimanche everyday"
+)
+"""Names of days that aren't read, but show that a column is one of days."""
 _DAY_NUMBERS = {**{name: i for names in (DAYS, _NAMES) for i, name in enumerate(names)}, **_SHORT}
 _WORKING, _WEEKEND = tuple(range(5)), (5, 6)
 _GROUPS = {
@@ -37,7 +42,7 @@ _GROUPS = {
 _SEPARATORS = ",;\t|"
 _NOTHING = "\x1f"
 """Separator of a file with one column: a sign that texts don't contain."""
-_RANGE = re.compile(r"\s*[-–—]\s*|\s+(?:to|through)\s+")
+_RANGE = re.compile(r"\s*[-‐‑‒–—−]\s*|\s+(?:to|through)\s+")
 _LIST = re.compile(r"\s*[,;/+&|]\s*|\s+and\s+|\s+")
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,]0+)?)?\s*([ap]m)?|(\d{1,2})\s*([ap]m)", re.IGNORECASE)
 
@@ -66,6 +71,14 @@ class Table:
     rows: list["Row"] = field(default_factory=list)
     _mark: tuple[str, str] | None = None
     """The decimal sign, a point or a comma, and the place where it was first seen; None before that."""
+
+    def columns_of_days(self) -> list[str]:
+        """Returns the columns that are of days, by their name or because every value names days."""
+        return [
+            column
+            for column in self.columns
+            if _of_days(column) or all(_names_days(row.text(column)) for row in self.rows)
+        ]
 
     def decimal(self, row: "Row", column: str, mark: str) -> None:
         """Notes which decimal sign a number has.
@@ -202,14 +215,13 @@ def read(path: Path | str, columns: Sequence[str]) -> Table:
             header.
     """
     try:
-        text, skipped = read_text(path), 0
+        text = read_text(path)
     except OSError as error:
         raise InputError(f"{path}: can't be read as CSV: {error}") from None
-    first, _, rest = text.partition("\n")
-    hint = re.fullmatch(r"sep=(.)\s*", first)  # Excel reads the separator from such a line
-    if hint:
-        text, skipped = rest, 1
-    separator = hint[1] if hint else _separator(text, columns)
+    text, hint, skipped = _beginning(text)
+    if not text:
+        raise InputError(f"{path}: there is nothing in the file")
+    separator = hint or _separator(text, columns)
     reader = csv.reader(
         io.StringIO(text, newline=""), strict=True, skipinitialspace=True, delimiter=separator
     )
@@ -222,7 +234,7 @@ def read(path: Path | str, columns: Sequence[str]) -> Table:
         _check_header(place(), table.columns, columns)
         for values in reader:
             if any(value.strip() for value in values):
-                _check_width(place(), separator, table.columns, values)
+                values = _fitted(place(), separator, table.columns, values)
                 named = dict(zip(table.columns, values, strict=True))
                 table.rows.append(Row(table, reader.line_num + skipped, named))
     except csv.Error as error:
@@ -230,6 +242,34 @@ def read(path: Path | str, columns: Sequence[str]) -> Table:
     if not table.rows:
         raise InputError(f"{path}: there is no line of values below the header")
     return table
+
+
+def _beginning(text: str) -> tuple[str, str, int]:
+    """Returns the text from its header on, the separator that a spreadsheet noted, and the lines above."""
+    separator, skipped = "", 0
+    lines = text.splitlines(keepends=True) if text.strip() else []
+    while lines:
+        if hint := re.fullmatch(r'"?sep=(.)"?', lines[0].strip("\r\n "), re.IGNORECASE):
+            separator = hint[1]
+        elif lines[0].strip(" \r\n" + _SEPARATORS):
+            break
+        lines, skipped = lines[1:], skipped + 1
+    return "".join(lines), separator, skipped
+
+
+def _of_days(column: str) -> bool:
+    """Whether a column's name says that its rows are of certain days."""
+    words = column.casefold().replace("_", " ").split()
+    more = ("date", "dates", "datum", "dow", "week", "wochentag")
+    return any(word.rstrip("s").endswith("day") or word in more or word in _DAY_NUMBERS for word in words)
+
+
+def _names_days(text: str) -> bool:
+    """Whether a value consists of names of days."""
+    words = re.findall(r"[^\W\d_]+", _RANGE.sub("-", text.casefold()))
+    return bool(words) and all(
+        word in _DAY_NUMBERS or word in _GROUPS or word in _ELSEWHERE.split() for word in words
+    )
 
 
 def _separator(text: str, columns: Sequence[str]) -> str:
@@ -263,10 +303,18 @@ def _check_header(place: str, header: Sequence[str], columns: Sequence[str]) -> 
             raise InputError(f"{place}: there are two columns '{left}'; rename or remove one of them")
 
 
-def _check_width(place: str, separator: str, header: Sequence[str], values: Sequence[str]) -> None:
+def _fitted(place: str, separator: str, header: Sequence[str], values: list[str]) -> list[str]:
+    """Returns a line's values, one a column; a line may end in more or fewer separators than the header.
+
+    Raises:
+        InputError: If a value would have no column, or a column no value.
+    """
+    named = max(i for i, name in enumerate(header, 1) if name)
+    line, end = separator.join(values), values[named:]
+    if len(values) >= named and not any(value.strip() for value in end):
+        return [*values[:named], *[""] * (len(header) - named)]
     if len(values) == len(header):
-        return
-    line = separator.join(values)
+        raise InputError(f"{place}: {end[0]!r} stands in a column without a name: {line}; give it a name")
     decimal = separator == "," and len(values) > len(header)
     hint = (
         "; put values with a comma of their own in quotation marks, or ';' between columns" if decimal else ""

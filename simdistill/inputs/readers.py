@@ -127,8 +127,13 @@ def hourly_rates(path: Path | str, hour: float = 60.0) -> Rates:
     Raises:
         InputError: If an hour is missing, doubled or out of order, or no rate is positive.
     """
-    rates = []
-    for expected, row in enumerate(read(path, ["hour", "rate"]).rows):
+    rates, table = [], read(path, ["hour", "rate"])
+    if days := table.columns_of_days():
+        raise InputError(
+            f"{path}, line 1: column '{days[0]}' would not be read; hours count on from day to day, to 167 "
+            "for a week that begins with the model's time 0"
+        )
+    for expected, row in enumerate(table.rows):
         if row.hour("hour") != expected:
             raise row.error("hour", f"should be {expected}: hours count from 0 without gaps")
         rates.append(row.number("rate") / hour)
@@ -153,8 +158,8 @@ def shifts(path: Path | str, minute: float = 1.0) -> Shifts:
     """
     table = read(path, ["start", "end", "staff"])
     weekly = "day" in table.columns
-    for column in table.columns:
-        if column != "day" and _of_days(column):
+    for column in table.columns_of_days():
+        if column != "day":
             raise InputError(
                 f"{path}, line 1: column '{column}' would not be read; days stand in a column 'day', as "
                 "mon or Mon-Fri, and without one every row is of every day"
@@ -169,12 +174,6 @@ def shifts(path: Path | str, minute: float = 1.0) -> Shifts:
         for day in row.days("day") if weekly else [0]:
             duties.append(((day * DAY + start) % cycle, length, staff))
     return _calendar(duties, cycle, minute)
-
-
-def _of_days(column: str) -> bool:
-    """Returns whether a column's name suggests that it contains days."""
-    words = column.casefold().replace("_", " ").split()
-    return any(word.rstrip("s").endswith("day") or word in ("date", "dates", "dow", "week") for word in words)
 
 
 def _calendar(duties: Iterable[tuple[int, int, int]], cycle: int, minute: float) -> Shifts:

@@ -55,10 +55,11 @@ def environment(config: RunConfig | None = None) -> dict:
 def peak_memory_mb() -> float:
     """Returns the peak memory of this process plus the largest peak of its workers, in MB.
 
-    On Windows workers aren't included.
+    On Windows workers aren't included; where no peak is known, it is the memory that is in use now.
     """
     if resource is None:
-        return getattr(psutil.Process().memory_info(), "peak_wset", 0) / 1024**2
+        held = psutil.Process().memory_info()
+        return getattr(held, "peak_wset", held.rss) / 1024**2
     held = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return held / (1024**2 if platform.system() == "Darwin" else 1024)  # bytes on macOS, else kilobytes
 

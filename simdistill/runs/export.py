@@ -27,7 +27,8 @@ def export(run: Path, folder: Path | None = None) -> tuple[Path, Path]:
         The folders of the model and of the adapter.
 
     Raises:
-        InputError: If the run has no adapter yet, or the folder can't be written to.
+        InputError: If the run has no adapter yet, the folder can't be written to, or it has a folder of these
+            names with something else in it.
     """
     record = Record.of(run)
     config, adapter = record.config, record.layout.adapter
@@ -35,6 +36,8 @@ def export(run: Path, folder: Path | None = None) -> tuple[Path, Path]:
         resume = shlex.quote(f"resume={run}")
         raise InputError(f"{run} has no student yet; finish it with: simdistill run {resume}")
     folder = folder or run / "export"
+    _check_free(folder / "model", "config.json")
+    _check_free(folder / "adapter", "adapter_config.json")
     student = Student.load(student_base(config.student), adapter)
     with writing(folder):
         with replacing_folder(folder / "model") as model:
@@ -49,3 +52,11 @@ def export(run: Path, folder: Path | None = None) -> tuple[Path, Path]:
             base = str(student.base.folder)
             write_json(served / "adapter_config.json", {**settings, "base_model_name_or_path": base})
     return folder / "model", folder / "adapter"
+
+
+def _check_free(folder: Path, known: str) -> None:
+    """Checks that a folder that would be replaced is empty, or an earlier export with a file of this name."""
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / known).is_file():
+        raise InputError(
+            f"{folder} has other files, which would be lost; choose another folder with --output FOLDER"
+        )

@@ -86,6 +86,12 @@ def _check_form(name: str) -> None:
 
 
 def _check_free(paths: Iterable[Path]) -> None:
+    paths = list(paths)
+    for parent in (parent for path in paths for parent in path.parents):
+        if not parent.is_dir() and (parent.exists() or parent.is_symlink()):
+            raise InputError(
+                f"{parent} is no folder, and nothing was written; rename it or choose another folder"
+            )
     found = [str(path) for path in paths if path.exists() or path.is_symlink()]
     if found:
         verb = "exists" if len(found) == 1 else "exist"

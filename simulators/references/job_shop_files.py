@@ -43,7 +43,8 @@ def parse(text: str, source: str) -> Routes:
     (EJOR 64, 1993). Machines are numbered from 0 or from 1; the latter is logged.
 
     Args:
-        text: Text of the instance; empty lines and what follows a # are ignored.
+        text: Text of the instance; empty lines, lines of signs alone, what follows a #, and a title above the
+            numbers are ignored.
         source: Name of the text in error messages.
 
     Raises:
@@ -73,8 +74,9 @@ def _blocks(text: str, source: str) -> dict[str, list[_Line]]:
     below = "counts"
     for number, line in enumerate(text.lstrip("\ufeff").splitlines(), 1):
         line = line.partition("#")[0].strip()
-        if not line:
+        if not any(sign.isalnum() for sign in line):
             continue
+        title = below == "counts" and not blocks[below] and line[0] not in "+-0123456789"
         label = next((name for pattern, name in _LABELS if pattern.match(line)), None)
         if label is not None:
             if blocks.get(label):
@@ -84,14 +86,18 @@ def _blocks(text: str, source: str) -> dict[str, list[_Line]]:
             below = label
             blocks.setdefault(label, [])
             continue
-        try:
-            numbers = [int(found) for found in line.split()]
-        except ValueError as error:
-            raise InputError(
-                f"{source}, line {number}: only whole numbers may stand below the comments: {error}"
-            ) from None
-        blocks[below].append(_Line(f"{source}, line {number}", numbers))
+        if not title:
+            place = f"{source}, line {number}"
+            blocks[below].append(_Line(place, [_whole(found, place) for found in line.split()]))
     return blocks
+
+
+def _whole(text: str, place: str) -> int:
+    if not re.fullmatch(r"[+-]?\d+", text, re.ASCII):
+        raise InputError(
+            f"{place}: only whole numbers may stand below the comments: found {text!r}; # begins a comment"
+        )
+    return int(text)
 
 
 def _counts(blocks: dict[str, list[_Line]], source: str) -> tuple[int, int, list[_Line]]:

@@ -44,6 +44,17 @@ def test_a_label_alone_is_an_answer(text):
         "ANSWER: B",
         "A is short, but B is free.\nB",
         "A is short, but B is free.\n\n**B**\n",
+        "Answer: \\boxed{B}",
+        "**Answer:** $\\boxed{\\text{B}}$",
+        "So the answer is \\boxed{B}.",
+        "\\boxed{B}\nas \\boxed{B} is free",
+        "A is busy, so I say <answer>B</answer>.",
+        "The answer is: B",
+        "A is not free, so my answer: B",
+        "A isn't free so answer: B",
+        "Answer：B",
+        "Ｂ",
+        "\ufeffB\u200b",
     ],
 )
 def test_the_form_of_an_answer_does_not_count(text):
@@ -74,6 +85,16 @@ def test_the_form_of_an_answer_does_not_count(text):
         "A.\nB",
         "Answer: A\nAnswer: C",
         "Answer: A is busy\nB",
+        "Answer: A\nor B",
+        "Answer: A\n\nB",
+        "It is not the answer: A",
+        "Wrong answer: A",
+        "That isn't my answer: A",
+        "no answer: A",
+        "It isn't \\boxed{A}",
+        "\\boxed{A}, or \\boxed{B}",
+        "\\boxed{A or B}",
+        "A²",
         "<answer>A or B</answer>",
         "AB",
         "...",
@@ -82,6 +103,10 @@ def test_the_form_of_an_answer_does_not_count(text):
 )
 def test_what_does_not_name_one_choice_is_no_answer(text):
     assert parse(text, ["A", "B"]) == Parsed(None)
+
+
+def test_letters_may_be_composed_in_two_ways():
+    assert parse("U\u0308berholen", ["Überholen", "warten"]) == Parsed(0, lenient=True)
 
 
 def test_upper_and_lower_case_count_where_they_distinguish_choices():
@@ -168,6 +193,9 @@ def test_labels_may_have_marks_and_cases_of_their_own(text, label):
         ({"role": "assistant", "content": "A"}, "A"),
         ([{"type": "text", "text": "A"}], "A"),
         ([None, 3], ""),
+        ([{"role": "assistant", "content": "A"}, {"role": "tool", "content": "B"}], "A"),
+        ([{"role": "user", "content": "A"}], ""),
+        ({"content": "A"}, "A"),
     ],
 )
 def test_completions_have_many_forms(completion, text):

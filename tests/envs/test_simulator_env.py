@@ -211,7 +211,10 @@ def test_a_state_can_be_seen():
     ("options", "message"),
     [
         ({"arrival_rate": -2.0}, "Queueing.arrival_rate = -2.0: Input should be greater than 0"),
-        ({"arival_rate": 2.0}, "Queueing.arival_rate = 2.0: Extra inputs are not permitted"),
+        ({"arival_rate": 2.0}, "Queueing has no parameter 'arival_rate'; did you mean 'arrival_rate'?"),
+        ({"horzon": 2.0}, "Queueing has no parameter 'horzon'; did you mean 'horizon'?"),
+        ({"horizon": "long"}, "horizon must be positive, got 'long'"),
+        ({"until": -1.0}, "until must be positive, got -1.0"),
         ({"horizon": 0.0}, "horizon must be positive, got 0.0"),
         ({"horizon": float("nan")}, "horizon must be positive, got nan"),
     ],
@@ -229,8 +232,35 @@ def test_an_unknown_simulator():
 
 def test_a_horizon_before_the_first_decision():
     env = SimulatorEnv("queueing", horizon=1e-6)
-    with pytest.raises(InputError, match=r"Queueing came to no decision up to the horizon, 1e-06 \(seed 1\)"):
+    with pytest.raises(InputError, match=r"Queueing came to no decision up to the horizon, 1e-06 \(seed 1, "):
         env.reset(seed=1)
+
+
+def test_episodes_without_a_decision_are_passed_over():
+    """A horizon within which one of two episodes has a decision."""
+    env = SimulatorEnv("queueing", horizon=0.35, arrival_rate=2.0)
+
+    def begun(seed: int) -> tuple[int, ...]:
+        env.reset(seed=seed)
+        assert env.model is not None
+        return env.model.seed_path
+
+    numbers = []
+    for seed in range(20):
+        path = begun(seed)
+        numbers.append(path[-1])
+        assert begun(seed) == path == (seed, TEST, EPISODE, path[-1])
+        for number in range(path[-1]):
+            assert Queueing({"arrival_rate": 2.0}, (seed, TEST, EPISODE, number)).advance(0.35) is None
+    assert numbers.count(0) > 3 and max(numbers) > 0
+
+
+@pytest.mark.parametrize(
+    "options", [[1], "parameters", [("parameters", {})], {"parameters": []}, {"parameters": 0}]
+)
+def test_options_that_are_no_dictionary_are_refused(options):
+    with pytest.raises(InputError, match="must be a dictionary"):
+        SimulatorEnv("queueing").reset(options=options)
 
 
 def test_a_process_without_decisions():

@@ -47,7 +47,7 @@ def test_measured_values_come_equally_often(file):
         (["Minutes", "4"], "line 1: there is no column 'minutes', only Minutes; is 'Minutes' meant?"),
         (["minutes,who", "4"], "line 2: 1 values for 2 columns: 4"),
         (["minutes"], "there is no line of values"),
-        ([""], "there is no column 'minutes', only nothing"),
+        ([""], "there is nothing in the file"),
     ],
 )
 def test_measured_values_that_are_wrong(file, lines, told):
@@ -150,6 +150,8 @@ WORKING = [6, 6, 6, 6, 6, 0, 0]
         ("Mon-Fri", WORKING),
         ("mon - fri", WORKING),
         ("MON–FRI", WORKING),
+        ("Mon‑Fri", WORKING),
+        ("Mon − Fri", WORKING),
         ("Monday to Friday", WORKING),
         ("weekdays", WORKING),
         ("Weekday", WORKING),
@@ -197,6 +199,38 @@ def test_other_days_are_refused_with_their_line(file, day, reason):
 def test_days_in_a_column_of_another_name_are_not_left_out(file, column):
     with pytest.raises(InputError, match=f"line 1: column '{column}' would not be read"):
         shifts(file(f"{column},start,end,staff", "Mon,08:00,16:00,3"))
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("Tag", "Mo"),
+        ("wd", "Mon-Fri"),
+        ("when", "weekend"),
+        ("jours", "lun, mar"),
+        ("mon", "1"),
+        ("on", "Tu/Th"),
+    ],
+)
+def test_columns_whose_values_are_days_are_not_left_out(file, column, value):
+    with pytest.raises(InputError, match=f"line 1: column '{column}' would not be read"):
+        shifts(file(f"start;end;staff;{column}", f"08:00;16:00;3;{value}"))
+    with pytest.raises(InputError, match=f"line 1: column '{column}' would not be read; hours count on"):
+        hourly_rates(file(f"hour;rate;{column}", f"0;4;{value}"))
+
+
+def test_other_columns_are_left_out(file):
+    path = file("note,start,end,staff", "so,08:00,16:00,3", "early turn,06:00,08:00,1")
+    assert shifts(path).at(600) == 3
+
+
+def test_values_beyond_the_columns_are_not_left_out(file):
+    with pytest.raises(InputError, match=r"line 3: '5' stands in a column without a name: 12,5; give it"):
+        empirical(file("minutes,", "12,", "12,5"), "minutes")
+    assert empirical(file(",minutes", "0,12", "1,13"), "minutes").values == (
+        12.0,
+        13.0,
+    )  # rows that are counted
 
 
 def test_days_without_commas_between_them(file):
@@ -271,6 +305,10 @@ EXPORTS = {
     "hours with decimals": "hour;rate\n0,0;4,5\n1,0;12\n",
     "a spreadsheet's note": "sep=;\nhour;rate\n0;4,5\n1;12\n",
     "columns without a name": "hour;rate;;\n0;4,5;;\n1;12;;\n;;;\n",
+    "separators at ends of lines": "hour,rate\n0,4.5,\n1,12,,\n",
+    "a separator at the end of the header": "hour,rate,\n0,4.5\n1,12\n",
+    "empty lines above": "\n;;\n\nhour;rate\n0;4,5\n1;12\n",
+    "a note in quotation marks": '"SEP=;"\r\n\r\nhour;rate\r\n0;4,5\r\n1;12\r\n',
     "old ends of lines": "hour,rate\r0,4.5\r1,12\r",
     "other columns": "ward;rate;hour\nA,B;4,5;0\nC;12;1\n",
 }
@@ -336,6 +374,11 @@ def test_numbers_that_may_be_two_are_refused(file, values, told):
     with pytest.raises(InputError, match=r"data\.csv, line") as caught:
         empirical(file("minutes;who", *[f"{value};me" for value in values]), "minutes")
     assert told in str(caught.value)
+
+
+def test_lines_are_counted_from_the_top_of_the_file(file):
+    with pytest.raises(InputError, match=r"line 6, column 'hour': '5' should be 1"):
+        hourly_rates(file("", "sep=;", "", "hour;rate", "0;4", "5;4"))
 
 
 def test_decimal_commas_between_commas_are_explained(file):

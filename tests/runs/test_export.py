@@ -6,6 +6,7 @@ from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from simdistill.data import store as questions
+from simdistill.errors import InputError
 from simdistill.files import read_json
 from simdistill.models.student import Student
 from simdistill.runs import pipeline
@@ -47,3 +48,13 @@ def test_the_adapter_has_what_vllm_takes_and_nothing_it_refuses(exported):
     assert all(name.startswith("base_model.model.model.layers.") for name in names)
     assert all(name.endswith((".lora_A.weight", ".lora_B.weight")) for name in names)
     assert settings["peft_type"] == "LORA"
+
+
+def test_an_export_replaces_no_files_of_others(finished, tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "mine.py").write_text("mine")
+    with pytest.raises(
+        InputError, match=r"model has other files, which would be lost; choose another folder"
+    ):
+        export(finished, tmp_path)
+    assert (tmp_path / "model" / "mine.py").read_text() == "mine"

@@ -145,6 +145,53 @@ def test_an_inventorys_log_has_orders_a_product_and_a_supplier(lead_time):
     assert all(time - placed[order] == lead_time for order, time in arrived.items())
 
 
+LOGS = {
+    "admission": ({"job"}, {"departure"}),
+    "queueing_slow_server": ({"job", "server"}, {"service begins", "departure"}),
+    "scheduling": (
+        {"job", "server", "class"},
+        {"job arrives", "job joins a class", "service ends", "job leaves"},
+    ),
+    "supply_chain": (
+        {"stage", "order", "shipment"},
+        {"demand", "order is placed", "shipment is sent", "shipment arrives"},
+    ),
+}
+"""Task -> kinds of objects, and activities, in its log."""
+
+
+@pytest.mark.parametrize("task", LOGS)
+def test_logs_have_objects_that_go_through_the_process(task):
+    log = of_task(compose([f"task={task}", "task.warm_up=0", "task.horizon=60"])[0].task, None, 0)
+    kinds, activities = LOGS[task]
+    assert set(objects(log)) == {"process", *kinds}
+    happened = [entry for _, entry in log.happenings]
+    assert {entry.name for entry in happened if entry.event == "activity"} == activities
+    assert all(entry.entities for entry in happened), "decisions have objects as well"
+    gone: set[str] = set()
+    for entry in happened:
+        mine = set(entry.entities.get("job" if "job" in kinds else "shipment", ()))
+        assert not mine & gone, "nothing happens to what has left"
+        gone |= mine if entry.name in ("departure", "job leaves", "shipment arrives") else set()
+    assert len(gone) > 10
+
+
+def test_shipments_arrive_after_their_lead_time():
+    task = compose(["task=supply_chain", "task.warm_up=0", "task.horizon=60"])[0].task
+    log, sent, arrived = of_task(task, None, 0), {}, 0
+    for _, entry in log.happenings:
+        if entry.name == "shipment is sent":
+            sent[entry.entities["shipment"][0]] = entry.time
+        elif entry.name == "shipment arrives" and entry.entities["shipment"][0] in sent:
+            (stage,) = entry.entities["stage"]
+            assert (
+                entry.time - sent[entry.entities["shipment"][0]]
+                == log.params.model_dump()["lead_times"][int(stage)]
+            )
+            arrived += 1
+    assert arrived > 100
+
+
 def test_recording_changes_nothing_and_costs_others_nothing():
     runs = [simulator({}, (0, 1)) for simulator in (Clinic, recorded(Clinic))]
     for model in runs:

@@ -174,6 +174,31 @@ def test_another_layout_has_the_same_optimum(layout, tmp_path):
     assert simulated({"instance": str(path)}, RULES["SPT"]).cost == makespan(load("ft06"), RULES["SPT"])
 
 
+def test_titles_above_and_lines_of_signs_are_left_out():
+    text = "\n".join(
+        [
+            "+++++",
+            " instance ft06",
+            "+++++",
+            "Fisher, Thompson 2x2",
+            "2 2",
+            "0 3 1 2",
+            "1 4 0 1",
+            "+++++",
+            "# 9",
+        ]
+    )
+    assert parse(text, "f.txt") == parse("2 2\n0 3 1 2\n1 4 0 1\n", "f.txt")
+    with pytest.raises(InputError, match=r"f\.txt, line 4: only whole numbers .* found 'best'; # begins"):
+        parse("2 2\n0 3 1 2\n1 4 0 1\nbest known 5\n", "f.txt")
+
+
+@pytest.mark.parametrize("number", ["1_0", "٣", "0x3", "3.0", "1e3"])
+def test_durations_are_digits_alone(number):
+    with pytest.raises(InputError, match=f"line 2: only whole numbers may stand .* found '{number}'"):
+        parse(f"2 2\n0 {number} 1 2\n1 4 0 1\n", "f.txt")
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 @pytest.mark.parametrize("layout", ["usual", "Taillard"])
 def test_an_instance_may_be_in_unicode_of_any_kind(layout, encoding, tmp_path):

@@ -198,9 +198,9 @@ def test_goods_are_neither_lost_nor_made():
         for stage in stages[:-1]:
             owed = max(0.0, -model.stock[stage + 1])
             under_way = sum(model.shipments[stage]) + sum(model.slips[stage]) + owed
-            assert model.on_order[stage] == under_way or decision.about <= stage
+            assert model.on_order[stage] == under_way or decision.about["stage"] <= stage
         label = policy(model.observe_unchecked(decision), decision.labels)
-        if decision.about == 2:
+        if decision.about["stage"] == 2:
             bought += model.slips[2][0] if model.slips[2] else float(label)
         model.answer(label)
     owed = sum(max(0.0, -s) for s in model.stock[1:])

@@ -10,7 +10,7 @@ import math
 from collections import deque
 from collections.abc import Mapping, Sequence, Sized
 from types import FunctionType, GeneratorType, MethodType, ModuleType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 import numpy as np
 import simpy
@@ -170,7 +170,7 @@ def _name(key: Any) -> Any:
     return repr(key) if isinstance(key, (*_PLAIN, tuple, enum.Enum)) else type(key).__name__
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

@@ -1,7 +1,6 @@
 """What-if in a notebook: what each choice of one decision costs."""
 
 import math
-import numbers
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -164,7 +163,8 @@ def _policy(simulator: type[ProcessModel], policy: str | Policy) -> Policy:
 
 def _time(name: str, value: Any) -> float:
     wanted = "a positive time" if name == "horizon" else "a time after 0"
-    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real) or not value > 0:
+    known = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not known or not float(value) > 0:
         raise InputError(f"what_if: {name} must be {wanted}, got {value!r}")
     return float(value)
 

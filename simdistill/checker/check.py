@@ -14,6 +14,7 @@ from simdistill.checker import (
     encoding,
     failures,
     generators,
+    hashing,
     offers,
     randomness,
     runs,
@@ -26,6 +27,7 @@ from simdistill.checker.probe import Subject
 from simdistill.checker.words import worded
 from simdistill.errors import InputError
 from simdistill.progress import Progress, silent
+from simdistill.simulation.alive import kept_alive_by, told
 from simdistill.simulation.model import ProcessModel
 from simdistill.simulation.parameters import Parameters
 from simdistill.simulation.streams import TEST
@@ -221,11 +223,24 @@ class Inspection:
         if lasted and run is not None:
             when = "build()" if run.model is None else f"what happens at time {run.model.env.now:g}"
             self._add("runs", (f"{when} wasn't over after {lasted:.1f} seconds{line_of(stopped)}", BLOCKED))
+        elif run is not None and run.model is not None and not run.steps:
+            names = kept_alive_by(run.model)
+            # What was stopped in its own code is none of them any more, but has a line.
+            goes_on = (
+                f"; {told(names)} {'go' if len(names) > 1 else 'goes'} on" if names else line_of(stopped)
+            )
+            events = f"{run.silent:,.0f} events up to time {run.model.env.now:g}"
+            self._add("decisions", (f"no question came in {events}{goes_on}", SILENT))
 
 
 BLOCKED = (
     "build() must come to an end, and so must a process between two of its `yield`s: look for a loop that "
     "never ends, for a sleep, and for something that waits"
+)
+
+SILENT = (
+    "see that a process comes to `answer = yield self.decide(...)`; where so much happens before the first "
+    "question, give the check more time"
 )
 
 
@@ -243,6 +258,7 @@ CHECKS: dict[str, Callable[[Subject], Found]] = {
     "same seed, same run": randomness.same_seed,
     "other seed, other run": randomness.other_seed,
     "own random numbers": generators.own_generators,
+    "hashes": hashing.hashes,
     "streams": randomness.streams,
     "branches": branching.branches,
     "no clairvoyance": branching.clairvoyance,

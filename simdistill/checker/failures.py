@@ -14,6 +14,8 @@ _CAUSES = (
     ("time stands still", "time",
      "give the loop a timeout that takes time, or let it wait for an event; env.timeout(0) and an event that "
      "has happened already let no time pass"),
+    ("no process waits for the answer", "decisions",
+     "a question is put when a process yields it, at this line or later"),
     ("offers no choice", "choices",
      "ask only when there is something to choose, or give decide() a choice for doing nothing; a question "
      "that has lost its point is taken back with decision.withdraw()"),

@@ -74,6 +74,7 @@ GUARDS = {"runs": _begins, "other seed, other run": _other_seed} | {
         "cost",
         "same seed, same run",
         "own random numbers",
+        "hashes",
         "streams",
         "branches",
         "no clairvoyance",

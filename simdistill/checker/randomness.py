@@ -12,6 +12,7 @@ def same_seed(subject: Subject) -> Found:
     """Finds runs of one seed that differ."""
     if subject.main.error is not None and not subject.main.steps:
         return
+    subject.play(subject.world(), varied, decisions=13)  # moves on what outlasts a run, and is periodic
     again = subject.play(subject.world(), varied)
     if (difference := first_difference(subject.main, again)) is not None:
         yield (

@@ -27,6 +27,10 @@ Visits = Mapping[int, Sequence[int]]
 """Episode -> indices of its decisions in a certain state."""
 
 
+Asked = tuple[str, str]
+"""Who is asked, and what."""
+
+
 def values(subject: Subject) -> Found:
     """Finds what-if values that differ between histories of one state (one-way analysis of variance)."""
     if subject.deterministic or not subject.main.steps:
@@ -73,17 +77,17 @@ def values(subject: Subject) -> Found:
 
 
 def deciders(subject: Subject) -> Found:
-    """Finds deciders who are asked the same and see the same, but for whom choices cost differently."""
-    seen = {step.decider for run in (subject.main, *subject.perturbed) for step in run.steps}
+    """Finds deciders, or questions, with equal states and choices for which the choices cost differently."""
+    seen = {(step.decider, step.question) for run in (subject.main, *subject.perturbed) for step in run.steps}
     if len(seen) < 2:
         return
     runs = [_explored(subject, episode) for episode in range(HISTORIES)]
-    visits: dict[tuple, dict[str, dict[int, list[int]]]] = defaultdict(
+    visits: dict[tuple, dict[Asked, dict[int, list[int]]]] = defaultdict(
         lambda: defaultdict(lambda: defaultdict(list))
     )
     for episode, run in enumerate(runs):
         for index, step in enumerate(run.steps):
-            visits[step.question, step.labels, step.state][step.decider][episode].append(index)
+            visits[step.labels, step.state][step.decider, step.question][episode].append(index)
     alike = max(visits.values(), key=_second_most)
     if _second_most(alike) < 10:
         return
@@ -103,13 +107,22 @@ def deciders(subject: Subject) -> Found:
         if not all(np.isfinite(mean_N).all() for mean_N in groups):
             return
         if (p := _p_value(groups)) < RARE:
+            one_question = len({question for _, question in chosen}) == 1
             means = zip(chosen, groups, strict=True)
-            told = " and ".join(f"{mean_N.mean():.3g} for {name!r}" for name, mean_N in means)
+            told = " and ".join(
+                f"{mean_N.mean():.3g} for {(decider if one_question else question)!r}"
+                for (decider, question), mean_N in means
+            )
+            who = (
+                f"{len(chosen)} deciders are asked {first.question!r} and"
+                if one_question
+                else f"{len(chosen)} questions offer {', '.join(map(repr, first.labels))}, and who is asked"
+            )
             yield (
-                f"{len(chosen)} deciders are asked {first.question!r} and see {first.state}, but what "
-                f"{label!r} costs more than {first.labels[0]!r} isn't the same, {told} (p = {p:.0e})",
-                "a fit, and a student, can't tell them apart: let observe() show whose decision it is, or "
-                "ask in other words",
+                f"{who} see{'' if one_question else 's'} {first.state}, but what {label!r} costs more than "
+                f"{first.labels[0]!r} isn't the same, {told} (p = {p:.0e})",
+                "a fit sees the state and the choices, and can't tell them apart: let observe() show "
+                + ("whose decision it is" if one_question else "which question it is, or give other labels"),
             )
             return
 
@@ -125,7 +138,7 @@ def _p_value(groups: Sequence[np.ndarray]) -> float:
     return float(stats.f.sf(between / degrees[0] / (within / degrees[1]), *degrees)) if within > 0 else 0.0
 
 
-def _second_most(visits: Mapping[str, Visits]) -> int:
+def _second_most(visits: Mapping[Asked, Visits]) -> int:
     """Returns the number of episodes of the decider with the second most episodes in a state."""
     return sorted((len(episodes) for episodes in visits.values()), reverse=True)[1] if len(visits) > 1 else 0
 

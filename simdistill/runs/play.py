@@ -88,13 +88,15 @@ def play(config: RunConfig, console: Console, ask: Callable[[str], str] = input)
     score, episode = Score(), Episode(model)
     console.print(language.description, markup=False, highlight=False)
     console.print("[dim]q ends the game.[/dim]")
-    while (situation := episode.advance(task.warm_up + task.horizon)) is not None:
+    end, ended = task.warm_up + task.horizon, True
+    while (situation := episode.advance(end)) is not None:
         console.rule(
             f"{task.time_unit} {situation.time:.1f}, cost so far {model.cost():.1f} {task.cost_unit}"
         )
         console.print(language.situation(situation.state), markup=False, highlight=False)
         chosen = _answer(situation.choices, episode.question, console, ask)
         if chosen is None:
+            ended = False
             break
         with console.status("what if…"):
             values = teacher.values(situation)
@@ -104,7 +106,8 @@ def play(config: RunConfig, console: Console, ask: Callable[[str], str] = input)
         score.agreed += chosen == best
         score.regrets.append(_difference(values, chosen, best))
         episode.answer(situation.choices[chosen])
-    _summary(model, teacher, path, score, task, console)
+    until = end if ended else model.env.now
+    _summary(model, teacher, path, score, task, until, ended and task.kind == "terminating", console)
     return score
 
 
@@ -165,21 +168,26 @@ def _summary(
     path: tuple[int, ...],
     score: Score,
     task: TaskConfig,
+    until: float,
+    last: bool,
     console: Console,
 ) -> None:
-    """Prints the costs of the person's and the teacher's decisions on the same random numbers."""
+    """Prints the costs of the person's and the teacher's decisions on the same random numbers.
+
+    They are those up to a time, with the final cost if it is the `last` one of a terminating task.
+    """
     if not score.decisions:
         console.print("No decision, no score.")
         return
-    until = model.env.now
+    time = min(until, model.env.now) if model.ended else until
+    mine = _cost(model, until, last)
     with console.status("the teacher plays the same episode…"):
-        theirs = _teachers_cost(teacher, model, path, until)
-    mine = model.cost(until)
+        theirs = _teachers_cost(teacher, model, path, until, last)
     regret = sum(mean for mean, _ in score.regrets)
     error = math.sqrt(sum(error**2 for _, error in score.regrets))
     unit, relative = task.cost_unit, f" (you {mine / theirs - 1:+.1%})" if theirs > 0 else ""
     lines = [
-        f"You decided {score.decisions} times until {task.time_unit} {until:.1f}, "
+        f"You decided {score.decisions} times until {task.time_unit} {time:.1f}, "
         f"{score.agreed} times as the teacher.",
         f"Cost: {mine:.1f} {unit}; the teacher on the same random numbers: {theirs:.1f}{relative}.",
         f"What your decisions cost in the long run, by what-if: {regret:+.2f} ± {error:.2f} {unit}.",
@@ -188,7 +196,15 @@ def _summary(
     console.print("\n".join(lines), markup=False, highlight=False)
 
 
-def _teachers_cost(teacher: Teacher, played: ProcessModel, path: tuple[int, ...], until: float) -> float:
+def _cost(model: ProcessModel, until: float, last: bool) -> float:
+    """Returns the cost up to a time, with the final cost if a terminating task ends then."""
+    cost = model.cost(until)
+    return cost + model.finish(until) if last else cost
+
+
+def _teachers_cost(
+    teacher: Teacher, played: ProcessModel, path: tuple[int, ...], until: float, last: bool
+) -> float:
     """Returns the teacher's cost up to a time in an episode with the same parameters and random numbers."""
     episode = Episode(teacher.simulator(played.params, path))
     while (situation := episode.advance(until)) is not None:
@@ -197,4 +213,4 @@ def _teachers_cost(teacher: Teacher, played: ProcessModel, path: tuple[int, ...]
         else:
             label = teacher.policy(situation.state, situation.choices)
         episode.answer(label)
-    return episode.model.cost(until)
+    return _cost(episode.model, until, last)

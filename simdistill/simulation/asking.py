@@ -12,6 +12,9 @@ from simdistill.simulation.decisions import WAIT, Decision
 from simdistill.simulation.environment import StoppingEnvironment
 from simdistill.simulation.monitors import Monitored
 
+MOST_UNAWAITED = 1000
+"""Questions to be put at once that may wait for a process to yield them."""
+
 
 class Asking(Monitored):
     """Runs a process from question to question.
@@ -160,6 +163,12 @@ class Asking(Monitored):
         """Puts the first pending question that has more than one choice, if there is one."""
         if len(pending) > 1 or pending[0].withdrawn:
             pending[:] = sorted((d for d in pending if not d.withdrawn), key=_turn)
+            if len(pending) > MOST_UNAWAITED and pending is self.env.at_once:
+                raise ProcessError(
+                    *self._where(),
+                    f"decide() was called {len(pending):,} times, as for {pending[0].question!r}, but no "
+                    "process waits for the answer; write `answer = yield self.decide(...)`",
+                )
         for decision in pending:
             if decision.asleep_until_event > self._events or not decision.callbacks:
                 continue  # without callbacks nobody waits: not yielded yet, or interrupted since

@@ -11,11 +11,13 @@ Iteration, and Distributed Reinforcement Learning, chapter 2).
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from simdistill.errors import InputError, ProcessError
 from simdistill.simulation.decisions import Decision
+from simdistill.simulation.memory import differ, memory_of
 from simdistill.simulation.model import ProcessModel
 from simdistill.simulation.parameters import Parameters
 from simdistill.simulation.policies import Policy, with_streams
@@ -24,6 +26,9 @@ from simdistill.simulation.streams import FUTURE, BranchedWorld, Streams, World
 
 MAX_DOUBLINGS = 5
 """Doublings of the horizon after which branches that haven't coupled are left."""
+
+MOST_HIDDEN = 2 / 3
+"""Share of futures in which branches may differ without any cost that differs, while a mean is at rest."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +44,8 @@ class Values:
         decisions: Decisions simulated, replays included.
         doubt_C: How far off each mean may be, in cost units, because the horizon was too short. It is 0 where
             the differences had come to rest; else the last change of the mean or, if the choice had made no
-            difference yet, all that a branch cost, and infinite if nothing had cost anything. None stands for
-            zeros.
+            difference yet, all that a branch cost, and infinite if nothing cost anything any more. None
+            stands for zeros.
     """
 
     base: int
@@ -99,7 +104,7 @@ def replay(
 class _Branch:
     """One choice under one future, running on under the base policy."""
 
-    __slots__ = ("decision", "decisions", "model", "policy", "seen", "start")
+    __slots__ = ("decision", "decisions", "memories", "model", "policy", "seen", "start")
 
     def __init__(
         self, simulator, situation: Situation, past: World, future: Streams, choice: str, policy: Policy
@@ -120,6 +125,7 @@ class _Branch:
         self.model.answer(choice)
         self.decision: Decision | None = None
         self.seen: tuple[float, dict] | None = None  # time and state of the last decision
+        self.memories: list[Any] = [None, None]  # of the last two times at which it was stopped
         self.decisions = len(situation.actions)
 
     def advance(self, until: float) -> bool:
@@ -152,15 +158,23 @@ class _Branch:
         due = sum(time <= env.now for time, *_ in env._queue)
         return decision and (decision.question, decision.decider, decision.labels), due, env.mid_event
 
+    def remember(self) -> None:
+        """Keeps what the process remembers now, unless its fingerprint tells as much."""
+        if self.model.fingerprint() is None:
+            self.memories = [self.memories[1], memory_of(self.model)]
+
     def apart(self, other: "_Branch") -> bool:
-        """Returns whether two branches differ: in fingerprints or, without those, in events or states."""
+        """Returns whether two branches differ: in fingerprints, else in events, states or memory."""
         model, others = self.model, other.model
         if (mark := model.fingerprint()) is not None:
             return mark != others.fingerprint()
         if self.seen != other.seen:
             return True
         times, theirs = (sorted(time for time, *_ in one.env._queue) for one in (model, others))
-        return len(times) != len(theirs) or not np.allclose(times, theirs, rtol=1e-9, atol=0)
+        if len(times) != len(theirs) or not np.allclose(times, theirs, rtol=1e-9, atol=0):
+            return True
+        (before, now), (before_other, now_other) = self.memories, other.memories
+        return differ(now, now_other, before, before_other)
 
 
 class _Future:
@@ -174,20 +188,24 @@ class _Future:
         self.coupled_C = np.zeros(len(branches), dtype=bool)
         self.coupled_C[base] = True
         self.silent_C = np.zeros(len(branches), dtype=bool)
+        self.hidden_C = np.zeros(len(branches), dtype=bool)
         self.stake_C = np.zeros(len(branches))
+        self.paid_C2 = np.zeros((len(branches), 2))  # by the choice and by the reference
 
     def run(self, until: float, last: bool) -> None:
         """Runs to a time, or until every branch has coupled with the reference.
 
         It sets `silent_C`, whether a branch that hasn't coupled shows no effect of the choice yet: its cost
-        difference is what it was at the last horizon, though the branch may still differ from the reference.
-        It also sets `stake_C`, the greater cost of the two branches since the branching.
+        difference is what it was at the last horizon, or 0, though the branch may still differ from the
+        reference. It sets `hidden_C`, whether such a branch differs, whatever its cost difference is. It also
+        sets `stake_C`, the greater cost of the two branches since the branching, or 0 if nothing was paid
+        since the last horizon.
 
         Args:
             until: Simulated time at which to stop.
             last: Whether the task ends then, so that the final cost falls due.
         """
-        self.silent_C[:] = False
+        self.silent_C[:] = self.hidden_C[:] = False
         reference = self.reference
         while self.open and reference.advance(until):
             now, mark = reference.time, reference.model.fingerprint()
@@ -200,18 +218,24 @@ class _Future:
                     self.difference_C[choice] = branch.cost(now) - reference.cost(now)
                     self.coupled_C[choice] = True
                     del self.open[choice]
+        if self.open:
+            reference.remember()
         for choice, branch in list(self.open.items()):
             while branch.advance(until):
                 pass
+            branch.remember()
             before = self.difference_C[choice]
             paid, other = branch.cost(until, last), reference.cost(until, last)
             self.difference_C[choice] = paid - other
-            self.stake_C[choice] = max(abs(paid), abs(other))
+            scale, paid_before = max(abs(paid), abs(other)), self.paid_C2[choice]
+            self.stake_C[choice] = 0.0 if np.array_equal(paid_before, (paid, other)) else scale
+            self.paid_C2[choice] = paid, other
             if last or (branch.model.ended and reference.model.ended):
                 self.coupled_C[choice] = True
                 del self.open[choice]
-            elif math.isclose(paid - other, before, rel_tol=1e-9, abs_tol=1e-9 * self.stake_C[choice]):
-                self.silent_C[choice] = paid == other or branch.apart(reference)
+            elif math.isclose(paid - other, before, rel_tol=1e-9, abs_tol=1e-9 * scale):
+                self.hidden_C[choice] = branch.apart(reference)
+                self.silent_C[choice] = paid == other or self.hidden_C[choice]
 
     @property
     def decisions(self) -> int:
@@ -286,9 +310,11 @@ def _doubt(values: Values, before_C: np.ndarray | None, running: Sequence[_Futur
     """Returns `Values.doubt_C`; `before_C` has the means at the last horizon, None at the first one."""
     open_CK = ~values.coupled_CK
     silent_CK = np.stack([future.silent_C for future in running], axis=1) & open_CK
+    hidden_CK = np.stack([future.hidden_C for future in running], axis=1) & open_CK
     mean_C, error_C = values.mean_C, values.differences_CK.std(axis=1)
     nothing_C = open_CK.any(axis=1) & (mean_C == 0) & (error_C == 0)
-    nothing_C |= silent_CK.all(axis=1)
+    # In the few futures in which something has come of the choice, it may be something else than in the rest.
+    nothing_C |= silent_CK.all(axis=1) | (hidden_CK.mean(axis=1) > MOST_HIDDEN)
     stake_C = np.stack([future.stake_C for future in running], axis=1).mean(axis=1)
     doubt_C = np.where(nothing_C, np.where(stake_C > 0, stake_C, math.inf), 0.0)
     if before_C is None:

@@ -226,6 +226,10 @@ class ProcessModel(Asking):
         """
         if isinstance(params, cls.Params):
             return params
+        if not isinstance(params, Mapping | None):
+            raise InputError(
+                f"the parameters of {cls.__name__} are a mapping from names to values, got {params!r}"
+            )
         try:
             return cls.Params.model_validate(dict(params or {}))
         except pydantic.ValidationError as error:

@@ -32,6 +32,7 @@ class WhatIf:
             or infinite where the futures were too short to tell.
         coupled: Share of futures in which the branches met or both ended, so that the difference is exact.
         horizon: Simulated time after which branches that hadn't met were stopped.
+        unsettled: Whether some difference wasn't at rest at the last horizon, so that it may be another one.
         taken: The policy's own choice.
         situation: The decision: its time, the state, and the answers before it.
     """
@@ -41,13 +42,17 @@ class WhatIf:
     standard_error: np.ndarray
     coupled: float
     horizon: float
+    unsettled: bool
     taken: str
     situation: Situation
 
     def __str__(self) -> str:
         pairs = zip(self.choices, self.mean, self.standard_error, strict=True)
         lines = [f"{label}: {mean:+.4g} ± {error:.2g}" for label, mean, error in pairs]
-        return "\n".join([*lines, f"{self.coupled:.0%} of the futures met or ended by {self.horizon:g}"])
+        lines.append(f"{self.coupled:.0%} of the futures met or ended by {self.horizon:g}")
+        if self.unsettled:
+            lines.append("not at rest by then: give a longer horizon, or a fingerprint")
+        return "\n".join(lines)
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draws each difference with two standard errors to either side, and returns the axes.
@@ -113,13 +118,12 @@ def what_if(
         ProcessError: If the process fails.
     """
     simulator = _simulator(Process)
-    end = math.inf if until is None else until
+    horizon = _time("horizon", horizon)
+    end = math.inf if until is None else _time("until", until)
     number = _number("decision", decision, 0)
     futures, seed = _number("futures", futures, 2), _number("seed", seed, 0)
-    if not 0 < horizon < math.inf:
+    if math.isinf(horizon):
         raise InputError(f"what_if: horizon must be a positive time, got {horizon!r}")
-    if not end > 0:
-        raise InputError(f"what_if: until must be a time after 0, got {until!r}")
     decides = _policy(simulator, policy)
     episode = Episode(simulator(params, (seed, TEST, EPISODE, 0)))
     own = with_streams(decides, Streams((*episode.model.seed_path, PLAN)))
@@ -132,8 +136,8 @@ def what_if(
         )
     found = branching.what_if(simulator, here, decides, futures, horizon, until=end)
     coupled = float(found.coupled_CK.all(axis=0).mean())
-    taken = here.choices[found.base]
-    return WhatIf(here.choices, found.mean_C, found.standard_error_C, coupled, found.horizon, taken, here)
+    taken, errors_C = here.choices[found.base], found.standard_error_C
+    return WhatIf(here.choices, found.mean_C, errors_C, coupled, found.horizon, found.unsettled, taken, here)
 
 
 def _simulator(process: Any) -> type[ProcessModel]:
@@ -155,6 +159,14 @@ def _policy(simulator: type[ProcessModel], policy: str | Policy) -> Policy:
     if policy not in known:
         raise InputError(f"what_if: {registry.unknown('policy', policy, known)}")
     return known[policy]
+
+
+def _time(name: str, value: Any) -> float:
+    wanted = "a positive time" if name == "horizon" else "a time after 0"
+    known = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not known or not float(value) > 0:
+        raise InputError(f"what_if: {name} must be {wanted}, got {value!r}")
+    return float(value)
 
 
 def _number(name: str, value: Any, least: int) -> int:

@@ -1,5 +1,6 @@
 """A person's game: every answer is taken, refused or ends it, and the score is against the same world."""
 
+import re
 from io import StringIO
 
 import pytest
@@ -7,6 +8,7 @@ from rich.console import Console
 
 from simdistill.config import RunConfig, compose
 from simdistill.runs import play
+from simdistill.simulators.queueing import Queueing
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +78,13 @@ def test_the_same_seed_gives_the_same_game_and_another_seed_another(config):
     _, second = game(config, *answers)
     _, other = game(config.model_copy(update={"seed": 5}), *answers)
     assert first == second != other
+
+
+def test_a_terminating_game_is_paid_for_up_to_the_tasks_end(monkeypatch):
+    fields = ["task.kind=terminating", "task.warm_up=0", "task.horizon=2", "check=false"]
+    short = compose(["task=queueing", "seed=4", "teacher.name=shortest_expected_delay", *fields])[0]
+    monkeypatch.setattr(Queueing, "final_cost", lambda self: 1000.0 * self.env.now)
+    _, shown = game(short, *"aaaaaaaaaaaaaaaaaaaa")
+    assert re.search(r"until minute 2\.0, .*\n?Cost: 20\d\d\.\d .*same random numbers: 20\d\d\.\d", shown)
+    _, stopped = game(short, "a", "q")
+    assert re.search(r"Cost: \d\.\d ", stopped)

@@ -100,6 +100,9 @@ def test_what_the_last_horizon_cannot_tell_is_said():
     assert found.coupled == 0.0 and found.horizon == 16.0
     assert found.mean[1] == 0.0 and found.standard_error[1] == 16.0
     assert found.standard_error[0] == 0.0
+    assert found.unsettled and str(found).endswith(
+        "not at rest by then: give a longer horizon, or a fingerprint"
+    )
 
 
 def test_a_task_ends_at_its_end():
@@ -161,7 +164,12 @@ def test_it_is_repeatable_and_seeds_differ():
         ({"futures": 1}, "futures must be a whole number, 2 or more"),
         ({"horizon": 0}, "horizon must be a positive time"),
         ({"horizon": math.nan}, "horizon must be a positive time"),
+        ({"horizon": "60"}, "horizon must be a positive time, got '60'"),
+        ({"horizon": math.inf}, "horizon must be a positive time, got inf"),
         ({"until": -5.0}, "until must be a time after 0"),
+        ({"until": "noon"}, "until must be a time after 0, got 'noon'"),
+        ({"until": True}, "until must be a time after 0, got True"),
+        ({"params": 3}, "the parameters of Queueing are a mapping from names to values, got 3"),
         ({"params": {"arival_rate": 1.0}}, "arival_rate"),
     ],
 )

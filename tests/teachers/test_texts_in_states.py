@@ -175,3 +175,13 @@ def test_fits_of_the_packages_own_simulators_are_given_the_numbers_of_states(nam
     given_SN, flag_N = FitInputs.of(states, simulator.observes).matrix(states)
     np.testing.assert_array_equal(given_SN, matrix(states))
     assert flag_N is None
+
+
+def test_two_states_that_differ_in_a_text_are_two_to_a_fit():
+    states = [{"kind": "red", "n": 1}, {"kind": "blue", "n": 1}]
+    inputs = FitInputs.of(states)
+    red, blue = inputs.matrix(states)[0]
+    assert (red != blue).any()
+    assert not inputs.knows({"kind": "green", "n": 1})
+    many = [{"kind": f"job {number}", "n": 1} for number in range(60)]
+    assert FitInputs.of([*many, *states, *states]).knows({"kind": "green", "n": 1})

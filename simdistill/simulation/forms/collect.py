@@ -85,7 +85,7 @@ class _Collecting:
     def texts(self, given: Sequence[str], missing: bool) -> Form:
         """Returns a category of the given texts, or the form of a text if they are too many."""
         counts = Counter(map(str, given))
-        if self.pool:
+        if self.pool and len(counts) > MOST_TEXTS:
             counts = Counter({text: n for text, n in counts.items() if n > 1})
         values: list[str | None] = [*sorted(text for text, _ in counts.most_common(MOST_TEXTS))]
         if len(counts) > MOST_TEXTS and not self.pool:

@@ -4,6 +4,7 @@ import atexit
 import gc
 import importlib
 import os
+import time
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -73,4 +74,7 @@ def _leave(state: "PartialState") -> None:
     # If the group's threads outlive the interpreter's shutdown, they can abort the process. A model that was
     # wrapped for training keeps the group alive, and only a collection frees the model's reference cycles.
     state.destroy_process_group()
+    # A thread of Gloo that still has to free the tensors of the last operation needs the interpreter's lock,
+    # which the collection keeps while the group waits for that thread: it gets the lock before.
+    time.sleep(0.5)
     gc.collect()

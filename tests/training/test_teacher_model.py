@@ -268,7 +268,7 @@ def test_launched_processes_learn_one_projection(tiny_folder, wide_folder, tmp_p
     script = Path(__file__).with_name("launched_hidden.py")
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     what = [str(part) for part in (script, tiny_folder, wide_folder, tmp_path)]
-    done = subprocess.run([*torchrun, *what], capture_output=True, text=True)
+    done = subprocess.run([*torchrun, *what], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     first, second = (torch.load(tmp_path / f"{name}.pt") for name in ("first", "second"))
     assert torch.equal(first["projection.weight"], second["projection.weight"])

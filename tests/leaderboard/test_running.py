@@ -118,4 +118,4 @@ def test_a_killed_board_goes_on_and_a_failed_cell_is_skipped(protocol_file, tmp_
     said, _ = start(protocol_file, folder).communicate(timeout=300)
     assert "is another protocol" in said
     board = start(protocol_file, folder, "--beside", "0")
-    assert "at least one cell" in board.communicate(timeout=300)[0] and board.returncode == 2
+    assert "must be at least 1" in board.communicate(timeout=300)[0] and board.returncode == 2

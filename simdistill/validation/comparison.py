@@ -214,7 +214,8 @@ def _judged(found: Comparison, p_different: float, alpha: float, count: int) -> 
         return found
     beyond = max(found.low - found.margin, -found.high - found.margin)
     if beyond > 0 and not found.note:
-        said = f"the interval is outside of the margin, but this isn't sure of one of {count} figures"
+        said = "the interval is outside of the margin, by too little to be sure"
+        said += f" of one of {count} figures" if count > 1 else ""
         needed = _replications(found, abs(found.difference) - found.margin, alpha / 2 / count)
         return replace(found, needed=needed, note=said)
     return replace(found, needed=_needed(found, alpha))

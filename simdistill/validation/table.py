@@ -70,4 +70,5 @@ def summary(found: Validation) -> str:
     counts = [(found.count(verdict), verdict) for verdict in Verdict]
     told = ", ".join(f"{count} {verdict}" for count, verdict in counts if count)
     advice = f"; try {found.needed:,} replications of each" if found.needed else ""
-    return f"{headline(found)}; of {len(found.comparisons)} figures: {told}{advice}"
+    figures = f"{len(found.comparisons)} figure{'s' * (len(found.comparisons) != 1)}"
+    return f"{headline(found)}; of {figures}: {told}{advice}"

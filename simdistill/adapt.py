@@ -2,6 +2,7 @@
 
 from simdistill.simulation.functional import (
     FunctionModel,
+    bind,
     charge,
     cost_rate,
     decide,
@@ -14,11 +15,13 @@ from simdistill.simulation.functional import (
     model_of,
     poisson,
     process_model,
+    rng,
     tally,
 )
 
 __all__ = [
     "FunctionModel",
+    "bind",
     "charge",
     "cost_rate",
     "decide",
@@ -31,5 +34,6 @@ __all__ = [
     "model_of",
     "poisson",
     "process_model",
+    "rng",
     "tally",
 ]

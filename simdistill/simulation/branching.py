@@ -9,20 +9,20 @@ Iteration, and Distributed Reinforcement Learning, chapter 2).
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from simdistill.errors import InputError, ProcessError
+from simdistill.simulation.branch_point import BranchPoint
 from simdistill.simulation.decisions import Decision
 from simdistill.simulation.memory import differ, memory_of
 from simdistill.simulation.model import ProcessModel
-from simdistill.simulation.parameters import Parameters
 from simdistill.simulation.policies import Policy, with_streams
 from simdistill.simulation.situations import Situation
-from simdistill.simulation.streams import FUTURE, BranchedWorld, Streams, World
+from simdistill.simulation.streams import FUTURE, Streams
 
 MAX_DOUBLINGS = 5
 """Doublings of the horizon after which branches that haven't coupled are left."""
@@ -46,6 +46,7 @@ class Values:
             the differences had come to rest; else the last change of the mean or, if the choice had made no
             difference yet, all that a branch cost, and infinite if nothing cost anything any more. None
             stands for zeros.
+        draws: What became of the draws of `rng` that were under way -> number of draws; see `Redrawing`.
     """
 
     base: int
@@ -54,6 +55,7 @@ class Values:
     horizon: float
     decisions: int
     doubt_C: np.ndarray | None = None
+    draws: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def mean_C(self) -> np.ndarray:
@@ -75,58 +77,20 @@ class Values:
         return self.doubt_C is not None and bool(self.doubt_C.any())
 
 
-def replay(
-    simulator: type[ProcessModel], params: Parameters, world: World, actions: Sequence[str]
-) -> tuple[ProcessModel, Decision]:
-    """Brings a process to the decision that follows the given answers.
-
-    Raises:
-        ProcessError: If the process ends before that decision, which means that it isn't reproducible.
-    """
-    model = simulator(params, world)
-    decision = model.advance()
-    for action in actions:
-        if decision is None:
-            break
-        model.answer(action)
-        decision = model.advance()
-    if decision is None:
-        raise ProcessError(
-            simulator.__name__,
-            world.path,
-            model.env.now,
-            f"the replay of {len(actions)} answers ended before their decision; does the process draw random "
-            "numbers other than through duration(), poisson() and draw()?",
-        )
-    return model, decision
-
-
 class _Branch:
     """One choice under one future, running on under the base policy."""
 
     __slots__ = ("decision", "decisions", "memories", "model", "policy", "seen", "start")
 
-    def __init__(
-        self, simulator, situation: Situation, past: World, future: Streams, choice: str, policy: Policy
-    ):
-        world = BranchedWorld(past, future, situation.time)
-        self.model, decision = replay(simulator, situation.params, world, situation.actions)
-        if self.model.env.now != situation.time or tuple(decision.labels) != situation.choices:
-            raise ProcessError(
-                simulator.__name__,
-                situation.path,
-                self.model.env.now,
-                f"a replay didn't come back to the decision at time {situation.time:g}; does the process "
-                "draw random numbers other than through duration(), poisson() and draw()?",
-            )
-        world.branch()
+    def __init__(self, point: BranchPoint, future: Streams, choice: str, policy: Policy):
+        self.model, _ = point.reach(future)
         self.policy = with_streams(policy, future)
         self.start = self.model.cost()
         self.model.answer(choice)
         self.decision: Decision | None = None
         self.seen: tuple[float, dict] | None = None  # time and state of the last decision
         self.memories: list[Any] = [None, None]  # of the last two times at which it was stopped
-        self.decisions = len(situation.actions)
+        self.decisions = len(point.situation.actions)
 
     def advance(self, until: float) -> bool:
         """Goes on to the next decision; False if there is none before `until`."""
@@ -166,8 +130,8 @@ class _Branch:
     def apart(self, other: "_Branch") -> bool:
         """Returns whether two branches differ: in fingerprints, else in events, states or memory."""
         model, others = self.model, other.model
-        if (mark := model.fingerprint()) is not None:
-            return mark != others.fingerprint()
+        if (mark := model.full_fingerprint()) is not None:
+            return mark != others.full_fingerprint()
         if self.seen != other.seen:
             return True
         times, theirs = (sorted(time for time, *_ in one.env._queue) for one in (model, others))
@@ -208,11 +172,11 @@ class _Future:
         self.silent_C[:] = self.hidden_C[:] = False
         reference = self.reference
         while self.open and reference.advance(until):
-            now, mark = reference.time, reference.model.fingerprint()
+            now, mark = reference.time, reference.model.full_fingerprint()
             for choice, branch in list(self.open.items()):
                 while branch.time < now and branch.advance(until):
                     pass
-                if mark is not None and branch.time == now and branch.model.fingerprint() == mark:
+                if mark is not None and branch.time == now and branch.model.full_fingerprint() == mark:
                     if not branch.asks_as(reference):
                         continue
                     self.difference_C[choice] = branch.cost(now) - reference.cost(now)
@@ -278,11 +242,10 @@ def what_if(
         reason = f"the policy took {taken!r}, which isn't one of {list(situation.choices)}"
         raise ProcessError(simulator.__name__, situation.path, situation.time, reason)
     base = situation.choices.index(taken)
-    past = World(Streams(situation.path))
+    point = BranchPoint(simulator, situation)
     worlds = [Streams((*situation.path, FUTURE, len(situation.actions), salt, k)) for k in range(futures)]
     running = [
-        _Future([_Branch(simulator, situation, past, future, c, policy) for c in situation.choices], base)
-        for future in worlds
+        _Future([_Branch(point, future, c, policy) for c in situation.choices], base) for future in worlds
     ]
     before_C = None
     for doublings in range(MAX_DOUBLINGS + 1):
@@ -296,6 +259,7 @@ def what_if(
             np.stack([future.coupled_C for future in running], axis=1),
             horizon,
             sum(future.decisions for future in running),
+            draws=point.counts,
         )
         doubt_C = _doubt(values, before_C, running)
         if values.coupled_CK.all() or (before_C is not None and not doubt_C.any()):

@@ -10,12 +10,15 @@ more than a decision epoch of a simple model.
 from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from zlib import crc32
 
 import numpy as np
 
 from simdistill.errors import InputError
 from simdistill.simulation.distributions import AnyDistribution, Exponential, accepted, beyond
+from simdistill.simulation.rng import Sources
+from simdistill.simulation.rng.redrawn import Again, Redrawn
 
 BLOCK = 64
 MOST_BLOCKS = 2048
@@ -82,10 +85,24 @@ class Streams:
         key = (source, visit, block)
         numbers = self._blocks.get(key)
         if numbers is None:
-            if len(self._blocks) >= MOST_BLOCKS:
-                del self._blocks[next(iter(self._blocks))]
-            numbers = self._blocks[key] = self._draw(source, visit, block)
+            numbers = self._new(key)
         return numbers[entity - block * BLOCK]
+
+    def block(self, source: str, number: int) -> list[float]:
+        """Returns the uniform numbers of a source's entities from `BLOCK * number` on."""
+        key = (source, 0, number)
+        numbers = self._blocks.get(key)
+        return self._new(key) if numbers is None else numbers
+
+    def sequence(self, source: str, count: int) -> tuple[SeedPath, int]:
+        """Returns seed path and number of the sequence of a draw that needs more than one number."""
+        return self.path, 0
+
+    def _new(self, key: tuple[str, int, int]) -> list[float]:
+        if len(self._blocks) >= MOST_BLOCKS:
+            del self._blocks[next(iter(self._blocks))]
+        numbers = self._blocks[key] = self._draw(*key)
+        return numbers
 
     def _draw(self, source: str, visit: int, block: int) -> list[float]:
         # zlib's CRC is the same on every machine and in every process; `hash()` isn't.
@@ -136,11 +153,17 @@ class World:
 
     Attributes:
         path: Seed path of the episode.
+        sources: Sources of `rng`.
     """
 
     def __init__(self, streams: Streams):
         self.streams, self.path = streams, streams.path
+        self.sources = Sources(streams)
         self._clocks: dict[tuple[str, float], Clock] = {}
+
+    def begin(self, env: Any) -> None:
+        """Is told of the episode's environment before anything is scheduled in it."""
+        env.world = self
 
     def number(self, source: str, entity: int, distribution: AnyDistribution, visit: int = 0) -> float:
         """Draws a number that is known as soon as it is drawn."""
@@ -182,17 +205,21 @@ class BranchedWorld(World):
         past: The episode's world.
         future: Streams of the future.
         time: Simulated time of the decision.
+        again: Draws of `rng` before the branch that belong to the future all the same.
     """
 
-    def __init__(self, past: World, future: Streams, time: float):
+    def __init__(self, past: World, future: Streams, time: float, again: Again | None = None):
         super().__init__(future)
         self.path = past.path
+        before = past.sources.streams
+        self.sources = Sources(Redrawn(before, future, again) if again else before)
         self._past, self._time, self._branched = past, time, False
         self._known: set[tuple[str, int, int]] = set()
 
     def branch(self) -> None:
         """Ends the replay of the past."""
         self._branched = True
+        self.sources.move(self.streams)
 
     def number(self, source: str, entity: int, distribution: AnyDistribution, visit: int = 0) -> float:
         key = (source, entity, visit)

@@ -2,6 +2,7 @@
 
 from simdistill.simulation.functional import (
     FunctionModel,
+    bind,
     charge,
     cost_rate,
     decide,
@@ -13,11 +14,13 @@ from simdistill.simulation.functional import (
     model_of,
     poisson,
     process_model,
+    rng,
     tally,
 )
 
 __all__ = [
     "FunctionModel",
+    "bind",
     "charge",
     "cost_rate",
     "decide",
@@ -29,5 +32,6 @@ __all__ = [
     "model_of",
     "poisson",
     "process_model",
+    "rng",
     "tally",
 ]

@@ -11,6 +11,8 @@ from simdistill.simulation.alive import WATCHED, endless_processes, told
 from simdistill.simulation.decisions import WAIT, Decision
 from simdistill.simulation.environment import StoppingEnvironment
 from simdistill.simulation.monitors import Monitored
+from simdistill.simulation.rng.running import running
+from simdistill.simulation.streams import World
 
 
 class Asking(Monitored):
@@ -19,6 +21,7 @@ class Asking(Monitored):
     Attributes:
         max_choices: The most choices that a question can have; a number, or a property of the parameters.
         max_silent_events: Events without a question after which the process is taken to be stuck.
+        world: Where this episode's random numbers come from.
         seed_path: Seed path of this episode.
         env: The SimPy environment.
         illegal_answers: How many answers the fallback has replaced so far.
@@ -26,6 +29,7 @@ class Asking(Monitored):
 
     max_choices: Any = 2
     max_silent_events: ClassVar[int] = 1_000_000
+    world: World
     seed_path: tuple[int, ...]
     env: StoppingEnvironment
 
@@ -63,6 +67,7 @@ class Asking(Monitored):
         env, pending, at_once, events = self.env, self._pending, self.env.at_once, self._events
         asleep, peek, step = self._asleep, env.peek, env.step
         began, quiet_until = env.now, events + self.max_silent_events
+        before, running.sources = running.sources, self.world.sources
         try:
             while True:
                 if asleep and asleep[0].asleep_until_event <= events and not env.mid_event:
@@ -98,7 +103,7 @@ class Asking(Monitored):
         except Exception as error:
             raise self._failed(error) from error
         finally:
-            self._events = events
+            self._events, running.sources = events, before
 
     def answer(self, label: str) -> None:
         """Answers the question last put.
@@ -120,7 +125,11 @@ class Asking(Monitored):
             (self._pending if decision.at == "end" else self._asleep).append(decision)
         else:
             self._events += 1
-            decision.resolve(label)
+            before, running.sources = running.sources, self.world.sources
+            try:
+                decision.resolve(label)
+            finally:
+                running.sources = before
 
     @property
     def ended(self) -> bool:
@@ -198,12 +207,15 @@ class Asking(Monitored):
 
     def _guard(self, call: Callable, *arguments: Any) -> Any:
         """Calls the author's code; errors become a `ProcessError` with simulator, episode, seed and time."""
+        before, running.sources = running.sources, self.world.sources
         try:
             return call(*arguments)
         except (ProcessError, NotImplementedError):
             raise
         except Exception as error:
             raise self._failed(error) from error
+        finally:
+            running.sources = before
 
     def _failed(self, error: Exception) -> ProcessError:
         return ProcessError(*self._where(), f"{type(error).__name__}: {error}")

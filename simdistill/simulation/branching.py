@@ -154,8 +154,8 @@ class _Branch:
     def apart(self, other: "_Branch") -> bool:
         """Whether two branches differ by their fingerprints, or else in what is scheduled or was observed."""
         model, others = self.model, other.model
-        if (mark := model.fingerprint()) is not None:
-            return mark != others.fingerprint()
+        if (mark := model.full_fingerprint()) is not None:
+            return mark != others.full_fingerprint()
         if self.seen != other.seen:
             return True
         times, theirs = (sorted(time for time, *_ in one.env._queue) for one in (model, others))
@@ -184,11 +184,11 @@ class _Future:
         self.silent_C[:] = False
         reference = self.reference
         while self.open and reference.advance(until):
-            now, mark = reference.time, reference.model.fingerprint()
+            now, mark = reference.time, reference.model.full_fingerprint()
             for choice, branch in list(self.open.items()):
                 while branch.time < now and branch.advance(until):
                     pass
-                if mark is not None and branch.time == now and branch.model.fingerprint() == mark:
+                if mark is not None and branch.time == now and branch.model.full_fingerprint() == mark:
                     if not branch.asks_as(reference):
                         continue
                     self.difference_C[choice] = branch.cost(now) - reference.cost(now)

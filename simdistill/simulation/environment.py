@@ -21,7 +21,10 @@ class StoppingEnvironment(simpy.Environment):
 
     Attributes:
         at_once: Questions that are to be put at once, from `decide` until they have been put.
+        world: Where the random numbers of its episode come from; None if it isn't a process model's.
     """
+
+    world: Any = None
 
     def __init__(self):
         super().__init__()

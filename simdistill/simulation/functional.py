@@ -30,10 +30,12 @@ import simpy
 from simdistill.errors import InputError
 from simdistill.simulation.decisions import Choices, Decision
 from simdistill.simulation.distributions import Distribution
+from simdistill.simulation.environment import StoppingEnvironment
 from simdistill.simulation.forecasts import Forecast
 from simdistill.simulation.model import ProcessModel
 from simdistill.simulation.parameters import Parameters
 from simdistill.simulation.policies import Policy
+from simdistill.simulation.rng import SharedGenerator, SharedRandom
 
 _MODEL = "simdistill_model"
 
@@ -213,6 +215,42 @@ def draw(
 ) -> float:
     """Returns a random number that may be known from now on; see `ProcessModel.draw`."""
     return model_of(env).draw(source, entity, distribution, visit)
+
+
+def rng(env: simpy.Environment | None, source: str, random: bool = False) -> Any:
+    """Returns a drop-in `numpy.random.Generator`; see `ProcessModel.rng`.
+
+    Args:
+        env: The environment that the model's function was given; None before there is one, at the top of a
+            file or in a constructor. Such a generator draws for whichever episode is running.
+        source: What the numbers are for, e.g. "treatment".
+        random: Whether to return a drop-in `random.Random` in its place.
+
+    Raises:
+        InputError: If the environment belongs to no simulator, or the source has no name.
+    """
+    if env is None:
+        return SharedRandom(source) if random else SharedGenerator(source)
+    world = env.world if isinstance(env, StoppingEnvironment) else None
+    if world is None:
+        return model_of(env).rng(source, random)
+    return world.sources.rng(source, random)
+
+
+def bind(env: simpy.Environment, *generators: Any) -> None:
+    """Says that generators made by `rng(None, …)` belong to an environment's episode.
+
+    Args:
+        env: The environment that the model's function was given.
+        generators: They draw for this episode wherever no other one is running.
+
+    Raises:
+        InputError: If one wasn't made by `rng(None, …)`, or the environment belongs to no simulator.
+    """
+    for generator in generators:
+        if not isinstance(generator, SharedGenerator | SharedRandom):
+            raise InputError(f"bind(): {generator!r} wasn't made by rng(None, ...); it can't be bound")
+        generator.bind(env)
 
 
 def cost_rate(env: simpy.Environment, name: str, value: float) -> None:

@@ -16,6 +16,7 @@ from simdistill.simulation.forecasts import Forecast
 from simdistill.simulation.known_case import Experiment, KnownCase
 from simdistill.simulation.parameters import Parameters
 from simdistill.simulation.policies import Policy
+from simdistill.simulation.rng.running import running
 from simdistill.simulation.streams import Streams, World
 
 
@@ -76,6 +77,7 @@ class ProcessModel(Asking):
         self.world = world if isinstance(world, World) else World(Streams(world))
         self.seed_path = self.world.path
         super().__init__()
+        self.env.world = self.world
         self._guard(self.build)
 
     # What a simulator's author writes.
@@ -181,6 +183,18 @@ class ProcessModel(Asking):
         """
         return self.world.number(source, entity, distribution, visit)
 
+    def rng(self, source: str, random: bool = False) -> Any:
+        """Returns a drop-in `numpy.random.Generator`, the same one whenever the source is asked for.
+
+        Its i-th number is a function of the seed path, the source and i; decisions that change the order of
+        draws make two runs less alike than `duration` and `draw` do.
+
+        Args:
+            source: What the numbers are for, e.g. "treatment".
+            random: Whether to return a drop-in `random.Random` in its place.
+        """
+        return self.world.sources.rng(source, random)
+
     def log(self, activity: str, **entities: Any) -> None:
         """Adds an event to the event log, e.g. `self.log("service begins", job=17, server="A")`.
 
@@ -217,12 +231,15 @@ class ProcessModel(Asking):
         Raises:
             ProcessError: If `observe` raises.
         """
+        before, running.sources = running.sources, self.world.sources
         try:
             return self.observe(decision)
         except (ProcessError, NotImplementedError):
             raise
         except Exception as error:
             raise self._failed(error) from error
+        finally:
+            running.sources = before
 
     def state(self, decision: Decision) -> dict:
         """Returns `observe(decision)` after checking that it is JSON.
@@ -240,6 +257,11 @@ class ProcessModel(Asking):
         if not isinstance(state, dict):
             raise ProcessError(*self._where(), f"observe() returned a {type(state).__name__}, not a dict")
         return state
+
+    def full_fingerprint(self) -> Hashable | None:
+        """Returns the fingerprint with how far the sources of `rng` are, or None."""
+        mark, counts = self.fingerprint(), self.world.sources.counts
+        return mark if mark is None or not counts else (mark, counts)
 
     def look(self, decision: Decision) -> dict:
         """Deprecated name of `observe_unchecked`."""

@@ -16,6 +16,7 @@ import numpy as np
 
 from simdistill.errors import InputError
 from simdistill.simulation.distributions import Distribution, Exponential, beyond
+from simdistill.simulation.rng import Sources
 
 BLOCK = 64
 MOST_BLOCKS = 2048
@@ -82,10 +83,20 @@ class Streams:
         key = (source, visit, block)
         numbers = self._blocks.get(key)
         if numbers is None:
-            if len(self._blocks) >= MOST_BLOCKS:
-                del self._blocks[next(iter(self._blocks))]
-            numbers = self._blocks[key] = self._draw(source, visit, block)
+            numbers = self._new(key)
         return numbers[entity - block * BLOCK]
+
+    def block(self, source: str, number: int) -> list[float]:
+        """Returns the uniform numbers of a source's entities from `BLOCK * number` on."""
+        key = (source, 0, number)
+        numbers = self._blocks.get(key)
+        return self._new(key) if numbers is None else numbers
+
+    def _new(self, key: tuple[str, int, int]) -> list[float]:
+        if len(self._blocks) >= MOST_BLOCKS:
+            del self._blocks[next(iter(self._blocks))]
+        numbers = self._blocks[key] = self._draw(*key)
+        return numbers
 
     def _draw(self, source: str, visit: int, block: int) -> list[float]:
         # zlib's CRC is the same on every machine and in every process; `hash()` isn't.
@@ -136,10 +147,12 @@ class World:
 
     Attributes:
         path: Seed path of the episode.
+        sources: Sources of `rng`.
     """
 
     def __init__(self, streams: Streams):
         self.streams, self.path = streams, streams.path
+        self.sources = Sources(streams)
         self._clocks: dict[tuple[str, float], Clock] = {}
 
     def number(self, source: str, entity: int, distribution: Distribution, visit: int = 0) -> float:
@@ -178,13 +191,14 @@ class BranchedWorld(World):
 
     def __init__(self, past: World, future: Streams, time: float):
         super().__init__(future)
-        self.path = past.path
+        self.path, self.sources = past.path, Sources(past.streams)
         self._past, self._time, self._branched = past, time, False
         self._known: set[tuple[str, int, int]] = set()
 
     def branch(self) -> None:
         """Ends the replay of the past."""
         self._branched = True
+        self.sources.move(self.streams)
 
     def number(self, source: str, entity: int, distribution: Distribution, visit: int = 0) -> float:
         key = (source, entity, visit)

@@ -11,6 +11,7 @@ and a notebook with `simdistill.register("clinic", "my_module:Clinic")`.
 import ast
 import difflib
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -80,7 +81,7 @@ def names(kind: str) -> list[str]:
 
 
 def load(kind: str, name: str) -> Any:
-    """Imports and returns the plug-in of a name; "module:attribute" can be used in place of a name.
+    """Imports and returns the plug-in of a name, in place of which a target can be used, see `load_target`.
 
     Raises:
         InputError: If the name is unknown or its target doesn't exist. The message for an unknown name lists
@@ -89,20 +90,59 @@ def load(kind: str, name: str) -> Any:
     target = name if ":" in name else _targets(kind).get(name)
     if target is None:
         raise InputError(unknown(KINDS[kind], name, names(kind)))
+    return load_target(target, f"{KINDS[kind]} '{name}'")
+
+
+def load_target(target: str, noun: str) -> Any:
+    """Imports and returns what "module:attribute" or "file.py:attribute" names.
+
+    A file's folder is added to `sys.path`, so that worker processes import the file by its name, too.
+
+    Args:
+        target: What to import.
+        noun: What it is, for messages.
+
+    Raises:
+        InputError: If there is no such module, file or attribute.
+    """
     module, attribute = _split(target)
+    name = module_of(module, noun) if module.endswith(".py") else module
     try:
-        return attrgetter(attribute)(import_module(module))
+        return attrgetter(attribute)(import_module(name))
     except ModuleNotFoundError as error:
         # Only a missing target is the user's error; a missing dependency of the target keeps its traceback.
-        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise
-        raise InputError(
-            f"{KINDS[kind]} '{name}' is {target}, but there is no module {error.name}"
-        ) from error
+        raise InputError(f"{noun} is {target}, but there is no module {error.name}") from error
     except AttributeError as error:
         if error.name != attribute.split(".")[-1]:
             raise
-        raise InputError(f"{KINDS[kind]} '{name}' is {target}, but {module} has no {attribute}") from error
+        raise InputError(f"{noun} is {target}, but {module} has no {attribute}") from error
+
+
+def module_of(file: str, noun: str) -> str:
+    """Makes a Python file importable by its own name, and returns this name.
+
+    Args:
+        file: Path of the file.
+        noun: What it is, for messages.
+
+    Raises:
+        InputError: If there is no such file, or Python imports another one by its name.
+    """
+    path = Path(file).expanduser().resolve()
+    if not path.is_file():
+        raise InputError(f"{noun}: there is no file {path}")
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))
+    known = sys.modules.get(path.stem)
+    place = getattr(known, "__file__", None) if known else getattr(find_spec(path.stem), "origin", None)
+    if place is None or Path(place).resolve() != path:
+        raise InputError(
+            f"{noun}: Python imports {place or 'another module'} by the name {path.stem}, and not {path}; "
+            "give the file another name"
+        )
+    return path.stem
 
 
 def describe(kind: str, name: str) -> str:
@@ -175,7 +215,7 @@ def _check_kind(kind: str) -> None:
 
 def _split(target: str) -> tuple[str, str]:
     """Returns the module and the attribute of "module:attribute"."""
-    module, colon, attribute = target.partition(":")
+    module, colon, attribute = target.rpartition(":")  # a path of Windows has a colon of its own
     if not (module and colon and attribute):
         raise InputError(f"'{target}' must be written module:attribute, for example my_package.clinic:Clinic")
     return module, attribute

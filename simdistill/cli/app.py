@@ -17,6 +17,7 @@ VERBS = (
     runs.play,
     simulators.new,
     simulators.check,
+    simulators.validate,
     simulators.verify,
     simulators.trace,
     students.export,

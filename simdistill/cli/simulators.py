@@ -1,4 +1,4 @@
-"""The verbs for authors of simulators: new, check, verify, trace."""
+"""The verbs for authors of simulators: new, check, validate, verify, trace."""
 
 import math
 from pathlib import Path
@@ -57,6 +57,92 @@ def check(
     report = inspect_apart(simulator, parameters, deterministic=deterministic, seconds=seconds, until=until)
     typer.echo(str(report))
     if report.problems:
+        raise typer.Exit(1)
+
+
+def validate(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", help="A task, a registered simulator, module:Class or file.py:Class."
+        ),
+    ],
+    against: Annotated[
+        str,
+        typer.Option(metavar="ORIGINAL", help="file.py:function, or a CSV file with a line a replication."),
+    ],
+    policy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The policy that is the original's rule; the task's heuristic, or a model's only one, if left "
+            "out.",
+        ),
+    ] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="A parameter of the model; may be repeated."),
+    ] = None,
+    replications: Annotated[
+        int, typer.Option(min=2, help="Replications of the model, and of a function.")
+    ] = 30,
+    until: Annotated[
+        float | None, typer.Option(help="Simulated time at which a replication ends; a task's if left out.")
+    ] = None,
+    warm_up: Annotated[
+        float | None, typer.Option(min=0.0, help="Simulated time that isn't counted; a task's, or none.")
+    ] = None,
+    margin: Annotated[
+        float, typer.Option(help="How far apart they may be, as a share of the original's mean.")
+    ] = 0.02,
+    absolute: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FIGURE=VALUE", help="A figure's margin in its own unit; may be repeated."),
+    ] = None,
+    confidence: Annotated[float, typer.Option(help="1 less the level of the tests.")] = 0.95,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Number of processes; one per core if left out.")
+    ] = None,
+    json: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the comparison to this file.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write a page to this file.")
+    ] = None,
+) -> None:
+    """Show that an adapted model is still the original; exit code 1 if it isn't, or can't be said to be.
+
+    For example: simdistill validate carwash.py:CarWash --against original.py:figures --until 480
+    """
+    from simdistill.runs.console import Stages
+    from simdistill.validation import table
+    from simdistill.validation import validate as validation
+    from simdistill.validation.settings import absolutes, check_levels, parameters
+    from simdistill.validation.subject import subject
+
+    check_levels(margin, confidence)
+    margins = absolutes(absolute or [])
+    adapted = subject(model, policy, parameters(param or []), warm_up, until)
+    with Stages(wide_console(stderr=True)).shown() as progress:
+        found = validation.validate(
+            adapted,
+            against,
+            replications=replications,
+            margin=margin,
+            absolute=margins,
+            confidence=confidence,
+            workers=workers,
+            progress=progress,
+        )
+    table.show(found, wide_console())
+    if json is not None:
+        validation.save(found, json)
+    if output is not None:
+        from simdistill.validation.page import write_page
+
+        write_page(found, output)
+        typer.echo(f"page: {output}")
+    if not found.equivalent:
         raise typer.Exit(1)
 
 

@@ -96,12 +96,13 @@ class Row:
 
     def number(self, column: str) -> float:
         """Returns a number of at least 0; decimals may follow a point or a comma."""
-        value = self._number(column)
+        value = self.any_number(column)
         if not 0 <= value < math.inf:
             raise self.error(column, "must be a number of at least 0")
         return value
 
-    def _number(self, column: str) -> float:
+    def any_number(self, column: str) -> float:
+        """Returns a number that may be negative, infinite or NaN, and written as in `number`."""
         text = self.text(column)
         if found := _PLAIN.fullmatch(text):
             if found[1] or found[2]:

@@ -90,6 +90,7 @@ class FunctionModel(ProcessModel, metaclass=_ByName):
     def build(self):
         self._fingerprint: Callable[[], Hashable | None] = lambda: None
         self._final_cost: Callable[[], float] = lambda: 0.0
+        self._figures: Callable[[], Mapping[str, float]] = dict
         setattr(self.env, _MODEL, self)
         arguments = {name: getattr(self.params, name) for name in type(self.params).model_fields}
         process = type(self).function(self.env, **arguments)
@@ -105,6 +106,9 @@ class FunctionModel(ProcessModel, metaclass=_ByName):
 
     def final_cost(self) -> float:
         return self._final_cost()
+
+    def figures(self) -> Mapping[str, float]:
+        return self._figures()
 
 
 def process_model(
@@ -266,6 +270,11 @@ def charge(env: simpy.Environment, name: str, amount: float) -> None:
 def final_cost(env: simpy.Environment, cost: Callable[[], float]) -> None:
     """Sets the function that returns the cost that falls due when the episode ends."""
     model_of(env)._final_cost = cost
+
+
+def figures(env: simpy.Environment, function: Callable[[], Mapping[str, float]]) -> None:
+    """Sets the function that returns what an episode came to; see `ProcessModel.figures`."""
+    model_of(env)._figures = function
 
 
 def level(env: simpy.Environment, name: str, value: float) -> None:

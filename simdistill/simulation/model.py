@@ -23,7 +23,8 @@ from simdistill.simulation.streams import Streams, World
 class ProcessModel(Asking):
     """Base class of a simulator: a SimPy model whose processes put questions.
 
-    An author writes `Params`, `build` and `observe`, and may write `fingerprint`, `final_cost`, `fallback`.
+    An author writes `Params`, `build` and `observe`, and may write `fingerprint`, `final_cost`, `figures`,
+    `fallback`.
     Its processes call `decide`, `duration`, `poisson`, `draw`, `cost_rate`, `charge`, `level` and `tally`.
 
         class Door(ProcessModel):
@@ -101,6 +102,13 @@ class ProcessModel(Asking):
     def final_cost(self) -> float:
         """Returns a cost that falls due when the episode ends."""
         return 0.0
+
+    def figures(self) -> Mapping[str, float]:
+        """Returns what an episode came to, by name, at its end; `simdistill validate` compares it.
+
+        Costs, levels and tallies are compared without it.
+        """
+        return {}
 
     def fallback(self, decision: Decision) -> str:
         """Returns the choice taken in place of an illegal answer; the first one unless overridden."""

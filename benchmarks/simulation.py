@@ -31,7 +31,8 @@ from tandems import LeanTandem, Tandem, ciw_tandem, salabim_tandem, tandem
 
 from simdistill.executors import simulating
 from simdistill.simulation import EPISODE, TEST, Streams, World
-from simdistill.simulation.branching import replay, what_if
+from simdistill.simulation.branching import what_if
+from simdistill.simulation.replaying import replay
 from simdistill.simulation.rollout import run_policy
 from simdistill.simulation.situations import Episode, Situation
 from simdistill.simulation.streams import BranchedWorld

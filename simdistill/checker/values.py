@@ -12,8 +12,8 @@ from simdistill.checker.failures import Found
 from simdistill.checker.probe import Subject, varied_by
 from simdistill.checker.recording import Run, Step
 from simdistill.errors import ProcessError
-from simdistill.simulation.branching import replay
 from simdistill.simulation.policies import RandomPolicy
+from simdistill.simulation.replaying import replay
 from simdistill.simulation.rollout import run_policy
 from simdistill.simulation.streams import FUTURE, BranchedWorld, Streams, World
 

@@ -9,18 +9,18 @@ Iteration, and Distributed Reinforcement Learning, chapter 2).
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from simdistill.errors import InputError, ProcessError
+from simdistill.simulation.branch_point import BranchPoint
 from simdistill.simulation.decisions import Decision
 from simdistill.simulation.model import ProcessModel
-from simdistill.simulation.parameters import Parameters
 from simdistill.simulation.policies import Policy, with_streams
 from simdistill.simulation.situations import Situation
-from simdistill.simulation.streams import FUTURE, BranchedWorld, Streams, World
+from simdistill.simulation.streams import FUTURE, Streams
 
 MAX_DOUBLINGS = 5
 """Doublings of the horizon after which branches that haven't coupled are left."""
@@ -40,6 +40,7 @@ class Values:
         doubt_C: How far off a mean may be because its differences weren't at rest at the horizon, 0 where
             they were: as much as it moved last, or all that a branch cost where nothing had moved yet;
             infinite where nothing had cost anything. None stands for zeros.
+        draws: What became of the draws of `rng` that were under way -> how many; see `Redrawing`.
     """
 
     base: int
@@ -48,6 +49,7 @@ class Values:
     horizon: float
     decisions: int
     doubt_C: np.ndarray | None = None
+    draws: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def mean_C(self) -> np.ndarray:
@@ -69,57 +71,19 @@ class Values:
         return self.doubt_C is not None and bool(self.doubt_C.any())
 
 
-def replay(
-    simulator: type[ProcessModel], params: Parameters, world: World, actions: Sequence[str]
-) -> tuple[ProcessModel, Decision]:
-    """Brings a process to the decision that follows the given answers.
-
-    Raises:
-        ProcessError: If the process ends before that decision, which means that it isn't reproducible.
-    """
-    model = simulator(params, world)
-    decision = model.advance()
-    for action in actions:
-        if decision is None:
-            break
-        model.answer(action)
-        decision = model.advance()
-    if decision is None:
-        raise ProcessError(
-            simulator.__name__,
-            world.path,
-            model.env.now,
-            f"the replay of {len(actions)} answers ended before their decision; does the process draw random "
-            "numbers other than through duration(), poisson() and draw()?",
-        )
-    return model, decision
-
-
 class _Branch:
     """One choice under one future, running on under the base policy."""
 
     __slots__ = ("decision", "decisions", "model", "policy", "seen", "start")
 
-    def __init__(
-        self, simulator, situation: Situation, past: World, future: Streams, choice: str, policy: Policy
-    ):
-        world = BranchedWorld(past, future, situation.time)
-        self.model, decision = replay(simulator, situation.params, world, situation.actions)
-        if self.model.env.now != situation.time or tuple(decision.labels) != situation.choices:
-            raise ProcessError(
-                simulator.__name__,
-                situation.path,
-                self.model.env.now,
-                f"a replay didn't come back to the decision at time {situation.time:g}; does the process "
-                "draw random numbers other than through duration(), poisson() and draw()?",
-            )
-        world.branch()
+    def __init__(self, point: BranchPoint, future: Streams, choice: str, policy: Policy):
+        self.model, _ = point.reach(future)
         self.policy = with_streams(policy, future)
         self.start = self.model.cost()
         self.model.answer(choice)
         self.decision: Decision | None = None
         self.seen: tuple[float, dict] | None = None  # time and state of the last decision
-        self.decisions = len(situation.actions)
+        self.decisions = len(point.situation.actions)
 
     def advance(self, until: float) -> bool:
         """Goes on to the next decision; False if there is none before `until`."""
@@ -247,11 +211,10 @@ def what_if(
         reason = f"the policy took {taken!r}, which isn't one of {list(situation.choices)}"
         raise ProcessError(simulator.__name__, situation.path, situation.time, reason)
     base = situation.choices.index(taken)
-    past = World(Streams(situation.path))
+    point = BranchPoint(simulator, situation)
     worlds = [Streams((*situation.path, FUTURE, len(situation.actions), salt, k)) for k in range(futures)]
     running = [
-        _Future([_Branch(simulator, situation, past, future, c, policy) for c in situation.choices], base)
-        for future in worlds
+        _Future([_Branch(point, future, c, policy) for c in situation.choices], base) for future in worlds
     ]
     before_C = None
     for doublings in range(MAX_DOUBLINGS + 1):
@@ -265,6 +228,7 @@ def what_if(
             np.stack([future.coupled_C for future in running], axis=1),
             horizon,
             sum(future.decisions for future in running),
+            draws=point.counts,
         )
         doubt_C = _doubt(values, before_C, running)
         if values.coupled_CK.all() or (before_C is not None and not doubt_C.any()):

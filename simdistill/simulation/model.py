@@ -78,7 +78,7 @@ class ProcessModel(Asking):
         self.world = world if isinstance(world, World) else World(Streams(world))
         self.seed_path = self.world.path
         super().__init__()
-        self.env.world = self.world
+        self.world.begin(self.env)
         self._guard(self.build)
 
     # What a simulator's author writes.

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from simdistill.simulation.branching import replay
+from simdistill.simulation.branch_point import BranchPoint
 from simdistill.simulation.forecasts import Forecast
 from simdistill.simulation.model import ProcessModel
 from simdistill.simulation.policies import Policy, with_streams
 from simdistill.simulation.rollout import run_policy
 from simdistill.simulation.situations import Situation
-from simdistill.simulation.streams import FUTURE, BranchedWorld, Streams, World
+from simdistill.simulation.streams import FUTURE, Streams
 
 SALT = 1_000
 """Keeps the futures of forecasts apart from those of what-if values."""
@@ -44,16 +44,15 @@ def outcomes(
     Returns:
         For each forecast the bucket of each future's outcome (K).
     """
-    past = World(Streams(situation.path))
+    point = BranchPoint(simulator, situation)
     buckets_FK = np.zeros((len(forecasts), futures), dtype=int)
     # Read in the order of time, so that one future serves all.
     order = sorted(range(len(forecasts)), key=lambda number: forecasts[number].after)
     for future in range(futures):
         path = (*situation.path, FUTURE, len(situation.actions), SALT + salt, future)
-        world = BranchedWorld(past, Streams(path), situation.time)
-        model, decision = replay(simulator, situation.params, world, situation.actions)
-        world.branch()
-        decide = with_streams(policy, world.streams)
+        streams = Streams(path)
+        model, decision = point.reach(streams)
+        decide = with_streams(policy, streams)
         before = model.totals()
         model.answer(decide(model.observe_unchecked(decision), decision.labels))
         for number in order:

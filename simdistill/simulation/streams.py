@@ -10,6 +10,7 @@ more than a decision epoch of a simple model.
 from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy as np
 from simdistill.errors import InputError
 from simdistill.simulation.distributions import Distribution, Exponential, beyond
 from simdistill.simulation.rng import Sources
+from simdistill.simulation.rng.redrawn import Again, Redrawn
 
 BLOCK = 64
 MOST_BLOCKS = 2048
@@ -92,6 +94,10 @@ class Streams:
         numbers = self._blocks.get(key)
         return self._new(key) if numbers is None else numbers
 
+    def sequence(self, source: str, count: int) -> tuple[SeedPath, int]:
+        """Returns seed path and number of the sequence of a draw that needs more than one number."""
+        return self.path, 0
+
     def _new(self, key: tuple[str, int, int]) -> list[float]:
         if len(self._blocks) >= MOST_BLOCKS:
             del self._blocks[next(iter(self._blocks))]
@@ -155,6 +161,10 @@ class World:
         self.sources = Sources(streams)
         self._clocks: dict[tuple[str, float], Clock] = {}
 
+    def begin(self, env: Any) -> None:
+        """Is told of the episode's environment before anything is scheduled in it."""
+        env.world = self
+
     def number(self, source: str, entity: int, distribution: Distribution, visit: int = 0) -> float:
         """Draws a number that is known as soon as it is drawn."""
         return distribution.quantile(self.streams.uniform(source, entity, visit))
@@ -187,11 +197,13 @@ class BranchedWorld(World):
         past: The episode's world.
         future: Streams of the future.
         time: Simulated time of the decision.
+        again: Draws of `rng` before the branch that belong to the future all the same.
     """
 
-    def __init__(self, past: World, future: Streams, time: float):
+    def __init__(self, past: World, future: Streams, time: float, again: Again | None = None):
         super().__init__(future)
-        self.path, self.sources = past.path, Sources(past.streams)
+        self.path = past.path
+        self.sources = Sources(Redrawn(past.streams, future, again) if again else past.streams)
         self._past, self._time, self._branched = past, time, False
         self._known: set[tuple[str, int, int]] = set()
 

@@ -24,7 +24,7 @@ from simdistill.errors import InputError
 from simdistill.models.device import quiet
 from simdistill.rewards import consistency
 from simdistill.simulation import TRAIN, World
-from simdistill.simulation.branching import replay
+from simdistill.simulation.replaying import replay
 from simdistill.simulation.situations import Situation
 from simdistill.simulation.streams import Streams
 from simdistill.simulators.queueing import Queueing, shortest_expected_delay

@@ -15,12 +15,14 @@ from simdistill.simulation import (
     ProcessModel,
     Streams,
     World,
+    branch_point,
     deterministic,
     gamma,
 )
 from simdistill.simulation import branching as engine
-from simdistill.simulation.branching import replay, what_if
+from simdistill.simulation.branching import what_if
 from simdistill.simulation.policies import RandomPolicy
+from simdistill.simulation.replaying import replay
 from simdistill.simulation.situations import Episode, Situation
 from simdistill.simulation.streams import BranchedWorld
 from simdistill.simulators.queueing import Queueing, join_shortest_queue, shortest_expected_delay
@@ -231,7 +233,7 @@ def test_histories_that_reach_one_state_agree(monkeypatch):
     noise = np.mean(error_H**2)
     assert mean_H.var(ddof=1) / noise < stats.chi2.ppf(0.999, 49) / 49
 
-    monkeypatch.setattr(engine, "BranchedWorld", KeepsResiduals)
+    monkeypatch.setattr(branch_point, "BranchedWorld", KeepsResiduals)
     mean_H, error_H = spread(found)
     assert mean_H.var(ddof=1) / np.mean(error_H**2) > stats.chi2.ppf(0.999, 49) / 49
 

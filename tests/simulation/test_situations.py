@@ -4,7 +4,7 @@ import pytest
 
 from simdistill.errors import ProcessError
 from simdistill.simulation import TEST, Streams, World
-from simdistill.simulation.branching import replay
+from simdistill.simulation.replaying import replay
 from simdistill.simulation.rollout import run_policy
 from simdistill.simulation.situations import Episode
 from simdistill.simulators.queueing import Queueing, shortest_expected_delay

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from simdistill.errors import InputError
-from simdistill.simulation.rng import inverse, methods
-from simdistill.simulation.rng.generator import Generator
+from simdistill.simulation.rng import methods
+from simdistill.simulation.rng.generator import MOST_INTEGERS, Generator
 
 
 class PythonRandom(random.Random):
@@ -40,7 +40,7 @@ class PythonRandom(random.Random):
         return self.generator.standard_exponential() / lambd
 
     def normalvariate(self, mu: float = 0.0, sigma: float = 1.0) -> float:
-        return inverse.normal(self.generator.random(), mu, sigma)
+        return self.generator.normal(mu, sigma)
 
     gauss = normalvariate
 
@@ -59,7 +59,9 @@ class PythonRandom(random.Random):
         within = range(start) if stop is None else range(start, stop, step)
         if not within:
             raise ValueError(f"empty range for randrange() ({start}, {stop}, {step})")
-        return within[int(len(within) * self.generator.random())]
+        if abs(within.stop - within.start) > MOST_INTEGERS:
+            return self.by_python("randrange", start, stop, step)
+        return within.start + within.step * self.generator.integers(len(within))
 
     def randint(self, a: int, b: int) -> int:
         return self.randrange(a, b + 1)

@@ -19,6 +19,10 @@ class Numbered(Protocol):
         """Returns the uniform numbers of a source from `BLOCK * number` on."""
         ...
 
+    def sequence(self, source: str, count: int) -> tuple[tuple[int, ...], int]:
+        """Returns seed path and number of the Philox sequence of a draw that needs more than one number."""
+        ...
+
 
 class Source:
     """The draws of one source in one episode, counted from 0.
@@ -45,7 +49,7 @@ class Source:
             float
         ] = []  # numbers of the present block that haven't been drawn, the next one last
         self._block = 0  # number of the next block
-        self._copies: weakref.WeakSet[Source] = weakref.WeakSet()
+        self._copies: weakref.WeakSet[Source] | None = None
         self.count = count
 
     @property
@@ -75,33 +79,38 @@ class Source:
         """Goes on with its count in other streams, and its copies with theirs."""
         self.streams = streams
         self.count = self.count
-        for copy in self._copies:
+        for copy in self._copies or ():
             copy.move(streams)
 
     def copy(self) -> "Source":
         """Returns a source that goes on from the same count."""
         copied = Source(self.name, self.streams, self.count)
         copied.children = self.children
+        if self._copies is None:
+            self._copies = weakref.WeakSet()
         self._copies.add(copied)
         return copied
 
-    def key(self) -> int:
-        """Returns the 128 bits that key this source's Philox sequences."""
-        named = f"{self.streams.path} {self.name}".encode()
+    def key(self, path: tuple[int, ...] | None = None) -> int:
+        """Returns the 128 bits that key this source's Philox sequences, here or below another path."""
+        named = f"{path or self.streams.path} {self.name}".encode()
         return int.from_bytes(blake2b(named, digest_size=16).digest(), "little")
 
     def place(self, bits: np.random.Philox) -> None:
         """Sets a bit generator to the beginning of the sequence of the next draw."""
         bits.state = self.state(self.count)
 
-    def state(self, count: int, attempt: int = 0) -> dict[str, Any]:
+    def state(self, count: int, attempt: int | None = None) -> dict[str, Any]:
         """Returns the state of a Philox bit generator at the beginning of a draw's sequence.
 
         Args:
             count: Number of the draw.
-            attempt: Distinguishes several sequences of one draw.
+            attempt: Which of the sequences of that draw; the one that the streams name if left out.
         """
-        key, counter = self.key(), (0, attempt, count, 0)
+        path = self.streams.path
+        if attempt is None:
+            path, attempt = self.streams.sequence(self.name, count)
+        key, counter = self.key(path), (0, attempt, count, 0)
         return {
             "bit_generator": "Philox",
             "state": {

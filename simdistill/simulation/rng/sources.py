@@ -59,5 +59,8 @@ class Sources:
         return found
 
     def _made(self, source: Source, random: bool) -> Any:
-        generator = Generator(source, self)
+        generator = self._generator(source)
         return PythonRandom(generator) if random else generator
+
+    def _generator(self, source: Source) -> Generator:
+        return Generator(source, self)

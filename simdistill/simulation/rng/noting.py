@@ -1,0 +1,165 @@
+"""Replaying a past to note which draws became timeouts, and what of them is known."""
+
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import simpy
+from simpy.events import NORMAL
+
+from simdistill.simulation.rng import methods
+from simdistill.simulation.rng.draw import Draw
+from simdistill.simulation.rng.generator import Generator
+from simdistill.simulation.rng.source import Numbered, Source
+from simdistill.simulation.rng.sources import Sources
+from simdistill.simulation.rng.tracked import Made, made_of, plain, tracked
+
+
+class Wait:
+    """A timeout whose length was made of draws.
+
+    Attributes:
+        made: How its length was made.
+        start: When it began.
+        end: When it is over.
+        event: The timeout.
+        left: When nobody waited for it any more, None as long as somebody may.
+    """
+
+    __slots__ = ("end", "event", "left", "made", "start")
+
+    def __init__(self, made: Made, start: float, end: float, event: simpy.Event):
+        self.made, self.start, self.end, self.event = made, start, end, event
+        self.left: float | None = None
+
+
+class Comparison:
+    """A comparison that a model made of a number that draws made."""
+
+    __slots__ = ("function", "one", "other", "outcome")
+
+    def __init__(self, function: Callable, one: Any, other: Any, outcome: bool):
+        self.function, self.outcome = function, outcome
+        self.one, self.other = (made_of(number) or plain(number) for number in (one, other))
+
+    def comes_out(self, values: Mapping[Draw, Any]) -> bool:
+        """Whether it comes out as it did, with other values of draws."""
+        sides = (side.value(values) if isinstance(side, Made) else side for side in (self.one, self.other))
+        return bool(self.function(*sides)) is self.outcome
+
+    def draws(self) -> Iterator[Draw]:
+        """Yields the draws that both sides were made of."""
+        for side in (self.one, self.other):
+            if isinstance(side, Made):
+                yield from side.draws()
+
+
+class Notes:
+    """What is noted of a replay: draws, the timeouts made of them, and comparisons.
+
+    Attributes:
+        draws: Source and count -> draw.
+        waits: Timeouts made of draws.
+        comparisons: What was compared.
+    """
+
+    def __init__(self):
+        self.draws: dict[tuple[str, int], Draw] = {}
+        self.waits: list[Wait] = []
+        self.comparisons: list[Comparison] = []
+        self._env: Any = None
+
+    @property
+    def now(self) -> float:
+        """Simulated time."""
+        return self._env.now if self._env is not None else 0.0
+
+    def watch(self, env: simpy.Environment) -> None:
+        """Notes what is scheduled in an environment; the times in its queue stay plain numbers."""
+        self._env, schedule = env, env.schedule
+
+        def noted(event: simpy.Event, priority: Any = NORMAL, delay: Any = 0) -> None:
+            made = made_of(delay)
+            if made is not None:
+                delay = plain(delay)
+                wait = Wait(made, env.now, env.now + delay, event)
+                self.waits.append(wait)
+                event.callbacks = _Callbacks(event.callbacks, wait, env)
+            schedule(event, priority, delay)
+
+        env.schedule = noted  # type: ignore[method-assign]
+
+    def compared(self, function: Callable, one: Any, other: Any, outcome: bool) -> None:
+        """Notes a comparison."""
+        if function is not operator.eq and function is not operator.ne:
+            self.comparisons.append(Comparison(function, one, other, outcome))
+
+    def drawn(self, source: Source, count: int, method: str, given: tuple, named: dict, value: Any) -> Any:
+        """Notes a draw and returns its value as a number that remembers it."""
+        for argument in (*given, *named.values()):
+            if (made := made_of(argument)) is not None:
+                for draw in made.draws():
+                    draw.known = True  # what was drawn with it can't be told apart from it
+        arguments = tuple(plain(argument) for argument in given)
+        named = {name: plain(argument) for name, argument in named.items()}
+        draw = Draw(self, source, count, method, arguments, named, value)
+        before = self.draws.setdefault((source.name, count), draw)
+        if before is not draw:  # two generators are at the same count: one is a copy of the other
+            before.known = draw.known = True
+        return tracked(value, Made(None, (draw,), 0))
+
+
+class _Callbacks(list):
+    """Those who wait for a timeout; it notes when they have all gone."""
+
+    def __init__(self, callbacks: Any, wait: Wait, env: simpy.Environment):
+        super().__init__(callbacks)
+        self._wait, self._env = wait, env
+
+    def remove(self, callback: Any) -> None:
+        super().remove(callback)
+        if not self:
+            self._wait.left = self._env.now
+
+    def append(self, callback: Any) -> None:
+        super().append(callback)
+        self._wait.left = None
+
+
+class NotingSources(Sources):
+    """Sources whose generators note what they draw.
+
+    Args:
+        streams: Where the numbers come from.
+        notes: Where draws are noted.
+    """
+
+    def __init__(self, streams: Numbered, notes: Notes):
+        super().__init__(streams)
+        self.notes = notes
+
+    def _generator(self, source: Source) -> Generator:
+        return NotingGenerator(source, self)
+
+
+class NotingGenerator(Generator):
+    """Draws numbers that remember their draw."""
+
+    def __init__(self, source: Source, sources: Any = None):
+        super().__init__(source, sources)
+        self._plain = Generator(source)
+
+
+def _noting(name: str) -> Callable:
+    def draw(self: NotingGenerator, *arguments: Any, **named: Any) -> Any:
+        count = self.source.count
+        given = tuple(plain(argument) for argument in arguments)
+        value = getattr(self._plain, name)(*given, **{key: plain(one) for key, one in named.items()})
+        return self._sources.notes.drawn(self.source, count, name, arguments, named, value)
+
+    draw.__name__ = name
+    return draw
+
+
+for _name in methods.NUMPY:
+    setattr(NotingGenerator, _name, _noting(_name))

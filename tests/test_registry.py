@@ -107,3 +107,26 @@ def test_an_error_inside_the_target_is_not_hidden(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ModuleNotFoundError, match="no_such_dependency"):
         registry.load("simulators", "broken_model:Clinic")
+
+
+def test_a_file_stands_for_its_module(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "lone_model.py").write_text("class Clinic: pass\n")
+    loaded = registry.load("simulators", f"{tmp_path}/lone_model.py:Clinic")
+    assert loaded.__module__ == "lone_model" and str(tmp_path) in sys.path
+    monkeypatch.chdir(tmp_path)
+    assert registry.load("simulators", "lone_model.py:Clinic") is loaded
+    with pytest.raises(InputError, match=r"is lone_model.py:Clinics, but lone_model.py has no Clinics"):
+        registry.load("simulators", "lone_model.py:Clinics")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("missing", "simulator 'missing.py:Clinic': there is no file .*missing.py"), ("json", "another name")],
+)
+def test_a_file_that_cannot_be_imported_by_its_name(tmp_path, monkeypatch, name, told):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "json.py").write_text("class Clinic: pass\n")
+    with pytest.raises(InputError, match=told):
+        registry.load("simulators", f"{name}.py:Clinic")

@@ -32,7 +32,8 @@ def new(
 
 def check(
     simulator: Annotated[
-        str, typer.Argument(metavar="SIMULATOR", help="A registered name, module:Class, or a task's name.")
+        str,
+        typer.Argument(metavar="SIMULATOR", help="A registered name, module:Class, file.py:Class or a task."),
     ],
     deterministic: Annotated[
         bool, typer.Option(help="Nothing is random with these parameters, so seeds needn't matter.")
@@ -75,8 +76,8 @@ def validate(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="The policy that is the original's rule; the task's heuristic, or a model's only one, if left "
-            "out.",
+            help="The policy that is the original's rule; if left out, the task's heuristic, or the model's "
+            "only one.",
         ),
     ] = None,
     param: Annotated[

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtr, stdtrit  # Student's t: a tenth of the time that scipy.stats takes
 
 from simdistill.statistics import holm
 
@@ -174,7 +174,7 @@ def compare(
     share = math.copysign(share, original.mean)
     lower, upper = _Gap(model, original, 1 - share, -width), _Gap(model, original, 1 + share, width)
     plain = _Gap(model, original, 1.0, 0.0)
-    half = plain.error * float(stats.t.ppf(1 - alpha, plain.freedom)) if plain.error else 0.0
+    half = plain.error * float(stdtrit(plain.freedom, 1 - alpha)) if plain.error else 0.0
     found = Comparison(
         name,
         original,
@@ -191,8 +191,8 @@ def compare(
 def judged(comparisons: Sequence[Comparison], alpha: float) -> list[Comparison]:
     """Returns the comparisons with their verdicts.
 
-    That all figures are equivalent is said only if each one's test says so, which a model with any real
-    difference passes with probability alpha at most (intersection-union, Berger 1982), so nothing is
+    That all figures are equivalent is said only if each one's test says so, which happens with probability
+    alpha at most if any figure is outside of its margin (intersection-union, Berger 1982), so nothing is
     corrected. That some figure is different would be said too often of many figures, so these p-values are
     adjusted (Holm 1979).
     """
@@ -246,7 +246,7 @@ class _Gap:
     def _p(self, size: float, at_it: bool) -> float:
         if self.error == 0.0:
             return 0.0 if size > 0 or (at_it and size == 0) else 1.0
-        return float(stats.t.sf(size / self.error, self.freedom))
+        return float(stdtr(self.freedom, -size / self.error))
 
 
 def _known(values_R: Sequence[float]) -> Sample:
@@ -280,7 +280,7 @@ def _replications(found: Comparison, gap: float, alpha: float) -> int | None:
     count = 2.0
     for _ in range(20):  # the quantiles depend on the number itself
         freedom = 2 * (count - 1)
-        factor = float(stats.t.ppf(1 - alpha, freedom) + stats.t.ppf((1 + POWER) / 2, freedom))
+        factor = float(stdtrit(freedom, 1 - alpha) + stdtrit(freedom, (1 + POWER) / 2))
         count = max(2.0, (count + factor**2 * spread / gap**2) / 2)
     size = 10 ** max(0, math.floor(math.log10(count)) - 1)
     return math.ceil(count / size) * size
@@ -289,7 +289,7 @@ def _replications(found: Comparison, gap: float, alpha: float) -> int | None:
 def _note(found: Comparison, margin: Margin, alpha: float) -> str:
     """Returns a remark on a relative margin where the original's mean may be 0."""
     original = found.original
-    half = float(stats.t.ppf(1 - alpha, original.count - 1)) * math.sqrt(original.variance / original.count)
+    half = float(stdtrit(original.count - 1, 1 - alpha)) * math.sqrt(original.variance / original.count)
     if margin.relative and abs(original.mean) <= half and original.variance > 0:
         return (
             "the original's mean may be 0, of which a share is no margin: "

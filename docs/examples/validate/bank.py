@@ -1,6 +1,7 @@
 """The same bank with a decision in place of the rule."""
 
 import itertools
+from typing import ClassVar
 
 import simpy
 
@@ -12,12 +13,12 @@ def shorter_line(state, choices):
 
 
 class Bank(ProcessModel):
-    policies = {"shorter_line": shorter_line}
+    policies: ClassVar = {"shorter_line": shorter_line}
     service_time = 1.0
 
     def build(self):
         self.clerks = {"A": simpy.Resource(self.env), "B": simpy.Resource(self.env)}
-        self.served = 0
+        self.served = self.inside = 0
         self.env.process(self.arrivals())
 
     def arrivals(self):
@@ -27,12 +28,18 @@ class Bank(ProcessModel):
 
     def customer(self, number):
         arrived = self.env.now
+        self.count(+1)
         clerk = yield self.decide("Which line?", self.clerks)
         with clerk.request() as turn:
             yield turn
             yield self.duration("service", number, exponential(self.service_time))
         self.tally("time in bank", self.env.now - arrived)
+        self.count(-1)
         self.served += 1
+
+    def count(self, more):
+        self.inside += more
+        self.cost_rate("in bank", self.inside)
 
     def observe(self, decision):
         return {"lines": [clerk.count + len(clerk.queue) for clerk in self.clerks.values()]}

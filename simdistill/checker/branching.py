@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from itertools import combinations
 
+from simdistill.checker import draws
 from simdistill.checker.failures import Found
 from simdistill.checker.probe import (
     OTHER_ANSWERS,
@@ -54,8 +55,8 @@ def branches(subject: Subject) -> Found:
 
 
 _REPLAY = (
-    "draw random numbers through self.duration(), self.poisson() and self.draw() only, yield durations as "
-    "they are, and let nothing depend on how long something that is still running will last"
+    "draw random numbers through self.rng(), self.duration(), self.poisson() and self.draw() only, yield durations "
+    "as they are, and let nothing depend on how long something that is still running will last"
 )
 
 
@@ -67,15 +68,21 @@ def _some(count: int) -> list[int]:
 
 def clairvoyance(subject: Subject) -> Found:
     """Changes numbers that the past hasn't revealed; the futures of a branch must not notice."""
-    run = subject.main
+    run, told = subject.main, set()
     for index in (index for index in (2, 7, 18, 40) if index < len(run.steps)):
         for hidden in _hidden(subject, run, index):
+            source, entity, kind = next(iter(hidden))
+            if (source, kind) in told:
+                continue
             pasts = [World(Streams(subject.path())), subject.world(altered=hidden)]
             for choice in run.steps[index].labels[:3]:
                 limits = {"decisions": index + 25}
                 seen, other = (subject.branch(past, index, 0, choice, run, **limits) for past in pasts)
                 if (difference := first_difference(seen, other)) is not None:
-                    (source, entity, _), *_ = hidden
+                    if kind == draws.RNG:
+                        told.add((source, kind))
+                        yield draws.leak(subject, index, tuple(hidden))
+                        break
                     yield (
                         "equal states don't have equal what-if values: after the decision at time "
                         f"{run.steps[index].time:g} every future depends on {source!r} of entity {entity}, "
@@ -92,18 +99,14 @@ def _hidden(subject: Subject, run: Run, index: int) -> Iterator[dict[Key, Callab
     """Changes of drawn numbers that leave everything up to a decision as it was, one for each source."""
     answers = [step.taken for step in run.steps[:index]]
     keys = [draw.key for draw in run.draws[: run.steps[index].drawn] if draw.end is None]
-    for source in list(dict.fromkeys(key[0] for key in reversed(keys)))[:8]:
-        numbered = sorted(key for key in keys if key[0] == source)
+    for source, kind in list(dict.fromkeys((key[0], key[2] == draws.RNG) for key in reversed(keys)))[:8]:
+        numbered = sorted(key for key in keys if (key[0], key[2] == draws.RNG) == (source, kind))
         for change in (_longer, _shorter):
 
             def unnoticed(start: int, numbered=numbered, change=change) -> bool:
                 world = subject.world(altered=dict.fromkeys(numbered[start:], change))
                 other = subject.play(world, after(answers, scattered), decisions=index + 1)
-                return (
-                    len(other.steps) == index + 1
-                    and all(a.shown == b.shown for a, b in zip(run.steps, other.steps, strict=False))
-                    and other.steps[index].mark == run.steps[index].mark
-                )
+                return draws.alike(run, other, index)
 
             low, high = 0, len(numbered) - 1
             if not unnoticed(high):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from simdistill.checker import (
     branching,
+    draws,
     encoding,
     failures,
     generators,
@@ -246,6 +247,7 @@ CHECKS: dict[str, Callable[[Subject], Found]] = {
     "streams": randomness.streams,
     "branches": branching.branches,
     "no clairvoyance": branching.clairvoyance,
+    "draws under way": draws.draws,
     "equal states, equal values": values.values,
     "deciders": values.deciders,
     "fingerprint": branching.fingerprints,

@@ -17,13 +17,15 @@ from simdistill.checker.probe import Subject, varied
 from simdistill.checker.randomness import first_difference
 from simdistill.checker.recording import Run
 from simdistill.simulation.model import ProcessModel
+from simdistill.simulation.rng import Generator, SharedGenerator, SharedRandom
+from simdistill.simulation.rng.python_random import PythonRandom
 
 MOST_OBJECTS = 300_000
 """Objects of a model that are looked through."""
 
 ADVICE = (
-    "draw random numbers through self.duration(), self.poisson() and self.draw() only: a branch can't give "
-    "another generator another future, so that every future of a what-if would be the one that really comes"
+    "draw random numbers through self.rng(), self.duration(), self.poisson() and self.draw() only: a branch can't "
+    "give another generator another future, so that every future of a what-if would be the one that really comes"
 )
 
 _SHARED: dict[str, Any] = {
@@ -33,6 +35,8 @@ _SHARED: dict[str, Any] = {
 """Generators that everybody shares."""
 
 _KINDS = (random.Random, np.random.RandomState, np.random.Generator)
+_OURS = (Generator, PythonRandom, SharedGenerator, SharedRandom)
+"""Those that `rng` returns: a branch gives them another future."""
 
 
 def own_generators(subject: Subject) -> Found:
@@ -162,7 +166,7 @@ def _held_by(model: ProcessModel) -> Iterator[tuple[str, Any]]:
             continue
         seen.add(id(thing))
         if isinstance(thing, _KINDS):
-            if not isinstance(thing, random.SystemRandom):
+            if not isinstance(thing, (random.SystemRandom, *_OURS)):
                 yield f"a {type(thing).__module__.split('.')[0]} {type(thing).__name__}", thing
         else:
             waiting += _parts(thing)

@@ -17,6 +17,8 @@ from simdistill.simulation.decisions import Decision
 from simdistill.simulation.distributions import Exponential
 from simdistill.simulation.model import ProcessModel
 from simdistill.simulation.parameters import Parameters
+from simdistill.simulation.redrawing import Redrawing, redrawing
+from simdistill.simulation.rng.redrawn import Again
 from simdistill.simulation.situations import Episode
 from simdistill.simulation.states import numbers
 from simdistill.simulation.streams import EPISODE, FUTURE, TEST, BranchedWorld, SeedPath, Streams, World
@@ -90,6 +92,7 @@ class Subject:
         self.simulator, self.params, self.seed, self.deterministic = simulator, params, seed, deterministic
         self.until, self.split, self.limit = until, split, limit or Limit(math.inf)
         self._runs: dict[str, Run] = {}
+        self._redrawn: dict[tuple, tuple[World, Redrawing]] = {}
         self._longest_silence, self._falls_silent = 0.0, False
         self.playing: Run | None = None
 
@@ -189,8 +192,8 @@ class Subject:
     def branch(self, past: World, index: int, future: int, choice: str, run: Run, **limits: Any) -> Run:
         """Replays a run up to one of its decisions and goes on with a choice under a future of its own."""
         streams = Streams((*self.path(), FUTURE, index, future))
-        world = BranchedWorld(past, streams, run.steps[index].time)
         answers = [step.taken for step in run.steps[:index]]
+        world = BranchedWorld(past, streams, run.steps[index].time, self._again(past, run, index, streams))
 
         def choose(number: int, time: float, state: str, labels: Sequence[str]) -> str:
             if number < index:
@@ -201,6 +204,21 @@ class Subject:
             return scattered(number, time, state, labels)
 
         return self.play(world, choose, **limits)
+
+    def redrawing(self, past: World, run: Run, index: int) -> Redrawing:
+        """Returns what the futures of a decision draw again."""
+        answers = tuple(step.taken for step in run.steps[:index])
+        key = (id(past), index, answers)
+        if key not in self._redrawn:
+            with self.limit.within():
+                found = redrawing(self.simulator, self.params, past, answers, run.steps[index].time)
+            self._redrawn[key] = past, found  # `past` is kept, so that no other gets its id
+        return self._redrawn[key][1]
+
+    def _again(self, past: World, run: Run, index: int, future: Streams) -> Again | None:
+        if all(draw.distribution is not None for draw in run.draws[: run.steps[index].drawn]):
+            return None
+        return self.redrawing(past, run, index).again(future)
 
 
 def _step(model: ProcessModel, decision: Decision, run: Run, choose: Choose) -> Step:

@@ -16,8 +16,8 @@ def same_seed(subject: Subject) -> Found:
     if (difference := first_difference(subject.main, again)) is not None:
         yield (
             f"the same seed gives two runs: {difference}",
-            "draw random numbers through self.duration(), self.poisson() and self.draw() only, not from "
-            "random or numpy.random; keep what changes on self, set in build(), not on the class or in the "
+            "draw random numbers through self.rng(), self.duration(), self.poisson() and self.draw() only, not "
+            "from random or numpy.random; keep what changes on self, set in build(), not on the class or in the "
             "module; don't depend on the order of a set, on id() or on the clock",
         )
         return
@@ -26,7 +26,7 @@ def same_seed(subject: Subject) -> Found:
         yield (
             f"the run depends on the seed path itself: with the same numbers and another path, {difference}",
             "don't make random generators of your own from the seed: branches can't give them other "
-            "futures; draw through self.duration(), self.poisson() and self.draw()",
+            "futures; draw through self.rng(), self.duration(), self.poisson() and self.draw()",
         )
 
 
@@ -38,8 +38,8 @@ def other_seed(subject: Subject) -> Found:
     if all(first_difference(subject.main, other) is None for other in others):
         yield (
             "a different seed gives the same run",
-            "draw random numbers through self.duration(), self.poisson() and self.draw(), not from a "
-            "generator with a fixed seed; if nothing is random with these parameters, say "
+            "draw random numbers through self.rng(), self.duration(), self.poisson() and self.draw(), not from "
+            "a generator with a fixed seed; if nothing is random with these parameters, say "
             "check_simulator(..., deterministic=True)",
         )
 
@@ -122,7 +122,11 @@ def _counted(one: Run, other: Run) -> Found:
 
 def _positions(run: Run, source: str) -> list[int]:
     """Where in a run a source's numbers were drawn; empty unless its entities are counted without gaps."""
-    found = [(index, draw.key) for index, draw in enumerate(run.draws) if draw.key[0] == source]
+    found = [
+        (index, draw.key)
+        for index, draw in enumerate(run.draws)
+        if draw.key[0] == source and draw.distribution is not None
+    ]
     entities = [key[1] for _, key in found]
     if len(entities) < 10 or any(b - a != 1 for a, b in pairwise(entities)):
         return []

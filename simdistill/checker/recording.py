@@ -1,25 +1,64 @@
 """What is written down of a run: its random numbers, its decisions, what it left."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from simdistill.simulation.distributions import Distribution
 from simdistill.simulation.model import ProcessModel
+from simdistill.simulation.rng.draw import line_of_caller
+from simdistill.simulation.rng.hidden import merged
+from simdistill.simulation.rng.overheard import OverheardSources
+from simdistill.simulation.rng.redrawn import Redrawn
+from simdistill.simulation.rng.source import Numbered, Source
 from simdistill.simulation.streams import SeedPath, Streams, World
 
 Key = tuple[str, int, int]
 """Source, entity and visit of a random number."""
 
 
+RNG = -1
+"""Stands in the key of a number that was drawn from a generator, where others have their visit."""
+
+
 @dataclass(frozen=True)
 class Draw:
-    """A random number that a process took; `end` is when the duration that it makes is over."""
+    """A random number that a process took; `end` is when the duration that it makes is over.
+
+    One that was drawn from a generator has its number for an entity, and no distribution.
+    """
 
     key: Key
-    distribution: Distribution
+    distribution: Distribution | None
     end: float | None
+
+
+class RecordingSources(OverheardSources):
+    """Sources of `rng` that remember what was drawn from them.
+
+    Args:
+        streams: Where the numbers come from.
+        draws: Gets the draws.
+
+    Attributes:
+        calls: Key of a draw -> method, arguments, and the line where it was drawn.
+    """
+
+    def __init__(self, streams: Numbered, draws: list[Draw]):
+        super().__init__(streams)
+        self._draws = draws
+        self.calls: dict[Key, tuple[str, str, str]] = {}
+
+    def heard(self, source: Source, count: int, method: str, given: tuple, named: dict, value: Any) -> Any:
+        key = (source.name, count, RNG)
+        words = ", ".join([*map(repr, given), *(f"{name}={argument!r}" for name, argument in named.items())])
+        self.calls[key] = method, words, line_of_caller()
+        if source.calls is None:
+            source.calls = Counter()
+        source.calls[method, words] += 1
+        self._draws.append(Draw(key, None, None))
+        return value
 
 
 class RecordingWorld(World):
@@ -43,6 +82,14 @@ class RecordingWorld(World):
         self.rates: dict[str, set[float]] = defaultdict(set)
         self.ticks: set[float] = set()
         self._altered = altered or {}
+        again = merged(
+            [
+                {key[:2]: (change(streams.uniform(*key[:2])), 1)}
+                for key, change in self._altered.items()
+                if key[2] == RNG
+            ]
+        )
+        self.sources = RecordingSources(Redrawn(streams, streams, again), self.draws)
 
     def number(self, source: str, entity: int, distribution: Distribution, visit: int = 0) -> float:
         key = (source, entity, visit)

@@ -12,10 +12,11 @@ from simdistill.checker.failures import Found
 from simdistill.checker.probe import Subject, varied_by
 from simdistill.checker.recording import Run, Step
 from simdistill.errors import ProcessError
+from simdistill.simulation.branch_point import BranchPoint
 from simdistill.simulation.policies import RandomPolicy
-from simdistill.simulation.replaying import replay
 from simdistill.simulation.rollout import run_policy
-from simdistill.simulation.streams import FUTURE, BranchedWorld, Streams, World
+from simdistill.simulation.situations import Situation
+from simdistill.simulation.streams import FUTURE, Streams
 
 RARE = 1e-6
 """Probability below which values of equal states count as different."""
@@ -153,15 +154,18 @@ def _branch_costs(
     subject: Subject, run: Run, episode: int, index: int, choice: str, horizon: float
 ) -> list[float]:
     """What a choice costs up to a horizon, in each of some futures."""
-    past, step, costs = World(Streams(subject.path(episode))), run.steps[index], []
-    answers = [before.taken for before in run.steps[:index]]
+    step, costs = run.steps[index], []
+    answers = tuple(before.taken for before in run.steps[:index])
+    state = step.observed if isinstance(step.observed, dict) else {}
+    point = BranchPoint(
+        subject.simulator,
+        Situation(subject.params, subject.path(episode), answers, step.time, state, step.labels),
+    )
     end = min(step.time + horizon, max(subject.until, step.time))
     for future in range(FUTURES):
         streams = Streams((*subject.path(episode), FUTURE, index, future))
-        world = BranchedWorld(past, streams, step.time)
         try:
-            model, _ = replay(subject.simulator, subject.params, world, answers)
-            world.branch()
+            model, _ = point.reach(streams)
             model.answer(choice)
             run_policy(model, RandomPolicy(streams), end)
             costs.append(model.cost(end) - step.cost)

@@ -40,7 +40,7 @@ class NotingWorld(World):
     def __init__(self, past: World):
         super().__init__(past.streams)
         self.path, self._past, self.notes = past.path, past, Notes()
-        self.sources = NotingSources(past.streams, self.notes)
+        self.sources = NotingSources(past.sources.streams, self.notes)
 
     def begin(self, env: Any) -> None:
         super().begin(env)

@@ -203,7 +203,8 @@ class BranchedWorld(World):
     def __init__(self, past: World, future: Streams, time: float, again: Again | None = None):
         super().__init__(future)
         self.path = past.path
-        self.sources = Sources(Redrawn(past.streams, future, again) if again else past.streams)
+        before = past.sources.streams
+        self.sources = Sources(Redrawn(before, future, again) if again else before)
         self._past, self._time, self._branched = past, time, False
         self._known: set[tuple[str, int, int]] = set()
 

@@ -9,7 +9,7 @@ import numpy as np
 from simdistill.simulation.rng.generator import Generator
 from simdistill.simulation.rng.source import BLOCK, Source
 
-_OWN = "simdistill.simulation."
+_OWN = ("simdistill.simulation.", "simdistill.checker.")
 
 
 class Draw:

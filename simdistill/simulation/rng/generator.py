@@ -199,6 +199,10 @@ class Generator(np.random.Generator):
             self._sources.rng(f"{self.source.name}/{number}") for number in range(first, first + n_children)
         ]
 
+    def heard(self, method: str, given: tuple, named: dict, value: Any) -> Any:
+        """Is told of a draw that `PythonRandom` makes by itself, and returns what the model is handed."""
+        return value
+
     def moved(self) -> None:
         """Follows its source into other streams."""
         self.source.place(self.bit_generator)

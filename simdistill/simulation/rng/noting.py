@@ -9,9 +9,8 @@ from simpy.events import NORMAL
 
 from simdistill.simulation.rng import methods
 from simdistill.simulation.rng.draw import Draw
-from simdistill.simulation.rng.generator import Generator
+from simdistill.simulation.rng.overheard import OverheardSources
 from simdistill.simulation.rng.source import Numbered, Source
-from simdistill.simulation.rng.sources import Sources
 from simdistill.simulation.rng.tracked import Made, made_of, plain, tracked
 
 
@@ -126,8 +125,8 @@ class _Callbacks(list):
         self._wait.left = None
 
 
-class NotingSources(Sources):
-    """Sources whose generators note what they draw.
+class NotingSources(OverheardSources):
+    """Sources whose generators draw numbers that remember their draw.
 
     Args:
         streams: Where the numbers come from.
@@ -138,28 +137,7 @@ class NotingSources(Sources):
         super().__init__(streams)
         self.notes = notes
 
-    def _generator(self, source: Source) -> Generator:
-        return NotingGenerator(source, self)
-
-
-class NotingGenerator(Generator):
-    """Draws numbers that remember their draw."""
-
-    def __init__(self, source: Source, sources: Any = None):
-        super().__init__(source, sources)
-        self._plain = Generator(source)
-
-
-def _noting(name: str) -> Callable:
-    def draw(self: NotingGenerator, *arguments: Any, **named: Any) -> Any:
-        count = self.source.count
-        given = tuple(plain(argument) for argument in arguments)
-        value = getattr(self._plain, name)(*given, **{key: plain(one) for key, one in named.items()})
-        return self._sources.notes.drawn(self.source, count, name, arguments, named, value)
-
-    draw.__name__ = name
-    return draw
-
-
-for _name in methods.NUMPY:
-    setattr(NotingGenerator, _name, _noting(_name))
+    def heard(self, source: Source, count: int, method: str, given: tuple, named: dict, value: Any) -> Any:
+        if method not in methods.NUMPY:
+            return value  # one of Python's that takes several numbers: the way from these isn't followed
+        return self.notes.drawn(source, count, method, given, named, value)

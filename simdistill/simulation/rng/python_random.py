@@ -95,6 +95,7 @@ class PythonRandom(random.Random):
             self._within = _Within(np.random.Philox(key=self.source.key()))
         self.source.place(self._within.bits)
         drawn = getattr(self._within, method)(*arguments, **named)
+        drawn = self.generator.heard(method, arguments, named, drawn)
         self.source.skip()
         return drawn
 

@@ -1,6 +1,7 @@
 """A source of random numbers: the count of its draws, and the number of each."""
 
 import weakref
+from collections import Counter
 from hashlib import blake2b
 from typing import Any, Protocol
 
@@ -38,13 +39,15 @@ class Source:
     Attributes:
         name: Name of the source.
         streams: Where the numbers come from.
+        calls: Method and arguments -> how often it was called, where that is recorded.
         children: How many sources were spawned from this one.
     """
 
-    __slots__ = ("__weakref__", "_block", "_copies", "_left", "children", "name", "streams")
+    __slots__ = ("__weakref__", "_block", "_copies", "_left", "calls", "children", "name", "streams")
 
     def __init__(self, name: str, streams: Numbered, count: int = 0):
         self.name, self.streams, self.children = name, streams, 0
+        self.calls: Counter[tuple[str, str]] | None = None
         self._left: list[
             float
         ] = []  # numbers of the present block that haven't been drawn, the next one last

@@ -55,8 +55,8 @@ def branches(subject: Subject) -> Found:
 
 
 _REPLAY = (
-    "draw random numbers through self.rng(), self.duration(), self.poisson() and self.draw() only, yield durations "
-    "as they are, and let nothing depend on how long something that is still running will last"
+    "draw random numbers through self.rng(), self.duration(), self.poisson() and self.draw() only, yield "
+    "durations as they are, and let nothing depend on how long something that is still running will last"
 )
 
 

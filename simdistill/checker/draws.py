@@ -26,9 +26,9 @@ AHEAD = 25
 """Decisions of the run in whose time a difference is added up."""
 
 ADVICE = (
-    "draw a number when it is used, `yield self.env.timeout(rng.exponential(5.0))`, not before it is needed; "
-    "or take the length of an activity from self.duration(), which belongs to the future as long as it lasts. "
-    "A number that is known beforehand, such as a job's size, belongs in observe()"
+    "draw a number when it is used, `yield self.env.timeout(rng.exponential(5.0))`, not before it is "
+    "needed; or take the length of an activity from self.duration(), which belongs to the future as long "
+    "as it lasts. A number that is known beforehand, such as a job's size, belongs in observe()"
 )
 
 

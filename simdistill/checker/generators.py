@@ -24,8 +24,9 @@ MOST_OBJECTS = 300_000
 """Objects of a model that are looked through."""
 
 ADVICE = (
-    "draw random numbers through self.rng(), self.duration(), self.poisson() and self.draw() only: a branch can't "
-    "give another generator another future, so that every future of a what-if would be the one that really comes"
+    "draw random numbers through self.rng(), self.duration(), self.poisson() and self.draw() only: a "
+    "branch can't give another generator another future, so that every future of a what-if would be the "
+    "one that really comes"
 )
 
 _SHARED: dict[str, Any] = {

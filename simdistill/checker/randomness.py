@@ -16,9 +16,9 @@ def same_seed(subject: Subject) -> Found:
     if (difference := first_difference(subject.main, again)) is not None:
         yield (
             f"the same seed gives two runs: {difference}",
-            "draw random numbers through self.rng(), self.duration(), self.poisson() and self.draw() only, not "
-            "from random or numpy.random; keep what changes on self, set in build(), not on the class or in the "
-            "module; don't depend on the order of a set, on id() or on the clock",
+            "draw random numbers through self.rng(), self.duration(), self.poisson() and self.draw() only, "
+            "not from random or numpy.random; keep what changes on self, set in build(), not on the class "
+            "or in the module; don't depend on the order of a set, on id() or on the clock",
         )
         return
     renamed = subject.play(subject.world(path=(*subject.path(), 1)), varied)
@@ -38,8 +38,8 @@ def other_seed(subject: Subject) -> Found:
     if all(first_difference(subject.main, other) is None for other in others):
         yield (
             "a different seed gives the same run",
-            "draw random numbers through self.rng(), self.duration(), self.poisson() and self.draw(), not from "
-            "a generator with a fixed seed; if nothing is random with these parameters, say "
+            "draw random numbers through self.rng(), self.duration(), self.poisson() and self.draw(), not "
+            "from a generator with a fixed seed; if nothing is random with these parameters, say "
             "check_simulator(..., deterministic=True)",
         )
 

@@ -3,6 +3,7 @@
 from simdistill.simulation.functional import (
     FunctionModel,
     charge,
+    choose,
     cost_rate,
     decide,
     draw,
@@ -19,6 +20,7 @@ from simdistill.simulation.functional import (
 __all__ = [
     "FunctionModel",
     "charge",
+    "choose",
     "cost_rate",
     "decide",
     "draw",

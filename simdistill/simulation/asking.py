@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from simpy.core import EmptySchedule
+from simpy.core import EmptySchedule, StopSimulation
 
 from simdistill.errors import ProcessError
 from simdistill.simulation.alive import WATCHED, endless_processes, told
@@ -40,6 +40,7 @@ class Asking(Monitored):
         self._asleep: list[Decision] = []  # to be put again once something has happened
         self._put: Decision | None = None
         self._events = 0
+        self._chosen = False  # whether a question was put in the midst of an event, by `choose`
         self._most_labels = 0  # that have been compared with `max_choices`
 
     def final_cost(self) -> float:
@@ -98,7 +99,7 @@ class Asking(Monitored):
                 step()
         except EmptySchedule:
             return None
-        except ProcessError:
+        except (ProcessError, StopSimulation):
             raise
         except Exception as error:
             raise self._failed(error) from error
@@ -152,7 +153,8 @@ class Asking(Monitored):
     def _runs_on(self, began: float, until: float) -> None:
         """Raises if a process that hasn't asked for many events won't come to its end either."""
         now, count = self.env.now, f"{self.max_silent_events:,} events passed without a decision"
-        if now > began and until < began + 100 * (now - began):
+        if self._chosen or (now > began and until < began + 100 * (now - began)):
+            self._chosen = False
             return
         names = told(endless_processes(self, min(WATCHED, self.max_silent_events)))
         if self.env.now == began:

@@ -6,7 +6,7 @@ from heapq import heappop
 from typing import Any
 
 import simpy
-from simpy.core import EmptySchedule
+from simpy.core import EmptySchedule, StopSimulation
 
 from simdistill.errors import InputError
 from simdistill.simulation.decisions import Decision
@@ -22,9 +22,15 @@ class StoppingEnvironment(simpy.Environment):
     Attributes:
         at_once: Questions that are to be put at once, from `decide` until they have been put.
         world: Where the random numbers of its episode come from; None if it isn't a process model's.
+        script: The code that may run the environment itself; None where a model only starts its processes.
+        adopted: Whether it was made by the model's own code.
+        simdistill_model: The function-style model that it belongs to.
     """
 
     world: Any = None
+    script: Any = None
+    adopted = False
+    simdistill_model: Any = None
 
     def __init__(self):
         super().__init__()
@@ -43,11 +49,16 @@ class StoppingEnvironment(simpy.Environment):
         return self._queue[0][0] if self._queue else math.inf
 
     def run(self, until: Any = None) -> Any:
-        """Refuses what a script of SimPy's does at its end: who decides goes on from question to question.
+        """Lets a model's own code run it; elsewhere, who decides goes on from question to question.
+
+        Args:
+            until: A time, an event, or None for as long as anything happens.
 
         Raises:
-            InputError: Always.
+            InputError: If the model isn't one that runs its environment itself.
         """
+        if self.script is not None:
+            return self.script.run(until)
         raise InputError(
             "take env.run() out of the model: who decides runs the environment itself, from question to "
             "question"
@@ -67,12 +78,17 @@ class StoppingEnvironment(simpy.Environment):
 
     def call(self, event: simpy.Event, callbacks: list[Callable[[Any], None]]) -> None:
         """Resumes those who wait for an event, up to a question put at once."""
-        at_once = self.at_once
-        for number, callback in enumerate(callbacks, start=1):
-            callback(event)
-            if at_once and number < len(callbacks) and any(decision.callbacks for decision in at_once):
+        at_once, number = self.at_once, 0
+        try:
+            for number, callback in enumerate(callbacks, start=1):
+                callback(event)
+                if at_once and number < len(callbacks) and any(decision.callbacks for decision in at_once):
+                    self._rest.append((event, callbacks[number:]))
+                    return
+        except StopSimulation:  # the others are resumed when the simulation goes on
+            if callbacks[number:]:
                 self._rest.append((event, callbacks[number:]))
-                return
+            raise
         if not event._ok and not hasattr(event, "_defused"):  # as SimPy does
             error = type(event._value)(*event._value.args)
             error.__cause__ = event._value

@@ -68,6 +68,7 @@ class Asking(Monitored):
         env, pending, at_once, events = self.env, self._pending, self.env.at_once, self._events
         asleep, peek, step = self._asleep, env.peek, env.step
         began, quiet_until = env.now, events + self.max_silent_events
+        alone = not env.stepped_by_others
         before, running.sources = running.sources, self.world.sources
         try:
             while True:
@@ -95,6 +96,9 @@ class Asking(Monitored):
                 if events >= quiet_until:
                     self._runs_on(began, until)
                     began, quiet_until = env.now, events + self.max_silent_events
+                if alone and (done := env.steps(until, quiet_until - events, pending, asleep)):
+                    events += done
+                    continue
                 events += 1
                 step()
         except EmptySchedule:

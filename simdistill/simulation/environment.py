@@ -76,6 +76,34 @@ class StoppingEnvironment(simpy.Environment):
         callbacks, event.callbacks = event.callbacks, None  # type: ignore
         self.call(event, callbacks)
 
+    @property
+    def stepped_by_others(self) -> bool:
+        """Whether `step` is not the one below: an author's own, or one that somebody watches by."""
+        return "step" in vars(self) or type(self).step is not StoppingEnvironment.step
+
+    def steps(self, until: float, most: int, pending: list[Decision], asleep: list[Decision]) -> int:
+        """Processes events as `step` does, one after the other, until a question waits.
+
+        Args:
+            until: Simulated time after which no event is processed.
+            most: The most events.
+            pending: Questions that wait for the end of the instant.
+            asleep: Questions that wait for the next event.
+
+        Returns:
+            How many; 0 if the next event is not there, is too late, or was begun already.
+        """
+        queue, at_once, rest, done = self._queue, self.at_once, self._rest, 0
+        while queue and queue[0][0] <= until and done < most and not (at_once or rest or pending or asleep):
+            self._now, _, _, event = heappop(queue)
+            callbacks, event.callbacks = event.callbacks, None  # type: ignore
+            done += 1
+            if event._ok and len(callbacks) == 1:  # nearly all are like this
+                callbacks[0](event)
+            else:
+                self.call(event, callbacks)
+        return done
+
     def call(self, event: simpy.Event, callbacks: list[Callable[[Any], None]]) -> None:
         """Resumes those who wait for an event, up to a question put at once."""
         at_once, number = self.at_once, 0

@@ -26,3 +26,7 @@ class ProcessError(RuntimeError):
         episode = self.seed_path[-1] if self.seed_path else "?"
         where = f"episode {episode}, seed {list(self.seed_path)}, time {self.time:g}"
         return f"{self.simulator}: {self.reason} ({where})"
+
+
+class AskedOutside(ProcessError):
+    """A question that can't be put, because it isn't the process's own code that asks."""

@@ -5,7 +5,7 @@ import re
 from simdistill.simulation.functional import FunctionModel
 from simdistill.simulation.model import ProcessModel
 
-_CALLS = "duration|poisson|draw|rng|decide|cost_rate|charge|level|tally|final_cost|fingerprint"
+_CALLS = "duration|poisson|draw|rng|decide|choose|cost_rate|charge|level|tally|final_cost|fingerprint"
 _LINE = re.compile(r" \([^()]*, line \d+: ")
 
 _REPLACED = tuple(

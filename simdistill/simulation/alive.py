@@ -6,6 +6,7 @@ from typing import Protocol
 
 import simpy
 
+from simdistill.errors import AskedOutside
 from simdistill.simulation.environment import StoppingEnvironment
 
 WATCHED = 10_000
@@ -44,7 +45,10 @@ def endless_processes(model: Running, events: int = WATCHED) -> list[str]:
         if not env._queue or env.at_once:
             break
         resumed.update(set(_resumed_by(env._queue[0][-1])))
-        env.step()
+        try:
+            env.step()
+        except AskedOutside:
+            break
     return [name for name, count in resumed.most_common() if count > 1]
 
 

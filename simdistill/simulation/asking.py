@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from simpy.core import EmptySchedule
+from simpy.core import EmptySchedule, StopSimulation
 
 from simdistill.errors import ProcessError
 from simdistill.simulation.alive import WATCHED, endless_processes, told
@@ -43,6 +43,7 @@ class Asking(Monitored):
         self._asleep: list[Decision] = []  # to be put again after the next event
         self._put: Decision | None = None
         self._events = 0
+        self._chosen = False  # whether a question was put in the midst of an event, by `choose`
         self._most_labels = 0  # that have been compared with `max_choices`
 
     def final_cost(self) -> float:
@@ -70,6 +71,7 @@ class Asking(Monitored):
         env, pending, at_once, events = self.env, self._pending, self.env.at_once, self._events
         asleep, peek, step = self._asleep, env.peek, env.step
         began, quiet_until = env.now, events + self.max_silent_events
+        alone = not env.stepped_by_others
         before, running.sources = running.sources, self.world.sources
         try:
             while True:
@@ -97,11 +99,14 @@ class Asking(Monitored):
                 if events >= quiet_until:
                     self._runs_on(began, until)
                     began, quiet_until = env.now, events + self.max_silent_events
+                if alone and (done := env.steps(until, quiet_until - events, pending, asleep)):
+                    events += done
+                    continue
                 events += 1
                 step()
         except EmptySchedule:
             return None
-        except ProcessError:
+        except (ProcessError, StopSimulation):
             raise
         except Exception as error:
             raise self._failed(error) from error
@@ -156,7 +161,8 @@ class Asking(Monitored):
     def _runs_on(self, began: float, until: float) -> None:
         """Raises an error if a process that hasn't asked for many events won't soon reach `until` either."""
         now, count = self.env.now, f"{self.max_silent_events:,} events passed without a decision"
-        if now > began and until < began + 100 * (now - began):
+        if self._chosen or (now > began and until < began + 100 * (now - began)):
+            self._chosen = False
             return
         names = told(endless_processes(self, min(WATCHED, self.max_silent_events)))
         if self.env.now == began:

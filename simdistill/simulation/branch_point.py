@@ -37,10 +37,10 @@ class BranchPoint:
             ProcessError: If the process doesn't come back to the decision.
         """
         if self._redrawing is None:
-            model, decision = self._replayed(future, None)
-            if not model.world.sources.counts:
+            world, model, decision = self._replayed(future, None)
+            if not world.sources.counts:
                 self._redrawing = Redrawing()
-                return self._branched(model, decision)
+                return self._branched(world, model, decision)
             situation = self.situation
             self._redrawing = redrawing(
                 self.simulator, situation.params, self._past, situation.actions, situation.time
@@ -61,7 +61,7 @@ class BranchPoint:
         counts = Counter() if self._redrawing is None else Counter(self._redrawing.counts)
         return counts + Counter({"futures with old values": self._failed})
 
-    def _replayed(self, future: Streams, again: Again | None) -> tuple[ProcessModel, Decision]:
+    def _replayed(self, future: Streams, again: Again | None) -> tuple[BranchedWorld, ProcessModel, Decision]:
         situation = self.situation
         world = BranchedWorld(self._past, future, situation.time, again)
         model, decision = replay(self.simulator, situation.params, world, situation.actions)
@@ -74,10 +74,11 @@ class BranchPoint:
                 f"a replay didn't come back to the decision at time {situation.time:g}; does the process "
                 "draw random numbers other than through rng(), duration(), poisson() and draw()?",
             )
-        return model, decision
+        return world, model, decision
 
     @staticmethod
-    def _branched(model: ProcessModel, decision: Decision) -> tuple[ProcessModel, Decision]:
-        assert isinstance(model.world, BranchedWorld)
-        model.world.branch()
+    def _branched(
+        world: BranchedWorld, model: ProcessModel, decision: Decision
+    ) -> tuple[ProcessModel, Decision]:
+        world.branch()
         return model, decision

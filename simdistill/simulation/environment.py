@@ -6,7 +6,7 @@ from heapq import heappop
 from typing import Any
 
 import simpy
-from simpy.core import EmptySchedule
+from simpy.core import EmptySchedule, StopSimulation
 
 from simdistill.errors import InputError
 from simdistill.simulation.decisions import Decision
@@ -22,9 +22,15 @@ class StoppingEnvironment(simpy.Environment):
     Attributes:
         at_once: Questions that are to be put at once, from `decide` until they have been put.
         world: Where the random numbers of its episode come from; None if it isn't a process model's.
+        script: The code that may run the environment itself; None where a model only starts its processes.
+        adopted: Whether it was made by the model's own code.
+        simdistill_model: The function-style model that it belongs to.
     """
 
     world: Any = None
+    script: Any = None
+    adopted = False
+    simdistill_model: Any = None
 
     def __init__(self):
         super().__init__()
@@ -44,11 +50,16 @@ class StoppingEnvironment(simpy.Environment):
         return self._queue[0][0] if self._queue else math.inf
 
     def run(self, until: Any = None) -> Any:
-        """Refuses to run, as the decider runs the environment from question to question.
+        """Lets a model's own code run it; elsewhere, the decider runs it from question to question.
+
+        Args:
+            until: A time, an event, or None for as long as anything happens.
 
         Raises:
-            InputError: Always.
+            InputError: If the model isn't one that runs its environment itself.
         """
+        if self.script is not None:
+            return self.script.run(until)
         raise InputError(
             "take env.run() out of the model: who decides runs the environment itself, from question to "
             "question"
@@ -66,14 +77,47 @@ class StoppingEnvironment(simpy.Environment):
         callbacks, event.callbacks = event.callbacks, None  # type: ignore
         self.call(event, callbacks)
 
+    @property
+    def stepped_by_others(self) -> bool:
+        """Whether `step` is not the one below: an author's own, or one that somebody watches by."""
+        return "step" in vars(self) or type(self).step is not StoppingEnvironment.step
+
+    def steps(self, until: float, most: int, pending: list[Decision], asleep: list[Decision]) -> int:
+        """Processes events as `step` does, one after the other, until a question waits.
+
+        Args:
+            until: Simulated time after which no event is processed.
+            most: The most events.
+            pending: Questions that wait for the end of the instant.
+            asleep: Questions that wait for the next event.
+
+        Returns:
+            How many; 0 if the next event is not there, is too late, or was begun already.
+        """
+        queue, at_once, rest, done = self._queue, self.at_once, self._rest, 0
+        while queue and queue[0][0] <= until and done < most and not (at_once or rest or pending or asleep):
+            self._now, _, _, event = heappop(queue)
+            callbacks, event.callbacks = event.callbacks, None  # type: ignore
+            done += 1
+            if event._ok and len(callbacks) == 1:  # nearly all are like this
+                callbacks[0](event)
+            else:
+                self.call(event, callbacks)
+        return done
+
     def call(self, event: simpy.Event, callbacks: list[Callable[[Any], None]]) -> None:
         """Resumes the processes that wait for an event, up to a question put at once."""
-        at_once = self.at_once
-        for number, callback in enumerate(callbacks, start=1):
-            callback(event)
-            if at_once and number < len(callbacks) and any(decision.callbacks for decision in at_once):
+        at_once, number = self.at_once, 0
+        try:
+            for number, callback in enumerate(callbacks, start=1):
+                callback(event)
+                if at_once and number < len(callbacks) and any(decision.callbacks for decision in at_once):
+                    self._rest.append((event, callbacks[number:]))
+                    return
+        except StopSimulation:  # the others are resumed when the simulation goes on
+            if callbacks[number:]:
                 self._rest.append((event, callbacks[number:]))
-                return
+            raise
         if not event._ok and not hasattr(event, "_defused"):  # as SimPy does
             error = type(event._value)(*event._value.args)
             error.__cause__ = event._value

@@ -10,8 +10,9 @@
 
     Clinic = process_model(clinic)
 
-`Clinic` is a `ProcessModel` like any other. The function's parameters after `env` are its parameters. The
-function may start processes, or be a process itself.
+`Clinic` is a `ProcessModel` like any other. The function's other parameters are its parameters. The function
+may start processes, be a process itself, or make an environment of its own and run it; and in its place there
+may be a class that does one of these.
 """
 
 import copyreg
@@ -20,11 +21,9 @@ import inspect
 import pickle
 import re
 import sys
-import typing
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
-import pydantic
 import simpy
 
 from simdistill.errors import InputError
@@ -36,8 +35,7 @@ from simdistill.simulation.model import ProcessModel
 from simdistill.simulation.parameters import Parameters
 from simdistill.simulation.policies import Policy
 from simdistill.simulation.rng import SharedGenerator, SharedRandom
-
-_MODEL = "simdistill_model"
+from simdistill.simulation.signatures import Signature
 
 
 class _ByName(type):
@@ -54,7 +52,7 @@ def _by_name(model: type) -> Any:
         return attribute_of, (model.__module__, model.__name__)
     raise pickle.PicklingError(
         f"{model.__module__} has no name for {model.__name__}; write {model.__name__} = process_model(…) at "
-        "the top of the file that the function is in"
+        "the top of a file"
     )
 
 
@@ -83,20 +81,33 @@ class FunctionModel(ProcessModel, metaclass=_ByName):
     """Base class of the simulators that `process_model` makes.
 
     Attributes:
-        function: The function-style model.
+        function: The function or the class that makes the model.
+        signature: What it takes.
+        start: Name of the method that starts what a class has made; "" where nothing else starts it.
     """
 
     function: Callable[..., Any]
+    signature: ClassVar[Signature]
+    start: ClassVar[str] = ""
 
     def build(self):
         self._fingerprint: Callable[[], Hashable | None] = lambda: None
         self._final_cost: Callable[[], float] = lambda: 0.0
         self._figures: Callable[[], Mapping[str, float]] = dict
-        setattr(self.env, _MODEL, self)
-        arguments = {name: getattr(self.params, name) for name in type(self.params).model_fields}
-        process = type(self).function(self.env, **arguments)
+        self.env.simdistill_model = self
+        made, signature = type(self), self.signature
+        process = made.function(**signature.made_with(self.env, self.params))
+        if self.start:
+            process = getattr(process, self.start)(**signature.started_with(self.params))
+        if signature.environment is None and not self.env.adopted:
+            raise InputError(
+                f"{signature.name}() takes no environment and makes none: let it take `env` first, or make a "
+                "simpy.Environment()"
+            )
         if inspect.isgenerator(process):
             self.env.process(process)  # type: ignore[arg-type]
+        if self.env.adopted and isinstance(process, Mapping):
+            self._figures = lambda: process
 
     def observe(self, decision: Decision) -> dict:
         about, state = decision.about
@@ -120,28 +131,45 @@ def process_model(
     cost_weights: Mapping[str, float] | None = None,
     forecasts: Sequence[Forecast] = (),
     decides_at: Literal["once", "end"] | None = None,
+    start: str = "",
+    chooses: bool = False,
 ) -> type[ProcessModel]:
-    """Makes a simulator of a function-style model.
+    """Makes a simulator of a function-style model, or of a class.
+
+    What takes no environment makes a `simpy.Environment()`, or a subclass of one, somewhere in its code: that
+    is then the one that is run. It may call `env.run()`, several times if it likes, and so may what `start`
+    names; the episode ends when its code does, and a mapping that it returns then are its `figures`. Elsewhere
+    `env.run()` is a mistake.
 
     Args:
-        function: Takes a SimPy environment and then parameters, each with a default and, unless the default
-            shows it, a type: `arrival_rate: float = 0.5`, or `Annotated[float, Field(gt=0)]` for bounds.
+        function: A function or a class. It takes a SimPy environment, first or by the name `env` or
+            `environment`, or none; and parameters, each with a default and, unless the default shows it, a
+            type: `arrival_rate: float = 0.5`, or `Annotated[float, Field(gt=0)]` for bounds.
         max_choices: The most choices that a question has.
         policies: Name -> policy.
         cost_weights: Name of a cost -> weight, 1 if left out.
         forecasts: Outcomes that a student is asked to forecast.
         decides_at: When a question is put for which `decide` gets no `at`, as in `ProcessModel.decide`; at
             once if left out.
+        start: The method of a class that starts the model once it is made, e.g. "run"; its parameters are
+            parameters of the model as well.
+        chooses: Whether the model calls `choose`.
 
     Raises:
-        InputError: If the function doesn't take an environment, or a parameter has no default.
+        InputError: If there is no method `start`, or a parameter has no default.
     """
     name = "".join(part[:1].upper() + part[1:] for part in re.split(r"[_\W]+", function.__name__))
+    signature = Signature.of(function, start)
     attributes = {
         "__doc__": inspect.getdoc(function),
-        "__module__": function.__module__,
+        # Where it is called: a model may be made of a library's class.
+        "__module__": sys._getframe(1).f_globals.get("__name__", function.__module__),
         "function": staticmethod(function),
-        "Params": _params(function),
+        "signature": signature,
+        "start": start,
+        "chooses": chooses,
+        "runs_itself": bool(start) or signature.environment is None,
+        "Params": signature.parameters(FunctionParameters),
         "max_choices": max_choices,
         "policies": dict(policies or {}),
         "cost_weights": dict(cost_weights or {}),
@@ -152,25 +180,6 @@ def process_model(
     made = _ByName(name, (FunctionModel,), attributes)
     setattr(made.Params, "model", made)  # noqa: B010 (a class of parameters is typed without it)
     return made  # type: ignore[return-value]
-
-
-def _params(function: Callable[..., Any]) -> type[Parameters]:
-    """The parameters of a function after the environment."""
-    (environment, *parameters) = inspect.signature(function).parameters.values() or (None,)
-    if environment is None:
-        raise InputError(f"{function.__name__}() must take a SimPy environment first")
-    hints = typing.get_type_hints(function, include_extras=True)
-    fields: dict[str, Any] = {}
-    for parameter in parameters:
-        where = f"parameter '{parameter.name}' of {function.__name__}()"
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
-            raise InputError(f"{where}: write parameters by name, without * and /")
-        if parameter.default is parameter.empty:
-            raise InputError(f"{where} needs a default, as in {parameter.name}=1.0")
-        default = parameter.default
-        known = type(default) if isinstance(default, bool | int | float | str) else Any
-        fields[parameter.name] = (hints.get(parameter.name, known), default)
-    return pydantic.create_model("Params", __base__=FunctionParameters, **fields)
 
 
 def decide(
@@ -198,11 +207,33 @@ def decide(
             of `process_model`.
     """
     if not callable(state):
-        raise InputError(
-            f"decide({question!r}): state must be a function, as in lambda: {{'waiting': len(queue)}}; it is "
-            f"called when the question is put, and it got {state!r}"
-        )
+        raise _no_function("decide", question, state)
     return model_of(env).decide(question, choices, (about, state), decider, priority, at)
+
+
+def choose(
+    env: simpy.Environment,
+    question: str,
+    choices: Choices,
+    state: Callable[..., dict],
+    about: Any = None,
+    decider: str = "",
+) -> Any:
+    """Puts a question at once and returns the chosen object, where no process can yield.
+
+    The model is made with `process_model(…, chooses=True)`, unless it runs its own environment; see
+    `ProcessModel.choose`, and `decide` for the arguments.
+    """
+    if not callable(state):
+        raise _no_function("choose", question, state)
+    return model_of(env).choose(question, choices, (about, state), decider)
+
+
+def _no_function(called: str, question: str, state: Any) -> InputError:
+    return InputError(
+        f"{called}({question!r}): state must be a function, as in lambda: {{'waiting': len(queue)}}; it is "
+        f"called when the question is put, and it got {state!r}"
+    )
 
 
 def duration(
@@ -301,7 +332,7 @@ def model_of(env: simpy.Environment) -> FunctionModel:
     Raises:
         InputError: If it belongs to none.
     """
-    model = getattr(env, _MODEL, None)
+    model = getattr(env, "simdistill_model", None)
     if model is None:
         raise InputError(
             f"{env!r} belongs to no simulator: make one with simdistill.adapt.process_model(your_function) "

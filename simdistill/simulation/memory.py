@@ -26,8 +26,8 @@ LONGEST = 1000
 """Entries of a list, set, dictionary or array beyond which only their number is looked at."""
 
 _NOT_THE_MODELS = {
-    *("params", "world", "seed_path", "env", "illegal_answers", "_events", "_most_labels", "_put"),
-    *("_costs", "_levels", "_tallies"),
+    *("params", "world", "seed_path", "env", "script", "illegal_answers", "_events", "_most_labels"),
+    *("_put", "_chosen", "_costs", "_levels", "_tallies"),
 }
 """Attributes of a model that its author doesn't set, and that measure or count only."""
 _CLOCKS = frozenset(("usage_since", "_delay", "asleep_until_event", "env", "_env"))
@@ -44,7 +44,7 @@ class Running(Protocol):
 
 def memory_of(model: Running) -> Any:
     """Returns what a model remembers at this moment; it isn't changed."""
-    looked = _Looked({id(model)})
+    looked = _Looked(vars(model))
     own = {name: value for name, value in vars(model).items() if name not in _NOT_THE_MODELS}
     return [looked.at(own, 0), looked.at([event for *_, event in sorted(model.env._queue)], 0)]
 
@@ -98,10 +98,14 @@ def _numbers_differ(one: float, other: float, one_before: Any, other_before: Any
 
 
 class _Looked:
-    """Goes through the objects that a model holds, each of them once."""
+    """Goes through the objects that a model holds, each of them once.
 
-    def __init__(self, seen: set[int]):
-        self._seen, self._kept = seen, []
+    Args:
+        own: Attributes of the model itself, which a script holds by another object with the same attributes.
+    """
+
+    def __init__(self, own: dict[str, Any]):
+        self._own, self._seen, self._kept = own, set[int](), []
 
     def at(self, thing: Any, depth: int) -> Any:
         """Returns what a thing holds as plain values, lists and dictionaries."""
@@ -113,7 +117,7 @@ class _Looked:
             return thing.item()
         if isinstance(thing, _FOREIGN) or depth > DEEPEST or len(self._seen) > MOST:
             return type(thing).__name__
-        if id(thing) in self._seen:
+        if id(thing) in self._seen or getattr(thing, "__dict__", None) is self._own:
             return "seen"
         self._seen.add(id(thing))
         self._kept.append(thing)  # so that no other object gets its number

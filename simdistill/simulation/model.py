@@ -17,6 +17,7 @@ from simdistill.simulation.known_case import Experiment, KnownCase
 from simdistill.simulation.parameters import Parameters
 from simdistill.simulation.policies import Policy
 from simdistill.simulation.rng.running import running
+from simdistill.simulation.script import Script
 from simdistill.simulation.streams import Streams, World
 
 
@@ -53,8 +54,11 @@ class ProcessModel(Asking):
         forecasts: Outcomes that a student is asked to forecast.
         observes: Type of what `observe` returns, a TypedDict or a pydantic model; needed only if states hold
             texts, missing values or lists of varying length. Without it, their form is collected from states.
+        runs_itself: Whether its code makes the environment and calls `env.run()`; `process_model` sets it.
+        script: The model's code, if it runs in a greenlet.
         families: Families of known answers that the simulator reproduces, see `experiment`.
         decides_at: When a question is put for which `decide` gets no `at`: "once" or "end", see `decide`.
+        chooses: Whether the model calls `choose`; its code then runs in a greenlet of its own.
         max_silent_events: Events without a question after which the process is taken to be stuck.
         params: The parameters of this episode.
         world: Where this episode's random numbers come from.
@@ -72,6 +76,9 @@ class ProcessModel(Asking):
     observes: ClassVar[type | None] = None
     families: ClassVar[Sequence[str]] = ()
     decides_at: ClassVar[Literal["once", "end"]] = "once"
+    chooses: ClassVar[bool] = False
+    runs_itself: ClassVar[bool] = False
+    script: Script | None = None
 
     def __init__(self, params: Parameters | Mapping | None = None, world: World | tuple[int, ...] = (0,)):
         self.params: Any = self.parse(params)
@@ -79,7 +86,10 @@ class ProcessModel(Asking):
         self.seed_path = self.world.path
         super().__init__()
         self.world.begin(self.env)
-        self._guard(self.build)
+        if self.chooses or self.runs_itself:
+            Script(self, self.runs_itself)
+        else:
+            self._guard(self.build)
 
     # What a simulator's author writes.
 
@@ -153,6 +163,28 @@ class ProcessModel(Asking):
         decision = Decision(self.env, question, choices, about, decider, priority, at)
         (self._pending if at == "end" else self.env.at_once).append(decision)
         return decision
+
+    def choose(self, question: str, choices: Choices, about: Any = None, decider: str = "") -> Any:
+        """Puts a question at once and returns the chosen object, where no process can yield.
+
+        A rule that is a plain function, called in the middle of other code or as an event's callback, asks
+        like this; `decide` is for processes, and costs less. The class says `chooses = True`.
+
+        Args:
+            question: The question in words.
+            choices: As in `decide`; `WAIT` can't be among them.
+            about: Handed to `observe`.
+            decider: Who decides.
+
+        Raises:
+            InputError: If the class doesn't say that it chooses.
+        """
+        if self.script is None:
+            raise InputError(
+                f"choose({question!r}): say that {type(self).__name__} calls choose(): `chooses = True` in the "
+                "class, or process_model(…, chooses=True)"
+            )
+        return self.script.choose(Decision(self.env, question, choices, about, decider, 0, "once"))
 
     def duration(
         self, source: str, entity: int, distribution: AnyDistribution, visit: int = 0

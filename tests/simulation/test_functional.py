@@ -161,8 +161,8 @@ def test_what_is_said_about_a_wrong_function():
         process_model(shop)
     with pytest.raises(InputError, match="without \\* and /"):
         process_model(lambda env, *rates: None)
-    with pytest.raises(InputError, match="must take a SimPy environment first"):
-        process_model(lambda: None)
+    with pytest.raises(ProcessError, match="takes no environment and makes none"):
+        process_model(lambda: None)()
 
 
 def test_an_environment_without_a_simulator_is_reported():

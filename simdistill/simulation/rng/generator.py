@@ -9,6 +9,7 @@ which says what is wrong with them.
 import math
 from collections.abc import Callable
 from math import exp, inf, log1p, sqrt
+from operator import is_not
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,8 @@ class Generator(np.random.Generator):
         return self._by_numpy("standard_exponential", size, dtype, method, out)
 
     def exponential(self, scale: Any = 1.0, size=None) -> Any:
+        if scale.__class__ is np.float64:  # rates often come from an array
+            scale = float(scale)
         if size is None and scale.__class__ in NUMBERS and scale >= 0:
             return -scale * log1p(-self._uniform())
         return self._other("exponential", scale, size)
@@ -167,6 +170,8 @@ class Generator(np.random.Generator):
         return self._other("geometric", p, size)
 
     def poisson(self, lam: Any = 1.0, size=None) -> Any:
+        if lam.__class__ is np.float64:
+            lam = float(lam)
         if size is None and lam.__class__ in NUMBERS and 0 <= lam < 1e9:
             return inverse.poisson(self._uniform(), lam)
         return self._other("poisson", lam, size)
@@ -209,8 +214,8 @@ class Generator(np.random.Generator):
 
     def _other(self, method: str, *arguments: Any) -> Any:
         """Draws what one uniform number, or plain arguments, weren't enough for."""
-        plain = [_plain(argument) for argument in arguments]
-        if any(one is not other for one, other in zip(plain, arguments, strict=True)):
+        plain = tuple(map(_plain, arguments))
+        if any(map(is_not, plain, arguments)):
             return getattr(self, method)(*plain)
         return self._by_numpy(method, *arguments)
 
@@ -238,8 +243,10 @@ class Generator(np.random.Generator):
 def _plain(argument: Any) -> Any:
     """A number of numpy's, or one of a class derived from Python's, as Python's own."""
     kind = argument.__class__
-    if kind in NUMBERS:
+    if kind in NUMBERS or argument is None:
         return argument
+    if kind is np.float64 or kind is np.int64:
+        return argument.item()
     if isinstance(argument, np.generic | np.ndarray) and argument.ndim == 0:
         return argument.item()
     return (

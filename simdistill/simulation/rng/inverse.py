@@ -79,7 +79,7 @@ def poisson(u: float, lam: float) -> int:
 def binomial(u: float, n: int, p: float) -> int:
     if p > 0.5:
         return n - binomial(1.0 - u if u else 1.0 - 2.0**-53, n, 1.0 - p)
-    if n > MOST_STEPS:
+    if n * p > MOST_STEPS:
         guess = special.bdtrik(u, n, p) if u else 0.0
         return min(n, _checked(u, guess, lambda k: special.bdtr(k, n, p)))
     k, share, odds = 0, (1.0 - p) ** n, p / (1.0 - p)

@@ -20,6 +20,7 @@ class _Shared:
 
     name: str
     _bound: Any = None
+    _latest: tuple[Any, Any] = (None, None)  # the sources that were running, and the generator there
 
     def bind(self, env: Any) -> None:
         """Says which episode draws that are made outside any belong to.
@@ -114,7 +115,11 @@ class SharedRandom(_Shared, random.Random):
 
 def _of_present(kind: type, name: str) -> Callable:
     def draw(self: _Shared, *arguments: Any, **named: Any) -> Any:
-        return getattr(self.present, name)(*arguments, **named)
+        sources, generator = self._latest
+        if sources is None or sources is not running.sources:
+            generator = self.present
+            self._latest = running.sources, generator
+        return getattr(generator, name)(*arguments, **named)
 
     draw.__name__, draw.__doc__ = name, getattr(kind, name).__doc__
     return draw

@@ -136,10 +136,10 @@ def process_model(
 ) -> type[ProcessModel]:
     """Makes a simulator of a function-style model, or of a class.
 
-    A function or class that takes no environment makes a `simpy.Environment()`, or a subclass of one,
-    somewhere in its code; that environment is then run. The code may call `env.run()`, also several times,
-    and so may the method that `start` names. The episode ends when the code ends; if it returns a mapping, these
-    are the model's `figures`. Anywhere else `env.run()` is a mistake.
+    A function or class that takes no environment makes a `simpy.Environment()`, or a subclass of one, in its
+    code; that environment is then run. The code may call `env.run()`, also several times, and so may the
+    method that `start` names. The episode ends when the code ends; a mapping that the code returns has the
+    model's `figures`. Anywhere else `env.run()` is a mistake.
 
     Args:
         function: A function or a class. It takes a SimPy environment, first or by the name `env` or

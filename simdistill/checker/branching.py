@@ -69,7 +69,8 @@ def _some(count: int) -> list[int]:
 def clairvoyance(subject: Subject) -> Found:
     """Changes numbers that the past hasn't revealed; the futures of a branch must not notice."""
     run, told = subject.main, set()
-    for index in (index for index in (2, 7, 18, 40) if index < len(run.steps)):
+    places = (0, 2, 7, 18, 40) if any(draw.key[2] == draws.RNG for draw in run.draws) else (2, 7, 18, 40)
+    for index in (index for index in places if index < len(run.steps)):
         for hidden in _hidden(subject, run, index):
             source, entity, kind = next(iter(hidden))
             if (source, kind) in told:
@@ -78,7 +79,10 @@ def clairvoyance(subject: Subject) -> Found:
             for choice in run.steps[index].labels[:3]:
                 limits = {"decisions": index + 25}
                 seen, other = (subject.branch(past, index, 0, choice, run, **limits) for past in pasts)
-                if (difference := first_difference(seen, other)) is not None:
+                difference = first_difference(seen, other)
+                if difference is None and kind == draws.RNG:
+                    difference = draws.ends_apart(seen, other)
+                if difference is not None:
                     if kind == draws.RNG:
                         told.add((source, kind))
                         yield draws.leak(subject, index, tuple(hidden))

@@ -45,7 +45,8 @@ def draws(subject: Subject) -> Found:
         counts["again"] += sum(len(group.draws) for group in found.hidden)
         counts.update(found.counts)
         known.update(called(run, (draw.source, draw.count, RNG)) for draw in found.known)
-    told = f"rng: at {len(places)} decisions {counts['again']} draws under way were drawn again"
+    told = f"rng: at {_counted(len(places), 'decision')} {_counted(counts['again'], 'draw')} under way"
+    told += f" {'was' if counts['again'] == 1 else 'were'} drawn again"
     if known:
         names = ", ".join(f"{name} ({count})" for name, count in known.most_common(4))
         told += f"; {known.total()} kept their values, because the past depends on them: {names}"
@@ -54,6 +55,10 @@ def draws(subject: Subject) -> Found:
     if counts["not noted"]:
         told += f"; at {counts['not noted']} the past couldn't be replayed with numbers that are traced"
     yield told
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def called(run: Run, key: Key) -> str:
@@ -68,8 +73,8 @@ class Bias:
 
     Attributes:
         kept: Standard deviation over histories of one state of the mean difference between two choices.
-        again: The same if those draws belonged to the future: what is left is the futures' noise.
-        noise: Standard deviation of the difference over futures.
+        again: The same if those draws belonged to the future: what is left is the noise of as many futures.
+        noise: Standard deviation of the difference over futures then.
         chance: Probability of so much by chance.
     """
 
@@ -126,8 +131,8 @@ def _bias(difference_HK: np.ndarray) -> Bias:
         if within
         else (float(between == 0))
     )
-    noise = float(difference_HK.std(axis=1, ddof=1).mean())
-    return Bias(float(mean_H.std(ddof=1)), float(mean_K.std(ddof=1)) / math.sqrt(futures), noise, chance)
+    noise = float(difference_HK.std(ddof=1))
+    return Bias(float(mean_H.std(ddof=1)), noise / math.sqrt(futures), noise, chance)
 
 
 def leak(subject: Subject, index: int, keys: Sequence[Key]) -> tuple[str, str] | str:
@@ -146,9 +151,10 @@ def leak(subject: Subject, index: int, keys: Sequence[Key]) -> tuple[str, str] |
         for draw in group.draws
     }
     kept = [key for key in keys if key[:2] not in again] or list(keys)
+    first = called(run, kept[0])
     message = (
         f"equal states don't have equal what-if values: at the decision at time {run.steps[index].time:g} "
-        f"{len(kept)} draws keep values that nothing has revealed yet, the first of {called(run, kept[0])}"
+        f"{_counted(len(kept), 'draw')} kept what nothing has revealed yet, the first of {first}"
     )
     found = bias(subject, index, keys)
     if found is None:
@@ -177,12 +183,22 @@ def alike(run: Run, other: Run, index: int) -> bool:
     )
 
 
+def ends_apart(one: Run, other: Run) -> str | None:
+    """How the costs of two runs differ that have come to their end; None if they don't."""
+    if not (one.ended and other.ended) or one.model is None or other.model is None:
+        return None
+    costs = [run.model.cost() + run.model.final_cost() for run in (one, other) if run.model is not None]
+    return None if costs[0] == costs[1] else f"at the end one has cost {costs[0]:g}, the other {costs[1]:g}"
+
+
 def _difference(subject: Subject, run: Run, index: int, past: World, future: int) -> float:
     """What one choice costs more than another in one future, over the time of some decisions."""
-    costs, end = [], run.steps[min(index + AHEAD, len(run.steps) - 1)].time
+    costs, last = [], min(index + AHEAD, len(run.steps) - 1)
+    end = subject.until if run.ended and last < index + AHEAD else run.steps[last].time
     for choice in run.steps[index].labels[:2]:
         branch = subject.branch(past, index, future, choice, run, decisions=index + 10 * AHEAD, until=end)
         if branch.error is not None or branch.model is None:
             return math.nan
-        costs.append(branch.model.cost(end) + (branch.model.final_cost() if branch.model.ended else 0.0))
+        cost = branch.model.cost(None if end == math.inf else end)
+        costs.append(cost + (branch.model.final_cost() if branch.model.ended else 0.0))
     return costs[1] - costs[0]

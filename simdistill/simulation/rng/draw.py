@@ -1,7 +1,6 @@
 """A draw that was noted while a past was replayed, and what it would be with other numbers."""
 
 import sys
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -50,7 +49,7 @@ class Draw:
         return self.streams.block(self.source, block)[place]
 
     @property
-    def state(self) -> dict[str, Any]:
+    def state(self) -> Any:
         """State of the bit generator at its sequence."""
         return Source(self.source, self.streams).state(self.count)
 
@@ -76,10 +75,10 @@ class Trial:
 
     def __init__(self):
         self.name, self.placed = "trial", False
-        self._uniform, self._state = 0.0, {}
+        self._uniform, self._state = 0.0, None
         self._generator = Generator(self)  # type: ignore[arg-type]
 
-    def value(self, draw: Draw, uniform: float, state: Mapping[str, Any]) -> Any:
+    def value(self, draw: Draw, uniform: float, state: Any) -> Any:
         """Returns a draw's value.
 
         Args:
@@ -99,7 +98,7 @@ class Trial:
     def skip(self) -> None:
         pass
 
-    def place(self, bits: np.random.Philox) -> None:
+    def place(self, bits: Any) -> None:
         self.placed = True
         bits.state = self._state
 

@@ -36,6 +36,18 @@ class PythonRandom(random.Random):
     def uniform(self, a: float, b: float) -> float:
         return a + (b - a) * self.generator.random()
 
+    def triangular(self, low: float = 0.0, high: float = 1.0, mode: float | None = None) -> float:
+        if low == high:
+            return low + 0.0 * self.generator.random()
+        mode = 0.5 * (low + high) if mode is None else mode
+        return self.generator.triangular(min(low, high), mode, max(low, high))
+
+    def paretovariate(self, alpha: float) -> float:
+        return 1.0 + self.generator.pareto(alpha)
+
+    def weibullvariate(self, alpha: float, beta: float) -> float:
+        return alpha * self.generator.weibull(beta)
+
     def expovariate(self, lambd: float = 1.0) -> float:
         return self.generator.standard_exponential() / lambd
 

@@ -14,7 +14,10 @@ BLOCK = 64
 class Numbered(Protocol):
     """Where the uniform numbers of sources come from: an episode's streams, or those of a branch."""
 
-    path: tuple[int, ...]
+    @property
+    def path(self) -> tuple[int, ...]:
+        """Seed path."""
+        ...
 
     def block(self, source: str, number: int) -> list[float]:
         """Returns the uniform numbers of a source from `BLOCK * number` on."""
@@ -99,11 +102,11 @@ class Source:
         named = f"{path or self.streams.path} {self.name}".encode()
         return int.from_bytes(blake2b(named, digest_size=16).digest(), "little")
 
-    def place(self, bits: np.random.Philox) -> None:
+    def place(self, bits: Any) -> None:
         """Sets a bit generator to the beginning of the sequence of the next draw."""
         bits.state = self.state(self.count)
 
-    def state(self, count: int, attempt: int | None = None) -> dict[str, Any]:
+    def state(self, count: int, attempt: int | None = None) -> Any:
         """Returns the state of a Philox bit generator at the beginning of a draw's sequence.
 
         Args:

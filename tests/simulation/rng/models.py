@@ -16,6 +16,10 @@ def repair(env, mean: float = 5.0, python: bool = False, way: str = "plain"):
             return generator.exponential(mean / 2) + generator.exponential(mean / 2)
         if way == "scaled":
             return round(0.1 + 2 * generator.exponential(mean / 2), 3)
+        if way == "whole":
+            return int(1 + generator.exponential(mean))
+        if way == "array":
+            return generator.exponential(mean, size=3)[1]
         if way == "sequence":
             return generator.wald(mean, 10.0)
         return generator.expovariate(1 / mean) if python else generator.exponential(mean)

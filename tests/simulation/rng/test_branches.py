@@ -106,7 +106,7 @@ def test_what_the_state_shows_keeps_its_value():
         models.Shown, found[0].params, World(Streams(found[0].path)), found[0].actions, found[0].time
     )
     assert not plan.hidden and [draw.source for draw in plan.known] == ["length"]
-    assert plan.known[0].line.startswith(str(Path(models.__file__)))
+    assert plan.known[0].line.startswith(str(Path(__file__).parent / "models.py"))
 
 
 def test_a_past_keeps_its_values_and_the_future_has_its_own():
@@ -202,6 +202,21 @@ def test_the_check_measures_the_bias_of_draws_that_come_too_early():
     (problem,) = [problem for problem in report.problems if problem.check == "no clairvoyance"]
     assert "'service', exponential(0.8) at" in problem.message and "models.py:" in problem.message
     assert "standard deviation" in problem.message and "when it is used" in problem.advice
+
+
+@pytest.mark.parametrize("way", ["whole", "array"])
+def test_the_check_finds_numbers_that_lost_the_way_to_their_draw(way):
+    report = inspect_simulator(models.Repair, {"way": way, "mean": 20.0}, seconds=60)
+    told = [*(problem.message for problem in report.problems), *report.notes]
+    (leak,) = [message for message in told if "nothing has revealed" in message]
+    assert "'repair', exponential(20.0" in leak
+
+
+def test_the_check_is_content_where_draws_under_way_are_drawn_again():
+    report = inspect_simulator(models.Repair, {"mean": 20.0}, seconds=60)
+    told = [*(problem.message for problem in report.problems), *report.notes]
+    assert not [message for message in told if "nothing has revealed" in message]
+    assert "rng: at 1 decision 1 draw under way was drawn again" in told
 
 
 def test_a_model_that_fails_in_build_leaves_nothing_running():

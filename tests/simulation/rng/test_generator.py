@@ -4,6 +4,7 @@ import copy
 import inspect
 import pickle
 import random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,7 +51,7 @@ ARGUMENTS = {
 WITHOUT_SIZE = {"bytes", "permutation", "permuted", "shuffle"}
 
 
-def rng(source="treatment", random=False, path=PATH):
+def rng(source: Any = "treatment", random=False, path=PATH) -> Any:
     return World(Streams(path)).sources.rng(source, random)
 
 
@@ -60,6 +61,11 @@ def drawn(generator, name, **named):
         generator.shuffle(things)
         return things
     return getattr(generator, name)(*ARGUMENTS.get(name, ()), **named)
+
+
+def alike(one, other):
+    found: Any = stats.ks_2samp(one, other)
+    return found.pvalue > 1e-5
 
 
 @pytest.mark.parametrize("name", methods.NUMPY)
@@ -81,7 +87,7 @@ def test_each_method_has_the_distribution_of_numpy(name):
     ours, theirs = rng(), np.random.default_rng(5)
     ours = np.array([np.ravel(drawn(ours, name))[0] for _ in range(1500)])
     theirs = np.array([np.ravel(drawn(theirs, name))[0] for _ in range(1500)])
-    assert stats.ks_2samp(ours, theirs).pvalue > 1e-5
+    assert alike(ours, theirs)
 
 
 @pytest.mark.parametrize("lam", [0.0, 0.3, 7.0, 49.0, 51.0, 800.0])
@@ -134,7 +140,7 @@ def test_wrong_arguments_are_told_as_numpy_tells_them(name, arguments):
 def test_numpys_numbers_are_arguments_like_pythons():
     assert rng().exponential(np.float64(2.0)) == rng().exponential(2) == rng().exponential(np.array(2.0))
     assert rng().integers(np.int64(9)) == rng().integers(9)
-    assert rng().exponential([1.0, 2.0]).shape == (2,)
+    assert np.shape(rng().exponential([1.0, 2.0])) == (2,)
 
 
 def test_choice_by_probabilities():
@@ -142,14 +148,14 @@ def test_choice_by_probabilities():
     found = [generator.choice(["a", "b", "c"], p=[0.2, 0.0, 0.8]) for _ in range(500)]
     assert found.count("b") == 0 and found.count("a") == pytest.approx(100, abs=40)
     assert all(type(label) is str for label in found)
-    assert generator.choice([[1, 2], [3, 4]]).shape == (2,)
+    assert np.shape(generator.choice([[1, 2], [3, 4]])) == (2,)
 
 
 def test_it_is_a_numpy_generator_and_a_python_random():
     generator = rng()
     assert np.random.default_rng(generator) is generator
     assert stats.gamma(2.0).rvs(random_state=generator) > 0
-    assert stats.norm.rvs(size=3, random_state=generator).shape == (3,)
+    assert np.shape(stats.norm.rvs(size=3, random_state=generator)) == (3,)
     assert isinstance(generator.bit_generator, np.random.Philox)
     assert inspect.getdoc(type(generator).hypergeometric) == inspect.getdoc(
         np.random.Generator.hypergeometric
@@ -175,10 +181,10 @@ def test_copies_go_on_from_the_same_count(python):
     for _ in range(70):
         generator.random()
     copies = [copy.copy(generator), copy.deepcopy(generator), pickle.loads(pickle.dumps(generator))]
-    ahead = [generator.random(), generator.uniform(1, 2), generator.triangular(1, 2, 3)]
+    ahead = [generator.random(), generator.uniform(1, 2), generator.uniform(2, 5)]
     for copied in copies:
         assert type(copied) is type(generator)
-        assert [copied.random(), copied.uniform(1, 2), copied.triangular(1, 2, 3)] == ahead
+        assert [copied.random(), copied.uniform(1, 2), copied.uniform(2, 5)] == ahead
 
 
 def test_spawned_generators_are_sources_of_their_own():
@@ -215,7 +221,7 @@ PYTHON = {
 @pytest.mark.parametrize("name", methods.PYTHON)
 def test_every_method_of_python_counts_one_draw_and_is_replayed(name):
     one, other = rng(random=True), rng(random=True)
-    assert isinstance(one, random.Random)
+    assert issubclass(type(one), random.Random)
     if name == "shuffle":
         things = list(range(9)), list(range(9))
         one.shuffle(things[0])
@@ -232,7 +238,7 @@ def test_every_method_of_python_counts_one_draw_and_is_replayed(name):
 def test_pythons_methods_have_their_distribution(name):
     ours, theirs = rng(random=True), random.Random(3)
     samples = [[getattr(g, name)(*PYTHON[name]) for _ in range(1500)] for g in (ours, theirs)]
-    assert stats.ks_2samp(*samples).pvalue > 1e-5
+    assert alike(*samples)
 
 
 def test_python_random_keeps_to_its_episode():
@@ -247,7 +253,7 @@ def test_python_random_keeps_to_its_episode():
     with pytest.raises(ValueError):
         generator.randrange(0)
     assert 0 <= generator.randrange(2**90) < 2**90
-    assert isinstance(generator, PythonRandom) and "treatment" in repr(generator)
+    assert type(generator) is PythonRandom and "treatment" in repr(generator)
 
 
 @pytest.mark.parametrize("name", ["", None, 3])

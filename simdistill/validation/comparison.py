@@ -18,6 +18,9 @@ from scipy.special import stdtr, stdtrit  # Student's t: a tenth of the time tha
 
 from simdistill.statistics import holm
 
+Values = Sequence[float] | np.ndarray
+"""A figure in each replication."""
+
 POWER = 0.9
 """Probability with which a model without any difference is to be found equivalent, in planning."""
 
@@ -154,9 +157,7 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def compare(
-    name: str, original_R: Sequence[float], model_R: Sequence[float], margin: Margin, alpha: float
-) -> Comparison:
+def compare(name: str, original_R: Values, model_R: Values, margin: Margin, alpha: float) -> Comparison:
     """Compares a figure; `judged` sets the verdicts of all figures together.
 
     Args:
@@ -213,7 +214,8 @@ def _judged(found: Comparison, p_different: float, alpha: float, count: int) -> 
         return found
     beyond = max(found.low - found.margin, -found.high - found.margin)
     if beyond > 0 and not found.note:
-        said = f"the interval is outside of the margin, but this isn't sure of one of {count} figures"
+        said = "the interval is outside of the margin, by too little to be sure"
+        said += f" of one of {count} figures" if count > 1 else ""
         needed = _replications(found, abs(found.difference) - found.margin, alpha / 2 / count)
         return replace(found, needed=needed, note=said)
     return replace(found, needed=_needed(found, alpha))
@@ -249,7 +251,7 @@ class _Gap:
         return float(stdtr(self.freedom, -size / self.error))
 
 
-def _known(values_R: Sequence[float]) -> Sample:
+def _known(values_R: Values) -> Sample:
     values = np.asarray(values_R, dtype=float)
     return Sample(values[~np.isnan(values)])
 

@@ -1,5 +1,6 @@
 """The page of a comparison: one self-contained HTML file with a table and a picture for each figure."""
 
+import math
 from pathlib import Path
 
 from simdistill.files import write_text
@@ -29,6 +30,6 @@ def write_page(found: Validation, path: Path) -> None:
         colours={Verdict.EQUIVALENT: "ok", Verdict.DIFFERENT: "bad", Verdict.TOO_WIDE: "open"},
         level=formats.trimmed(100 * (1 - found.confidence)),
         power=f"{POWER:.0%}",
-        end=f"{found.subject.until:g}",
+        end=f"{found.subject.until:g}" if math.isfinite(found.subject.until) else "",
     )
     write_text(path, text.encode("utf-8", "replace").decode("utf-8"))

@@ -130,7 +130,7 @@ def simulate(subject: Subject, replication: int) -> Figures:
         figures.setdefault("cost_total", cost)
     figures.setdefault("decisions", float(decisions))
     name = type(model).__name__
-    return figures | checked(model.figures(), f"{name}.figures() in replication {replication}")
+    return figures | checked(model._guard(model.figures), f"{name}.figures() in replication {replication}")
 
 
 def _check_answers(subject: Subject, model: ProcessModel, replication: int) -> None:

@@ -69,5 +69,6 @@ def summary(found: Validation) -> str:
     """Returns the verdict on the whole, how many figures have which, and what would help."""
     counts = [(found.count(verdict), verdict) for verdict in Verdict]
     told = ", ".join(f"{count} {verdict}" for count, verdict in counts if count)
-    advice = f"; try --replications {found.needed}" if found.needed else ""
-    return f"{headline(found)}; of {len(found.comparisons)} figures: {told}{advice}"
+    advice = f"; try {found.needed:,} replications of each" if found.needed else ""
+    figures = f"{len(found.comparisons)} figure{'s' * (len(found.comparisons) != 1)}"
+    return f"{headline(found)}; of {figures}: {told}{advice}"

@@ -170,8 +170,8 @@ def _compared(
     comparisons = []
     for name in names.both:
         allowed = Margin(absolute[name], relative=False) if name in absolute else Margin(margin)
-        values = [[found.get(name, math.nan) for found in runs] for runs in (original_R, model_R)]
-        comparisons.append(compare(name, *values, allowed, 1 - confidence))
+        ours, theirs = ([found.get(name, math.nan) for found in runs] for runs in (model_R, original_R))
+        comparisons.append(compare(name, theirs, ours, allowed, 1 - confidence))
     return Validation(
         subject,
         against,

@@ -66,7 +66,19 @@ def test_help_names_every_verb():
     shown = call("--help").stdout
     assert all(
         verb in shown
-        for verb in ("run", "evaluate", "report", "play", "new", "check", "verify", "trace", "fetch", "list")
+        for verb in (
+            "run",
+            "evaluate",
+            "report",
+            "play",
+            "new",
+            "check",
+            "validate",
+            "verify",
+            "trace",
+            "fetch",
+            "list",
+        )
     )
 
 

@@ -1,6 +1,7 @@
 """Verdicts on figures, and how often they are wrong."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,11 @@ def one(original_R, model_R, margin=None):
     return judged([compare("wait", original_R, model_R, margin or Margin(0.02), 0.05)], 0.05)[0]
 
 
+def welch(first_R, second_R, alternative) -> float:
+    found: Any = stats.ttest_ind(first_R, second_R, equal_var=False, alternative=alternative)
+    return found.pvalue
+
+
 def normal(random, mean, deviation, count):
     return random.normal(mean, deviation, count)
 
@@ -25,8 +31,7 @@ def test_the_interval_and_the_tests_are_welchs():
     found = one(original_R, model_R, Margin(1.0, relative=False))
     interval = stats.ttest_ind(model_R, original_R, equal_var=False).confidence_interval(0.9)
     assert [found.low, found.high] == pytest.approx([interval.low, interval.high])
-    lower = stats.ttest_ind(model_R + 1, original_R, equal_var=False, alternative="greater").pvalue
-    upper = stats.ttest_ind(model_R - 1, original_R, equal_var=False, alternative="less").pvalue
+    lower, upper = (welch(model_R + 1, original_R, "greater"), welch(model_R - 1, original_R, "less"))
     assert found.p_equivalent == pytest.approx(max(lower, upper))
 
 
@@ -34,8 +39,7 @@ def test_the_margin_of_a_share_is_as_uncertain_as_the_mean():
     random = np.random.default_rng(2)
     original_R, model_R = random.normal(10, 1, 12), random.normal(10, 1, 12)
     found = one(original_R, model_R, Margin(0.5))
-    lower = stats.ttest_ind(model_R, 0.5 * original_R, equal_var=False, alternative="greater").pvalue
-    upper = stats.ttest_ind(model_R, 1.5 * original_R, equal_var=False, alternative="less").pvalue
+    lower, upper = (welch(model_R, 0.5 * original_R, "greater"), welch(model_R, 1.5 * original_R, "less"))
     assert found.p_equivalent == pytest.approx(max(lower, upper))
 
 

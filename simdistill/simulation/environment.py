@@ -6,7 +6,7 @@ from heapq import heappop
 from typing import Any
 
 import simpy
-from simpy.core import BoundClass, EmptySchedule, StopSimulation
+from simpy.core import BoundClass, EmptySchedule
 
 from simdistill.errors import InputError
 from simdistill.simulation.decisions import Decision
@@ -116,17 +116,12 @@ class StoppingEnvironment(simpy.Environment):
 
     def call(self, event: simpy.Event, callbacks: list[Callable[[Any], None]]) -> None:
         """Resumes those who wait for an event, up to a question put at once."""
-        at_once, number = self.at_once, 0
-        try:
-            for number, callback in enumerate(callbacks, start=1):
-                callback(event)
-                if at_once and number < len(callbacks) and any(decision.callbacks for decision in at_once):
-                    self._rest.append((event, callbacks[number:]))
-                    return
-        except StopSimulation:  # the others are resumed when the simulation goes on
-            if callbacks[number:]:
+        at_once = self.at_once
+        for number, callback in enumerate(callbacks, start=1):
+            callback(event)
+            if at_once and number < len(callbacks) and any(decision.callbacks for decision in at_once):
                 self._rest.append((event, callbacks[number:]))
-            raise
+                return
         if not event._ok and not hasattr(event, "_defused"):  # as SimPy does
             error = type(event._value)(*event._value.args)
             error.__cause__ = event._value

@@ -27,7 +27,7 @@ RESULTS = FOLDER / "strangers.json"
 COMMAND = "python benchmarks/strangers/measure.py"
 sys.path.insert(0, str(FOLDER.parent))
 
-from measures import Found, geometric, row, show  # noqa: E402 (a file of the folder above)
+from measures import Bound, Found, geometric, row, show  # noqa: E402 (a file of the folder above)
 
 ROUNDS, EPISODES = 8, 40
 MARGIN = "0.1"
@@ -131,7 +131,7 @@ def measured(stranger: Stranger, with_run: bool) -> list[dict]:
     """Returns the rows of one model."""
     command = f"{COMMAND} {stranger.name}"
 
-    def of(measure: str, found: Found, target: float | None = None, bound="at_most") -> dict:
+    def of(measure: str, found: Found, target: float | None = None, bound: Bound = "at_most") -> dict:
         return row(f"{stranger.name}: {measure}", found, command, target, bound)
 
     sound, seconds, said = verb(stranger, "check", stranger.name)

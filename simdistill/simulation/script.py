@@ -101,7 +101,9 @@ class Script:
         """Ends the code where it is suspended."""
         self._empty()
         self._halt()
+        before = running.sources
         self._code = None  # the last reference to it, so that GreenletExit is raised in it
+        running.sources = before  # and not those of the code, which has just been left
 
     # The code calls these, from inside.
 

@@ -64,14 +64,20 @@ def units(cases: Sequence[Case], setting: str, names: Sequence[str]) -> np.ndarr
 
 
 def over(cases: Sequence[Case], setting: str, name: str, reference: str, seed: int) -> Estimate | None:
-    """Returns the ratio of the pooled costs of a policy and the reference, minus one.
+    """Returns by how much a policy's pooled cost exceeds the reference's, as a share of the reference's size.
 
-    The interval resamples `units`. Returns None if one of the policies wasn't examined or is unstable.
+    A reference that earns has a negative cost, so its absolute value is the size. The interval resamples
+    `units`. Returns None if one of the policies wasn't examined or is unstable.
     """
     pair_UX = units(cases, setting, (name, reference))
     if pair_UX is None:
         return None
-    return bootstrap_estimate(lambda p: p[..., 0].sum(-1) / p[..., 1].sum(-1) - 1, pair_UX, resampling(seed))
+
+    def excess(p: np.ndarray) -> np.ndarray:
+        own, best = p[..., 0].sum(-1), p[..., 1].sum(-1)
+        return np.where(best < 0, 1 - own / best, own / best - 1)
+
+    return bootstrap_estimate(excess, pair_UX, resampling(seed))
 
 
 def summary(cases: Sequence[Case], setting: str, name: str, horizon: float, seed: int) -> Cost | None:

@@ -185,7 +185,7 @@ def _summary(
         theirs = _teachers_cost(teacher, model, path, until, last)
     regret = sum(mean for mean, _ in score.regrets)
     error = math.sqrt(sum(error**2 for _, error in score.regrets))
-    unit, relative = task.cost_unit, f" (you {mine / theirs - 1:+.1%})" if theirs > 0 else ""
+    unit, relative = task.cost_unit, f" (you {(mine - theirs) / abs(theirs):+.1%})" if theirs else ""
     lines = [
         f"You decided {score.decisions} times until {task.time_unit} {time:.1f}, "
         f"{score.agreed} times as the teacher.",

@@ -80,6 +80,7 @@ def _tabulated(policy: Policy, process: mdp.Solvable) -> np.ndarray:
 
 
 def _change(before: float, after: float) -> float:
+    """Returns the change of a cost as a share of its size; the cost of a process that earns is negative."""
     if math.isinf(before):
         return 0.0 if math.isinf(after) else -1.0
-    return 1.0 if math.isinf(after) else (after - before) / before
+    return 1.0 if math.isinf(after) else (after - before) / (abs(before) or abs(after) or 1.0)

@@ -164,6 +164,14 @@ def test_regret_is_cost_beyond_the_reference_over_decisions(cases, config):
     assert regret("random") is None
 
 
+def test_a_policy_that_earns_less_is_over_one_that_earns_more():
+    cases = pooled({"student": [-8.0], "heuristic": [-12.0], "optimum": [-10.0]})
+    excesses = [
+        summaries.over(cases, "in_distribution", name, "optimum", 0) for name in ("student", "heuristic")
+    ]
+    assert [found.mean for found in excesses if found is not None] == pytest.approx([0.2, -0.2])
+
+
 def test_an_unstable_set_leaves_no_ratio():
     cases = pooled({"student": [1.1, None], "heuristic": [1.2, 12.0], "optimum": [1.0, 10.0]})
     assert summaries.over(cases, "in_distribution", "student", "optimum", 0) is None

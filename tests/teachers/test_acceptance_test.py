@@ -1,4 +1,5 @@
 import math
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -14,6 +15,12 @@ class Unsolved(Queueing):
     markov = None
 
 
+class Earning(Unsolved):
+    """Each job in the system earns something, so costs are negative."""
+
+    cost_weights: ClassVar = {"in_system": -1.0}
+
+
 def at_a(state, choices):
     return choices[0]
 
@@ -27,6 +34,13 @@ def test_exact_and_simulated_comparisons_agree(even):
     assert solved.high < simulated.mean + 0.05 and simulated.mean - 0.05 < solved.low
     assert solved.high - solved.low < simulated.high - simulated.low
     assert solved.high < 0 and simulated.high < 0
+
+
+def test_whoever_earns_more_is_better(even):
+    registry.register("earning", f"{__name__}:Earning")
+    task = even.task.model_copy(update={"simulator": "earning"})
+    more_jobs = compare(task, 0, 1, (shortest_expected_delay, at_a), 10, map)
+    assert more_jobs.high < 0
 
 
 def test_a_small_improvement_is_seen_exactly(small):

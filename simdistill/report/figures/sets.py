@@ -77,7 +77,7 @@ def _limit(record: Record) -> float:
 
 def _over(cost: Mapping[str, float | None], name: str, reference: str) -> float | None:
     own, best = cost.get(name), cost.get(reference)
-    return own / best - 1 if own is not None and best else None
+    return (own - best) / abs(best) if own is not None and best else None
 
 
 def _better(over: Mapping[str, Sequence[float | None]], heuristic: str) -> int | None:

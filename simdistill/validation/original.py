@@ -3,11 +3,13 @@
 import io
 import math
 import re
+import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import redirect_stdout
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol
 
 from simdistill import registry
@@ -75,7 +77,7 @@ def once(target: str, replication: int) -> Figures:
     """
     function, said = _function(target), f"{target.rpartition(':')[2]}({replication}) of {target}"
     try:
-        with redirect_stdout(io.StringIO()):
+        with redirect_stdout(io.StringIO()), own_modules(target):
             found = function(replication)
     except Exception as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
@@ -87,7 +89,50 @@ def once(target: str, replication: int) -> Figures:
 
 
 def _function(target: str) -> Any:
-    return registry.load_target(target, "the original")
+    with own_modules(target):
+        return registry.load_target(target, "the original")
+
+
+_modules: dict[Path, dict[str, ModuleType]] = {}
+"""Folder of an original -> the modules that were imported from it."""
+
+
+@contextmanager
+def own_modules(target: str) -> Iterator[None]:
+    """Lets an original's file import the modules of its own folder while the block runs.
+
+    The adapted model is usually a copy: its files, and the files that it imports, have the original's names.
+    Python knows one module by each name, so the original's modules stand in for the others, which come back.
+
+    Args:
+        target: `file.py:function`; nothing is done for `module:function`.
+    """
+    file = Path(target.rpartition(":")[0]).expanduser().resolve()
+    if file.suffix != ".py":
+        yield
+        return
+    folder = file.parent
+    names = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/*.py")}
+    names -= {name for name in names if _is_in(folder, sys.modules.get(name))}
+    others, path = _taken_out(names), list(sys.path)
+    sys.modules |= _modules.get(folder, {})
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        _modules[folder] = _taken_out(names)
+        sys.modules |= others
+        sys.path[:] = path
+
+
+def _is_in(folder: Path, module: ModuleType | None) -> bool:
+    """Returns whether a module was imported from a folder."""
+    return folder in Path(getattr(module, "__file__", None) or "").parents
+
+
+def _taken_out(names: Collection[str]) -> dict[str, ModuleType]:
+    """Takes modules, and those inside them, out of the modules that Python knows, and returns them."""
+    return {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] in names}
 
 
 class Replications:

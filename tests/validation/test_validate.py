@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -41,6 +42,25 @@ def wrong(state, choices):
 Shop = process_model(shop, policies={"always": always, "wrong": wrong})
 Plain = process_model(shop)
 """
+
+
+def test_an_original_may_have_the_file_names_of_the_adapted_model(bank, call, tmp_path):
+    """So may the modules that it imports."""
+    folder = tmp_path / "authors"
+    folder.mkdir()
+    (folder / "bank.py").write_text(
+        "from settings import SERVED\ndef figures(number):\n    return {'served': SERVED + number}\n"
+    )
+    (folder / "settings.py").write_text("SERVED = 7.0\n")
+    (tmp_path / "settings.py").write_text("SERVED = None\n")
+    sys.path.insert(0, str(tmp_path))
+    import settings  # pyright: ignore[reportMissingImports]
+
+    result = call("bank.py:Bank", "--against", f"{folder}/bank.py:figures", *UNTIL, "--replications", 4)
+    assert result.exit_code == 1 and "served" in result.stdout, result.output + result.stderr
+    assert sys.modules["settings"] is settings and settings.SERVED is None
+    sys.path.remove(str(tmp_path))
+    del sys.modules["settings"]
 
 
 def test_an_adapted_model_that_equals_the_original(bank, call, tmp_path):

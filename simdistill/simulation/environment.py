@@ -6,10 +6,13 @@ from heapq import heappop
 from typing import Any
 
 import simpy
-from simpy.core import EmptySchedule, StopSimulation
+from simpy.core import BoundClass, EmptySchedule, StopSimulation
 
 from simdistill.errors import InputError
 from simdistill.simulation.decisions import Decision
+
+_BOUND = {name: kind for name, kind in vars(simpy.Environment).items() if isinstance(kind, BoundClass)}
+"""What makes events; SimPy binds it to an environment early, for speed, but not to one of a subclass."""
 
 
 class StoppingEnvironment(simpy.Environment):
@@ -34,6 +37,8 @@ class StoppingEnvironment(simpy.Environment):
 
     def __init__(self):
         super().__init__()
+        for name, kind in _BOUND.items():
+            setattr(self, name, kind.__get__(self))
         self.at_once: list[Decision] = []
         # Events that were stopped, with the callbacks that are left; the latest event is the last.
         self._rest: list[tuple[simpy.Event, list[Callable]]] = []
@@ -94,16 +99,21 @@ class StoppingEnvironment(simpy.Environment):
         Returns:
             How many; 0 if the next event is not there, is too late, or was begun already.
         """
-        queue, at_once, rest, done = self._queue, self.at_once, self._rest, 0
-        while queue and queue[0][0] <= until and done < most and not (at_once or rest or pending or asleep):
+        queue, at_once, rest = self._queue, self.at_once, self._rest
+        if at_once or rest or pending or asleep:
+            return 0
+        for done in range(most):
+            if not queue or queue[0][0] > until:
+                return done
             self._now, _, _, event = heappop(queue)
             callbacks, event.callbacks = event.callbacks, None  # type: ignore
-            done += 1
             if event._ok and len(callbacks) == 1:  # nearly all are like this
                 callbacks[0](event)
             else:
                 self.call(event, callbacks)
-        return done
+            if at_once or rest or pending or asleep:
+                return done + 1
+        return most
 
     def call(self, event: simpy.Event, callbacks: list[Callable[[Any], None]]) -> None:
         """Resumes the processes that wait for an event, up to a question put at once."""

@@ -31,7 +31,7 @@ MOST_PLACES = 4
 ADVICE = (
     "draw a number when it is used, `yield self.env.timeout(rng.exponential(5.0))`, not before it is "
     "needed; or take the length of an activity from self.duration(), which belongs to the future as long "
-    "as it lasts. What is known already, such as a job's size or who is at another desk, belongs in observe() "
+    "as it lasts. What is known already, such as a job's size or who is at a desk, belongs in observe() "
     "or, if this decider mustn't see it, in fingerprint()"
 )
 

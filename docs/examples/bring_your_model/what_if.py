@@ -4,10 +4,15 @@ import clinic
 
 import simdistill
 
-if __name__ == "__main__":
-    found = simdistill.what_if(
-        clinic.OneDay, {}, seed=1, decision=20, policy="reviews_first", futures=32, horizon=600.0, until=600.0
-    )
-    print(found.situation.state)
-    print("the rule:", found.taken)
-    print(found)
+found = simdistill.what_if(
+    clinic.OneDay,
+    seed=1,
+    decision=20,
+    policy="reviews_first",
+    futures=100,
+    horizon=600.0,
+    until=600.0,
+)
+print(found.situation.state)
+print("the rule:", found.taken)
+print(found)

@@ -13,7 +13,9 @@ from typing import Any
 
 from simdistill import registry
 from simdistill.checker.check import BLOCKED, CheckReport, Inspection, Problem
+from simdistill.checker.failures import line_of
 from simdistill.errors import InputError
+from simdistill.simulation.model import ProcessModel
 
 LATER = 1.0
 """Seconds that the process gets to stop by itself when its time is up, before it is ended."""
@@ -108,9 +110,7 @@ def work(
         faulthandler.dump_traceback_later(max(0.1, end + LATER - time.time()), file=where)
         try:
             registry.register_all(dict(registered))
-            inspection = Inspection(
-                registry.load("simulators", simulator), parameters, deterministic=deterministic, until=until
-            )
+            inspection = Inspection(_loaded(simulator), parameters, deterministic=deterministic, until=until)
 
             def progress(phase: str, done: int, total: int) -> None:
                 (folder / "new").write_bytes(pickle.dumps(inspection.report))
@@ -124,6 +124,22 @@ def work(
             faulthandler.cancel_dump_traceback_later()
     progress("", 0, 0)
     (folder / "done").touch()
+
+
+def _loaded(simulator: str) -> type[ProcessModel]:
+    """Imports a simulator.
+
+    Raises:
+        InputError: If there is none, or its file fails.
+    """
+    try:
+        return registry.load("simulators", simulator)
+    except InputError:
+        raise
+    except Exception as error:
+        told = f"{type(error).__name__}: {error}"
+        place = "" if isinstance(error, SyntaxError) else line_of(error)  # a syntax error tells its own
+        raise InputError(f"{simulator} can't be imported: {told}{place}; mend its file") from error
 
 
 def _cut_short(place: Path, simulator: str, seconds: float) -> CheckReport:

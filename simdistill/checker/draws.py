@@ -25,10 +25,14 @@ RARE, SMALL = 1e-3, 0.1
 AHEAD = 25
 """Decisions of the run in whose time a difference is added up."""
 
+MOST_PLACES = 4
+"""Lines of the model that are named in one message."""
+
 ADVICE = (
     "draw a number when it is used, `yield self.env.timeout(rng.exponential(5.0))`, not before it is "
     "needed; or take the length of an activity from self.duration(), which belongs to the future as long "
-    "as it lasts. A number that is known beforehand, such as a job's size, belongs in observe()"
+    "as it lasts. What is known already, such as a job's size or who is at a desk, belongs in observe() "
+    "or, if this decider mustn't see it, in fingerprint()"
 )
 
 
@@ -55,6 +59,11 @@ def draws(subject: Subject) -> Found:
     if counts["not noted"]:
         told += f"; at {counts['not noted']} the past couldn't be replayed with numbers that are traced"
     yield told
+    if arrays := run.world.sources.arrays:
+        yield (
+            f"{_counted(len(arrays), 'draw')} of whole arrays, {_places(run, arrays)}: every future of a "
+            "decision knows the numbers that are used after it; draw numbers one by one, when they are used"
+        )
 
 
 def _counted(count: int, noun: str) -> str:
@@ -151,15 +160,20 @@ def leak(subject: Subject, index: int, keys: Sequence[Key]) -> tuple[str, str] |
         for draw in group.draws
     }
     kept = [key for key in keys if key[:2] not in again] or list(keys)
-    first = called(run, kept[0])
-    message = (
-        f"equal states don't have equal what-if values: at the decision at time {run.steps[index].time:g} "
-        f"{_counted(len(kept), 'draw')} kept what nothing has revealed yet, the first of {first}"
-    )
+    where = f"at the decision at time {run.steps[index].time:g}"
+    draws = f"{_counted(len(kept), 'draw')} of {_places(run, kept)}"
     found = bias(subject, index, keys)
-    if found is None:
-        return f"{message}; {ADVICE}"
-    return (f"{message}; {found}", ADVICE) if found.significant else f"{message}; {found}; {ADVICE}"
+    if found is not None and found.significant:
+        unequal = "equal states don't have equal what-if values"
+        return f"{unequal}: {where} {draws} kept what nothing has revealed yet; {found}", ADVICE
+    matters = f"no harm of it could be measured: {found}" if found else "what that does couldn't be measured"
+    return f"{where} the futures know {draws}, which the state doesn't show; {matters}; {ADVICE}"
+
+
+def _places(run: Run, keys: Sequence[Key]) -> str:
+    """Where some draws were drawn, each line once."""
+    places = list(dict.fromkeys(called(run, key) for key in keys))
+    return "; ".join(places[:MOST_PLACES]) + ("; …" if len(places) > MOST_PLACES else "")
 
 
 def _pasts(subject: Subject, index: int, keys: Sequence[Key]) -> Iterator[RecordingWorld]:

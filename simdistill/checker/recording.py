@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from simdistill.simulation.distributions import AnyDistribution, Distribution, accepted
 from simdistill.simulation.model import ProcessModel
 from simdistill.simulation.rng.draw import line_of_caller
@@ -17,6 +19,18 @@ from simdistill.simulation.streams import SeedPath, Streams, World
 Key = tuple[str, int, int]
 """Source, entity and visit of a random number."""
 
+
+_WHOLE = (
+    "choice",
+    "dirichlet",
+    "multinomial",
+    "multivariate_hypergeometric",
+    "multivariate_normal",
+    "permutation",
+    "permuted",
+    "shuffle",
+)
+"""Methods whose arrays are one thing, and not so many numbers for later."""
 
 RNG = -1
 """Stands in the key of a number that was drawn from a generator, where others have their visit."""
@@ -43,12 +57,14 @@ class RecordingSources(OverheardSources):
 
     Attributes:
         calls: Key of a draw -> method, arguments, and the line where it was drawn.
+        arrays: Keys of draws of several numbers at once.
     """
 
     def __init__(self, streams: Numbered, draws: list[Draw]):
         super().__init__(streams)
         self._draws = draws
         self.calls: dict[Key, tuple[str, str, str]] = {}
+        self.arrays: list[Key] = []
 
     def heard(self, source: Source, count: int, method: str, given: tuple, named: dict, value: Any) -> Any:
         key = (source.name, count, RNG)
@@ -58,6 +74,8 @@ class RecordingSources(OverheardSources):
             source.calls = Counter()
         source.calls[method, words] += 1
         self._draws.append(Draw(key, None, None))
+        if isinstance(value, np.ndarray) and value.size > 1 and method not in _WHOLE:
+            self.arrays.append(key)
         return value
 
 

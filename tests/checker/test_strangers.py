@@ -16,6 +16,8 @@ from simdistill.checker.apart import inspect_apart
 from simdistill.checker.check import CHECKS, inspect_simulator
 from simdistill.checker.limits import TimeIsUp, limited
 from simdistill.checker.words import worded
+from simdistill.errors import InputError
+from simdistill.simulation.decisions import Decision
 
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE))
@@ -118,6 +120,19 @@ def test_a_limit_holds_in_a_thread_and_puts_the_signal_back():
     with limited(5.0):
         pass
     time.sleep(0.3)  # no signal comes any more
+
+
+def test_a_file_that_cannot_be_imported_is_named(tmp_path, monkeypatch):
+    (tmp_path / "torn.py").write_text("class Model:\n    def f(self, a=1, b): ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(InputError, match=r"torn:Model can't be imported: SyntaxError: .*torn.py, line 2"):
+        inspect_apart("torn:Model", {}, deterministic=False, seconds=12, until=100.0)
+
+
+def test_an_answer_that_was_not_waited_for_is_explained():
+    error = KeyError(Decision.__new__(Decision))
+    check, (_, advice) = failures.failed(error)
+    assert check == "runs" and "`answer = yield self.decide(…)`" in advice
 
 
 def test_what_never_comes_back_from_c_code_is_ended():

@@ -227,14 +227,24 @@ def test_the_check_measures_the_bias_of_draws_that_come_too_early():
 def test_the_check_finds_numbers_that_lost_the_way_to_their_draw(way):
     report = inspect_simulator(models.Repair, {"way": way, "mean": 20.0}, seconds=60)
     told = [*(problem.message for problem in report.problems), *report.notes]
-    (leak,) = [message for message in told if "nothing has revealed" in message]
+    (leak,) = [
+        message for message in told if "has revealed" in message or "the state doesn't show" in message
+    ]
     assert "'repair', exponential(20.0" in leak
+
+
+def test_the_check_names_the_lines_of_draws_and_tells_of_whole_arrays():
+    report = inspect_simulator(models.Repair, {"way": "array", "mean": 20.0}, seconds=60)
+    (told,) = [note for note in report.notes if "whole arrays" in note]
+    assert "of whole arrays, 'repair', exponential(20.0, " in told and "models.py:" in told
 
 
 def test_the_check_is_content_where_draws_under_way_are_drawn_again():
     report = inspect_simulator(models.Repair, {"mean": 20.0}, seconds=60)
     told = [*(problem.message for problem in report.problems), *report.notes]
-    assert not [message for message in told if "nothing has revealed" in message]
+    assert not [
+        message for message in told if "has revealed" in message or "the state doesn't show" in message
+    ]
     assert "rng: at 1 decision 1 draw under way was drawn again" in told
 
 

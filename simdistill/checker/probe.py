@@ -221,7 +221,9 @@ class Subject:
     def _again(self, past: World, run: Run, index: int, future: Streams) -> Again | None:
         if all(draw.distribution is not None for draw in run.draws[: run.steps[index].drawn]):
             return None
-        return self.redrawing(past, run, index).again(future)
+        redrawing = self.redrawing(past, run, index)
+        with self.limit.within():
+            return redrawing.checked(future)
 
 
 def _step(model: ProcessModel, decision: Decision, run: Run, choose: Choose) -> Step:

@@ -47,12 +47,13 @@ class BranchPoint:
             )
         if self._last[0] is not future:
             self._last = future, self._redrawing.again(future)
-        if again := self._last[1]:
+        while again := self._last[1]:
             try:
                 return self._branched(*self._replayed(future, again))
             except ProcessError:
-                self._failed += 1
-                self._last = future, None
+                narrowed = self._redrawing.narrow(future)
+                self._failed += not narrowed
+                self._last = future, self._redrawing.again(future) if narrowed else None
         return self._branched(*self._replayed(future, None))
 
     @property

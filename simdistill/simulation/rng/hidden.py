@@ -57,6 +57,14 @@ class Hidden:
                 return {(draw.source, draw.count): (chosen[draw], number + 2) for draw in self.draws}
         return None
 
+    def compared(self) -> list[Comparison]:
+        """Returns all comparisons in which the draws took part."""
+        return _about(self.draws, self.draws[0].notes.comparisons)
+
+    def given(self, comparisons: Sequence[Comparison]) -> "Hidden":
+        """Returns the same with other comparisons that must come out as they did."""
+        return Hidden(self.draws, self.waits, self.time, comparisons)
+
     def possible(self, values: Mapping[Draw, Any]) -> bool:
         """Whether the past would have been the same with other values of the draws."""
         for wait in self.waits:
@@ -97,15 +105,19 @@ def _edge(possible: Any, outside: float, inside: float) -> float:
             outside = middle
 
 
-def hidden_in(notes: Notes, time: float) -> list[tuple[list[Draw], list[Wait]]]:
-    """Returns the groups of draws that a past hasn't revealed at a time, with the timeouts made of them."""
-    waiting = []
+def hidden_in(notes: Notes, time: float) -> list[Hidden]:
+    """Returns the groups of draws that a past hasn't revealed at a time."""
+    waiting, comparisons = [], []
     for wait in notes.waits:
-        if wait.left is None and (wait.event.callbacks is None or wait.end <= time):
+        if wait.left is not None or not (wait.event.callbacks is None or wait.end <= time):
+            waiting.append(wait)
+        elif wait.limit is not None:
+            comparisons.append(
+                wait.limit
+            )  # it was as long as the limit: only that the number is past it is known
+        else:
             for draw in wait.made.draws():
                 draw.known = True
-        else:
-            waiting.append(wait)
     groups: list[tuple[list[Draw], list[Wait]]] = []
     for wait in waiting:
         draws = [draw for draw in dict.fromkeys(wait.made.draws()) if not draw.known]
@@ -114,13 +126,13 @@ def hidden_in(notes: Notes, time: float) -> list[tuple[list[Draw], list[Wait]]]:
             groups = [group for group in groups if group not in joined]
             all_draws = dict.fromkeys([*(d for group in joined for d in group[0]), *draws])
             groups.append((list(all_draws), [*(w for group in joined for w in group[1]), wait]))
-    return groups
+    return [Hidden(draws, waits, time, _about(draws, comparisons)) for draws, waits in groups]
 
 
-def compared_with(notes: Notes, draws: Sequence[Draw]) -> list[Comparison]:
-    """Returns the comparisons in which some draws took part."""
+def _about(draws: Sequence[Draw], comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """The comparisons in which some draws took part."""
     wanted = set(draws)
-    return [comparison for comparison in notes.comparisons if wanted & set(comparison.draws())]
+    return [comparison for comparison in comparisons if wanted & set(comparison.draws())]
 
 
 def merged(found: Sequence[Mapping[tuple[str, int], tuple[float, int]]]) -> Again:

@@ -23,12 +23,16 @@ class Wait:
         end: When it is over.
         event: The timeout.
         left: When nobody waited for it any more, None as long as somebody may.
+        limit: The comparison with its length that the draws were past, as in `min(length, 9.0)`; None if it
+            was made of draws itself.
     """
 
-    __slots__ = ("end", "event", "left", "made", "start")
+    __slots__ = ("end", "event", "left", "limit", "made", "start")
 
-    def __init__(self, made: Made, start: float, end: float, event: simpy.Event):
-        self.made, self.start, self.end, self.event = made, start, end, event
+    def __init__(
+        self, made: Made, start: float, end: float, event: simpy.Event, limit: "Comparison | None" = None
+    ):
+        self.made, self.start, self.end, self.event, self.limit = made, start, end, event, limit
         self.left: float | None = None
 
 
@@ -67,6 +71,8 @@ class Notes:
         self.waits: list[Wait] = []
         self.comparisons: list[Comparison] = []
         self._env: Any = None
+        self._limits: dict[float, tuple[Comparison, Made]] = {}  # what draws were compared with at this time
+        self._limits_at = -1.0
 
     @property
     def now(self) -> float:
@@ -78,10 +84,12 @@ class Notes:
         self._env, schedule = env, env.schedule
 
         def noted(event: simpy.Event, priority: Any = NORMAL, delay: Any = 0) -> None:
-            made = made_of(delay)
+            made, limit = made_of(delay), None
+            delay = plain(delay)
+            if made is None and delay > 0:
+                made, limit = self._limited(delay)
             if made is not None:
-                delay = plain(delay)
-                wait = Wait(made, env.now, env.now + delay, event)
+                wait = Wait(made, env.now, env.now + delay, event, limit)
                 self.waits.append(wait)
                 event.callbacks = _Callbacks(event.callbacks, wait, env)
             schedule(event, priority, delay)
@@ -91,7 +99,21 @@ class Notes:
     def compared(self, function: Callable, one: Any, other: Any, outcome: bool) -> None:
         """Notes a comparison."""
         if function is not operator.eq and function is not operator.ne:
-            self.comparisons.append(Comparison(function, one, other, outcome))
+            comparison = Comparison(function, one, other, outcome)
+            self.comparisons.append(comparison)
+            if self._limits_at != self.now:
+                self._limits, self._limits_at = {}, self.now
+            for limit, made in ((comparison.one, comparison.other), (comparison.other, comparison.one)):
+                if isinstance(made, Made) and not isinstance(limit, Made):
+                    self._limits[limit] = comparison, made
+
+    def _limited(self, length: float) -> tuple[Made | None, Comparison | None]:
+        """How a timeout came by a length with which a number made of draws has just been compared."""
+        if self._limits_at != self.now or length not in self._limits:
+            return None, None
+        comparison, made = self._limits[length]
+        above = made.value({}) > length
+        return Made(min if above else max, (made, length), made.depth + 1), comparison
 
     def drawn(self, source: Source, count: int, method: str, given: tuple, named: dict, value: Any) -> Any:
         """Notes a draw and returns its value as a number that remembers it."""

@@ -104,4 +104,25 @@ def queue(env, mean: float = 1.0, early: bool = False):
             charge(env, "sent away", 2.0)
 
 
-Repair, Resumed, Shown, Queue = (process_model(model) for model in (repair, resumed, shown, queue))
+def sorted_out(env, limit: float = 9.0, labelled: bool = False):
+    """A job that takes 9 at most; whether it is a long one may be known."""
+    generator, kind = rng(env, "job"), []
+
+    def job():
+        length = max(0.1, min(generator.normal(5.0, 3.0), limit))
+        if labelled:
+            kind.append("long" if length > 6 else "short")
+        yield env.timeout(length)
+        charge(env, "length", length)
+
+    running = env.process(job())
+    yield env.timeout(3.0)
+    if running.is_alive:
+        choices = ["stay", "leave"]
+        if (yield decide(env, "Stay?", choices, lambda: {"kind": list(kind)})) == "stay":
+            yield running
+            charge(env, "stayed", env.now)
+
+
+MODELS = repair, resumed, shown, queue, sorted_out
+Repair, Resumed, Shown, Queue, SortedOut = (process_model(model) for model in MODELS)

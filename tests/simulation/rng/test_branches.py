@@ -109,6 +109,25 @@ def test_what_the_state_shows_keeps_its_value():
     assert plan.known[0].line.startswith(str(Path(__file__).parent / "models.py"))
 
 
+def test_a_length_that_is_limited_is_drawn_again_on_both_sides_of_the_limit():
+    found = situations(models.SortedOut, 40)
+    mean_H, values = means(models.SortedOut, found, futures=40)
+    length = stats.norm(5.0, 3.0)
+    inside = length.expect(lambda x: x, lb=3.0, ub=9.0) + 9.0 * length.sf(9.0)
+    assert mean_H.mean() == pytest.approx(-inside / length.sf(3.0), abs=0.25)
+    assert mean_H.std(ddof=1) < 0.5
+    assert not any(value.draws for value in values)
+
+
+def test_what_was_found_out_of_a_number_stays_true():
+    found = situations(models.SortedOut, 24, {"labelled": True, "limit": 50.0})
+    mean_H, values = means(models.SortedOut, found, futures=40)
+    long_H = np.array([situation.state["kind"] == ["long"] for situation in found])
+    assert mean_H[long_H].max() < -6.0 < mean_H[~long_H].min()
+    assert mean_H[long_H].std() < 0.4 and mean_H[~long_H].std() < 0.4
+    assert not any(value.draws for value in values)
+
+
 def test_a_past_keeps_its_values_and_the_future_has_its_own():
     (situation,) = situations(models.Queue, 1, decision=12)
     plan = redrawing(

@@ -155,7 +155,7 @@ def test_it_is_a_numpy_generator_and_a_python_random():
     generator = rng()
     assert np.random.default_rng(generator) is generator
     assert stats.gamma(2.0).rvs(random_state=generator) > 0
-    assert stats.norm.rvs(size=3, random_state=generator).shape == (3,)
+    assert np.shape(stats.norm.rvs(size=3, random_state=generator)) == (3,)
     assert isinstance(generator.bit_generator, np.random.Philox)
     assert inspect.getdoc(type(generator).hypergeometric) == inspect.getdoc(
         np.random.Generator.hypergeometric

@@ -7,10 +7,11 @@ import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
+from greenlet import greenlet
 
 from simdistill.checker.failures import Found
 from simdistill.checker.probe import Subject, varied
@@ -183,7 +184,16 @@ def _parts(thing: Any) -> list[Any]:
         return [*(thing.__closure__ or ()), *(thing.__defaults__ or ()), module]
     if isinstance(thing, str | bytes | int | float | complex | np.ndarray):
         return []
+    if isinstance(thing, greenlet):  # the collector doesn't see what a suspended stack holds
+        return [value for frame in _frames(thing) for value in frame.f_locals.values()]
     return gc.get_referents(thing)
+
+
+def _frames(code: greenlet) -> Iterator[FrameType]:
+    frame = code.gr_frame
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
 
 
 _LIBRARIES = tuple(

@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 from zlib import crc32
@@ -151,7 +152,8 @@ class Subject:
         try:
             with self.limit.within():
                 model = run.model = self.simulator(self.params, world)
-                watch(model, run, self.limit, self.patience)
+                subject = weakref.proxy(self)  # which the model's environment mustn't keep
+                watch(model, run, self.limit, lambda run: subject.patience(run))
                 episode = Episode(model)
                 while len(run.steps) < decisions:
                     if (decision := episode.proceed(end)) is None:

@@ -2,6 +2,7 @@
 
 import math
 import time
+import weakref
 from collections.abc import Callable
 
 from simdistill.checker.limits import AT_ONCE, Limit
@@ -31,11 +32,13 @@ def watch(
         limit: Limit in wall time, which is told when each event begins.
         patience: Run -> number of events without a question after which `Silent` is raised.
     """
-    env, step = model.env, model.env.step
+    env, step, name, path = model.env, model.env.step, type(model).__name__, model.seed_path
+    # What the environment holds mustn't keep a model that nobody uses, and the run has the model.
+    model, run = weakref.proxy(model), weakref.proxy(run)
     limit, at_once, running = limit or Limit(math.inf), 0.0, False
 
     def failed(reason: str) -> ProcessError:
-        return ProcessError(type(model).__name__, model.seed_path, env.now, reason)
+        return ProcessError(name, path, env.now, reason)
 
     def watched() -> None:
         nonlocal at_once, running
@@ -53,7 +56,7 @@ def watch(
             raise failed(f"time stands still: {count} events happened at one instant, of {names}")
         run.silent += 1
         if run.silent > patience(run) and at_once < run.silent / 2:
-            raise Silent(type(model).__name__, model.seed_path, before, "no question comes any more")
+            raise Silent(name, path, before, "no question comes any more")
         running, limit.since = True, time.monotonic()
         try:
             step()

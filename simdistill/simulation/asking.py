@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from simpy.core import EmptySchedule, StopSimulation
+from simpy.core import EmptySchedule
 
 from simdistill.errors import ProcessError
 from simdistill.simulation.alive import WATCHED, endless_processes, told
@@ -106,7 +106,7 @@ class Asking(Monitored):
                 step()
         except EmptySchedule:
             return None
-        except (ProcessError, StopSimulation):
+        except ProcessError:
             raise
         except Exception as error:
             raise self._failed(error) from error

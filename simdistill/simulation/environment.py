@@ -6,18 +6,21 @@ from heapq import heappop
 from typing import Any
 
 import simpy
-from simpy.core import EmptySchedule, StopSimulation
+from simpy.core import BoundClass, EmptySchedule
 
 from simdistill.errors import InputError
 from simdistill.simulation.decisions import Decision
+
+_BOUND = {name: kind for name, kind in vars(simpy.Environment).items() if isinstance(kind, BoundClass)}
+"""What makes events; SimPy binds it to an environment early, for speed, but not to one of a subclass."""
 
 
 class StoppingEnvironment(simpy.Environment):
     """An environment that stops as soon as a process waits for a question that is to be put at once.
 
     An event of SimPy resumes the processes that wait for it one after the other, in the order in which they
-    began to wait. If one of them puts a question at once, the rest aren't resumed before it has its answer:
-    it goes on as if it had worked the answer out by itself.
+    began to wait. Where one of them asks at once, the rest aren't resumed before it has its answer: it goes
+    on as if it had worked the answer out by itself.
 
     Attributes:
         at_once: Questions that are to be put at once, from `decide` until they have been put.
@@ -34,23 +37,24 @@ class StoppingEnvironment(simpy.Environment):
 
     def __init__(self):
         super().__init__()
+        for name, kind in _BOUND.items():
+            setattr(self, name, kind.__get__(self))
         self.at_once: list[Decision] = []
-        # Events that were stopped, with the callbacks that are left; the latest event is the last.
-        self._rest: list[tuple[simpy.Event, list[Callable]]] = []
+        self._rest: list[tuple[simpy.Event, list[Callable]]] = []  # of events that were stopped, latest last
 
     @property
     def mid_event(self) -> bool:
-        """Whether some of the processes that the present event resumes haven't been resumed yet."""
+        """Whether processes that the present event resumes haven't been resumed yet."""
         return bool(self._rest)
 
     def peek(self) -> float:
-        """Returns the time of the next event, or the present time if an event isn't finished."""
+        """Returns the time of the next event; now, if one isn't finished."""
         if self._rest:
             return self._now
         return self._queue[0][0] if self._queue else math.inf
 
     def run(self, until: Any = None) -> Any:
-        """Lets a model's own code run it; elsewhere, the decider runs it from question to question.
+        """Lets a model's own code run it; elsewhere, who decides goes on from question to question.
 
         Args:
             until: A time, an event, or None for as long as anything happens.
@@ -94,30 +98,30 @@ class StoppingEnvironment(simpy.Environment):
         Returns:
             How many; 0 if the next event is not there, is too late, or was begun already.
         """
-        queue, at_once, rest, done = self._queue, self.at_once, self._rest, 0
-        while queue and queue[0][0] <= until and done < most and not (at_once or rest or pending or asleep):
+        queue, at_once, rest = self._queue, self.at_once, self._rest
+        if at_once or rest or pending or asleep:
+            return 0
+        for done in range(most):
+            if not queue or queue[0][0] > until:
+                return done
             self._now, _, _, event = heappop(queue)
             callbacks, event.callbacks = event.callbacks, None  # type: ignore
-            done += 1
             if event._ok and len(callbacks) == 1:  # nearly all are like this
                 callbacks[0](event)
             else:
                 self.call(event, callbacks)
-        return done
+            if at_once or rest or pending or asleep:
+                return done + 1
+        return most
 
     def call(self, event: simpy.Event, callbacks: list[Callable[[Any], None]]) -> None:
-        """Resumes the processes that wait for an event, up to a question put at once."""
-        at_once, number = self.at_once, 0
-        try:
-            for number, callback in enumerate(callbacks, start=1):
-                callback(event)
-                if at_once and number < len(callbacks) and any(decision.callbacks for decision in at_once):
-                    self._rest.append((event, callbacks[number:]))
-                    return
-        except StopSimulation:  # the others are resumed when the simulation goes on
-            if callbacks[number:]:
+        """Resumes those who wait for an event, up to a question put at once."""
+        at_once = self.at_once
+        for number, callback in enumerate(callbacks, start=1):
+            callback(event)
+            if at_once and number < len(callbacks) and any(decision.callbacks for decision in at_once):
                 self._rest.append((event, callbacks[number:]))
-            raise
+                return
         if not event._ok and not hasattr(event, "_defused"):  # as SimPy does
             error = type(event._value)(*event._value.args)
             error.__cause__ = event._value

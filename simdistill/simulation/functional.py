@@ -138,8 +138,8 @@ def process_model(
 
     What takes no environment makes a `simpy.Environment()`, or a subclass of one, somewhere in its code: that
     is then the one that is run. It may call `env.run()`, several times if it likes, and so may what `start`
-    names; the episode ends when its code does, and a mapping that it returns then are its `figures`. Elsewhere
-    `env.run()` is a mistake.
+    names; the episode ends when its code does, and a mapping that it returns then is its `figures`.
+    Elsewhere `env.run()` is a mistake.
 
     Args:
         function: A function or a class. It takes a SimPy environment, first or by the name `env` or

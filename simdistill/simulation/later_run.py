@@ -1,4 +1,4 @@
-"""The random numbers of a model that runs its environment several times, as for a warm-up and then for results."""
+"""The random numbers of a model that runs its environment several times, as for a warm-up and for results."""
 
 from collections import Counter
 from typing import Any
@@ -13,8 +13,8 @@ REPEATED = 1_000_000
 class LaterRun(World):
     """A world from the second `env.run()` on, where a model may count its entities from the beginning again.
 
-    Sources get another name there. Two entities of one number, of which one came before and one came after the
-    count began again, get visits of their own, in the order in which they need a number.
+    Sources get another name there. Two entities of one number, of which one came before the count began again
+    and one after it, get visits of their own, in the order in which they need a number.
 
     Args:
         world: The episode's world.

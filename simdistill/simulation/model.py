@@ -181,8 +181,8 @@ class ProcessModel(Asking):
         """
         if self.script is None:
             raise InputError(
-                f"choose({question!r}): say that {type(self).__name__} calls choose(): `chooses = True` in the "
-                "class, or process_model(…, chooses=True)"
+                f"choose({question!r}): say that {type(self).__name__} calls choose(): `chooses = True` in "
+                "the class, or process_model(…, chooses=True)"
             )
         return self.script.choose(Decision(self.env, question, choices, about, decider, 0, "once"))
 

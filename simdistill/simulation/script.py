@@ -1,7 +1,7 @@
 """Scripts: a model's code that can be suspended in the middle, at a question or at `env.run()`.
 
-The code runs in a greenlet, which has a stack of its own. `advance` and `answer` go on in it, and it comes back
-with a question, or when there is nothing left to do.
+The code runs in a greenlet, which has a stack of its own. `advance` and `answer` go on in it, and it comes
+back with a question, or when there is nothing left to do.
 """
 
 import math
@@ -12,7 +12,6 @@ from typing import Any
 
 import simpy
 from greenlet import GreenletExit, getcurrent, greenlet
-from simpy.core import StopSimulation
 from simpy.events import URGENT
 
 from simdistill.errors import AskedOutside, InputError, ProcessError
@@ -30,7 +29,7 @@ class Script:
     greenlet is given up, and the code's `finally` blocks run.
 
     Args:
-        model: The process, which isn't built yet; its `advance` and `answer` go through the script from now on.
+        model: The process, not built yet; its `advance` and `answer` go through the script from now on.
         runs_itself: Whether its code may make the environment and run it.
     """
 
@@ -43,6 +42,7 @@ class Script:
         self._waiting: Decision | None = None  # that choose() waits for
         self._until = self._limit = math.inf  # asked for last, and that of the loop which runs
         self._label: str | None = None
+        self._reached: simpy.Event | None = None  # what env.run() waits for, once it has come
         self._answering = self._inside = False
         self._code: Any = _Code(self._live)
         self._code.script = self
@@ -60,7 +60,7 @@ class Script:
         """Does what `Asking.advance` does."""
         model, decision = self.model, None
         if model._put is not None:
-            raise ProcessError(*model._where(), "the last question has no answer yet")
+            raise self._failed("the last question has no answer yet")
         if self._asked is None:
             self._until, self._answering = until, False
             decision = self._go_on()
@@ -100,7 +100,10 @@ class Script:
     def _give_up(self) -> None:
         """Ends the code where it is suspended."""
         self._empty()
+        self._halt()
+        before = running.sources
         self._code = None  # the last reference to it, so that GreenletExit is raised in it
+        running.sources = before  # and not those of the code, which has just been left
 
     # The code calls these, from inside.
 
@@ -116,15 +119,16 @@ class Script:
         model = self.model
         self._check_alive()
         if getcurrent() is not self._code:
-            raise AskedOutside(
-                *model._where(),
-                f"choose({decision.question!r}) was called where the process doesn't run: observe(), the state's "
-                "function and fingerprint() can't ask",
+            raise self._failed(
+                f"choose({decision.question!r}) was called where the process doesn't run: observe(), the "
+                "state's function and fingerprint() can't ask",
+                AskedOutside,
             )
         labels = model._labels(decision)
         if WAIT in labels:
-            reason = f"choose({decision.question!r}) offers {WAIT!r}: only a process can wait, at decide()"
-            raise ProcessError(*model._where(), reason)
+            raise self._failed(
+                f"choose({decision.question!r}) offers {WAIT!r}: only a process can wait, at decide()"
+            )
         if len(labels) == 1:
             decision.resolve(labels[0])
             return decision.value
@@ -136,8 +140,8 @@ class Script:
         self._come_back(None)
         unfinished.pop()
         self._waiting = None
-        if self._until != self._limit and not any(isinstance(one, _NewLimit) for one in model.env.at_once):
-            model.env.at_once.append(_NewLimit(model.env))
+        if self._until != self._limit:
+            self._halt()
         return decision.value
 
     def run(self, until: Any = None) -> Any:
@@ -149,10 +153,12 @@ class Script:
         self._check_alive()
         if self._inside or getcurrent() is not self._code:
             raise InputError(
-                "env.run() was called in a process: take it out of there; only the code that starts the model "
-                "runs the environment itself"
+                "env.run() was called in a process: take it out of there; only the code that starts the "
+                "model runs the environment itself"
             )
         env = self.model.env
+        if any(decision.callbacks for decision in (*env.at_once, *self.model._pending)):
+            raise InputError("env.step() came to a question: write env.run(until=…) in its place")
         if until is not None and not isinstance(until, simpy.Event):
             if until <= env.now:  # SimPy's own words
                 raise ValueError(f"until ({until}) must be greater than the current simulation time")
@@ -162,21 +168,20 @@ class Script:
         if until is not None and until.callbacks is None:
             return until.value
         if until is not None:
-            until.callbacks.append(StopSimulation.callback)
+            until.callbacks.append(self._reach)
         self.runs += 1
         if self.runs == 1:
             self._come_back(None)  # the model is built
         else:
             self.model.world = LaterRun(self.model.world, self.runs)
-        try:
-            self._loop()
-        except StopSimulation as stop:
-            return stop.args[0]
-        if until is not None:
+        self._loop()
+        if until is None:
+            return None
+        if self._reached is not until:
             raise RuntimeError(
                 f"nothing happens any more, and {until!r}, until which env.run() goes, never came"
             )
-        return None
+        return until.value
 
     def adopt(self, env: Any) -> None:
         """Makes an environment of the code's own the one that is run.
@@ -206,9 +211,10 @@ class Script:
     def _loop(self) -> None:
         """Runs on from question to question, until nothing happens any more."""
         model, kind = self.model, type(self.model)
-        self._inside = True
+        self._inside, self._reached = True, None
         try:
             while True:
+                self._check_alive()
                 if self._label is not None:
                     label, self._label = self._label, None
                     kind.answer(model, label)
@@ -217,8 +223,11 @@ class Script:
                     continue
                 self._limit = self._until
                 decision = kind.advance(model, self._limit)
-                if isinstance(decision, _NewLimit):
+                self._check_alive()
+                if isinstance(decision, _Halt):
                     model._put = None
+                    if self._reached is not None:
+                        return
                     continue
                 if decision is None and model.env.peek() == math.inf:
                     return
@@ -226,8 +235,22 @@ class Script:
         finally:
             self._inside = False
 
+    def _reach(self, event: simpy.Event) -> None:
+        self._reached = event
+        self._halt()
+
+    def _halt(self) -> None:
+        """Stops the loop: what `env.run()` waits for has come, or the time to stop is another one."""
+        at_once = self.model.env.at_once
+        if not any(isinstance(decision, _Halt) for decision in at_once):
+            at_once.append(_Halt(self.model.env))
+
     def _come_back(self, decision: Decision | None) -> None:
         self._code.parent.switch(decision)
+
+    def _failed(self, reason: str, kind: type[ProcessError] = ProcessError) -> ProcessError:
+        simulator, seed_path, time = self.model._where()
+        return kind(simulator, seed_path, time, reason)
 
     def _check_alive(self) -> None:
         if self._code is None:
@@ -240,8 +263,8 @@ class Script:
             waiting.clear()
 
 
-class _NewLimit(Decision):
-    """What is put when the time at which to stop has changed while `choose` waited: the loop goes on with it."""
+class _Halt(Decision):
+    """What is put to stop the loop after the present callback, without a question to anybody."""
 
     def __init__(self, env: simpy.Environment):
         super().__init__(env, "", ("on", "off"), None, "", -sys.maxsize)

@@ -1,8 +1,9 @@
-"""Models of every shape: classes, own environments and their subclasses, own runs, rules in the middle of code."""
+"""Models of every shape: classes, own environments and their subclasses, own runs, rules in the middle."""
 
 import gc
 import itertools
 import pickle
+import random
 import threading
 import weakref
 
@@ -198,7 +199,8 @@ def test_every_shape_has_the_same_what_if_values(Shape):
     for S in (ByFunction, Shape):
         episode = Episode(S({}, (3,)))
         for _ in range(4):
-            assert (here := episode.advance()) is not None
+            here = episode.advance()
+            assert here is not None
             episode.answer("in")
         found.append(what_if(S, here, shorter_queue, 8, 20.0))
     assert (found[0].differences_CK == found[1].differences_CK).all()
@@ -304,8 +306,7 @@ def terminating(patients=3):
 
     env.process(monitor())
     final_cost(env, lambda: 5.0)
-    said = env.run(until=env.process(day()))
-    charge(env, said, 1.0)
+    charge(env, str(env.run(until=env.process(day()))), 1.0)
 
 
 def test_a_run_ends_at_an_event_and_hands_back_its_value():
@@ -356,6 +357,32 @@ def test_what_is_wrong_with_an_environment_is_told():
 
     with pytest.raises(ProcessError, match=r"env\.run\(\) was called in a process"):
         process_model(nested)().advance()
+
+
+def test_stepping_into_a_question_is_told():
+    def stepping():
+        env = simpy.Environment()
+
+        def asking():
+            yield env.timeout(1)
+            yield decide(env, "Which?", ["a", "b"], lambda: {})
+
+        env.process(asking())
+        while env.peek() < 5:
+            env.step()
+        env.run(until=10)
+
+    with pytest.raises(ProcessError, match=r"env\.step\(\) came to a question"):
+        process_model(stepping)()
+
+
+def test_a_second_model_may_be_made_while_one_is_suspended():
+    one, other = OwnSubclass({}, (1,)), OwnSubclass({}, (1,))
+    for _ in range(5):
+        for model in (one, other):
+            model.advance()
+            model.answer("in")
+    assert one.env is not other.env and one.env.now == other.env.now > 0
 
 
 def test_environments_outside_of_a_model_are_what_they_were():
@@ -426,7 +453,8 @@ def test_what_looks_at_a_model_cannot_ask():
         yield decide(env, "Which?", ["a", "b"], lambda: {"x": choose(env, "Why?", ["c", "d"], lambda: {})})
 
     model = process_model(shop, chooses=True)()
-    assert (decision := model.advance()) is not None
+    decision = model.advance()
+    assert decision is not None
     with pytest.raises(ProcessError, match="where the process doesn't run"):
         model.observe_unchecked(decision)
 
@@ -507,6 +535,39 @@ def test_code_that_is_given_up_comes_to_its_end_at_once():
     del model
     gc.collect()
     assert ended == ["left"]
+
+
+def test_a_check_finds_a_generator_that_only_suspended_code_holds():
+    def shop():
+        env, rng = simpy.Environment(), random.Random(3)
+
+        def asking():
+            for number in itertools.count():
+                yield duration(env, "arrival", number, exponential(1.0))
+                if (yield decide(env, "Sell?", ["yes", "no"], lambda: {"price": price[0]})) == "yes":
+                    charge(env, "sold", price[0])
+                else:
+                    charge(env, "kept", 0.5)
+
+        price = [1.0]
+        env.process(asking())
+        for day in range(1, 1000):
+            env.run(until=day)
+            price[0] = rng.random()
+
+    found = {problem.check: str(problem) for problem in inspect_simulator(process_model(shop)).problems}
+    assert "a random Random" in found["own random numbers"]
+
+
+def test_a_check_keeps_no_episode():
+    def kept():
+        gc.collect()
+        gc.collect()  # what the code that is given up leaves
+        return sum(issubclass(type(thing), Hospital) for thing in gc.get_objects())
+
+    before = kept()
+    inspect_simulator(OwnSubclass, seconds=20)
+    assert kept() <= before
 
 
 def test_generator_rules_may_be_nested():

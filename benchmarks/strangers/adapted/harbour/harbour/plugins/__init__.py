@@ -1,0 +1,1 @@
+"""Plug-ins that come with the library; every module in here is imported once."""

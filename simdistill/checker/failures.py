@@ -11,6 +11,12 @@ Found = Iterator[tuple[str, str] | str]
 _CAUSES = (
     ("the environment itself", "runs",
      "a model only starts its processes; how long an episode lasts, the task says"),
+    ("env.run() was called in a process", "runs",
+     "a process waits with `yield`, as for env.timeout(…), and never runs the environment that runs it"),
+    ("a second simpy.Environment()", "runs", "what makes one run of a model makes one environment"),
+    ("takes no environment and makes none", "runs",
+     "an environment that is made when a module is imported would be shared by all episodes"),
+    ("calls choose()", "runs", "code that may be suspended in the middle runs in a way of its own"),
     ("time stands still", "time",
      "give the loop a timeout that takes time, or let it wait for an event; env.timeout(0) and an event that "
      "has happened already let no time pass"),

@@ -51,8 +51,8 @@ def _not_found(simulator: type[ProcessModel]) -> tuple[str, str] | None:
             return None
         return (
             f"no name of its module {simulator.__module__} stands for it",
-            "call process_model() at the top of the file that the function is in, and give what it returns a "
-            "name there, as in Clinic = process_model(clinic)",
+            "call process_model() at the top of a file, and give what it returns a name there, as in "
+            "Clinic = process_model(clinic)",
         )
     try:
         found = attrgetter(simulator.__qualname__)(module)

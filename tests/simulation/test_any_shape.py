@@ -359,6 +359,80 @@ def test_what_is_wrong_with_an_environment_is_told():
         process_model(nested)().advance()
 
 
+class Ward(simpy.Environment):
+    """The model is the environment itself."""
+
+    def __init__(self, beds: int = 2):
+        super().__init__()
+        self.beds = simpy.Resource(self, beds)
+
+    def arrivals(self):
+        for number in itertools.count():
+            yield duration(self, "arrival", number, exponential(1.0))
+            if (yield decide(self, "Admit?", ["yes", "no"], lambda: {"free": self.beds.count})) == "no":
+                charge(self, "refused", 1.0)
+
+    def run(self, until=60):
+        self.process(self.arrivals())
+        super().run(until)
+
+
+class Shift(Desk):
+    """A class that is handed its environment, and runs it."""
+
+    def work(self, hours: float = 8.0):
+        self.env.run(until=hours)
+
+
+class Waiting(Desk):
+    """A class with a method that is the process."""
+
+    def __init__(self, env, arrival_rate=1.0):
+        self.env, self.arrival_rate, self.inside = env, arrival_rate, 0
+        self.clerk = simpy.Resource(env, 1)
+
+    def begin(self):
+        yield from self.arrivals()
+
+
+@pytest.mark.parametrize(
+    ("kind", "start", "end"), [(Ward, "run", 60.0), (Shift, "work", 8.0), (Waiting, "begin", None)]
+)
+def test_a_method_starts_what_a_class_has_made(kind, start, end):
+    model = process_model(kind, start=start)()
+    assert run_policy(model, lambda state, choices: choices[0], 100.0) > 3
+    assert model.ended == (end is not None) and (end is None or model.env.now == end)
+
+
+def test_a_check_finds_runs_that_are_forgotten():
+    class Runs(Desk):
+        def __init__(self, env):
+            super().__init__(env)
+            self.env.run(until=480)
+
+    def in_a_process():
+        desk = OwnDesk()
+
+        def closing():
+            yield desk.env.timeout(10)
+            desk.env.run()
+
+        desk.env.process(closing())
+
+    def at_the_top():
+        Desk(simpy_env)
+
+    simpy_env = simpy.Environment()
+    for thing, told in (
+        (Runs, "self.env.run(until=480)"),
+        (in_a_process, "desk.env.run()"),
+        (at_the_top, "takes no environment and makes none"),
+        (lambda env: ChoosingDesk(env), "chooses=True"),
+    ):
+        found = {problem.check: str(problem) for problem in inspect_simulator(process_model(thing)).problems}
+        assert told in found["runs"]
+
+
 def test_stepping_into_a_question_is_told():
     def stepping():
         env = simpy.Environment()

@@ -1,6 +1,7 @@
 """Three models, each drawing in one line (`rng`) or by keys (`duration`, `draw`)."""
 
 import itertools
+from typing import Any
 
 import simpy
 
@@ -74,7 +75,8 @@ def routing(env, keyed: bool = False):
 
 def ordering(env, keyed: bool = False):
     """A shop orders once a day; demand is Poisson, and a delivery takes one to three days."""
-    stock, due = [10.0], []
+    stock: list[Any] = [10]
+    due = []
     demand, delay = rng(env, "demand"), rng(env, "delay")
 
     def delivery(day, amount):

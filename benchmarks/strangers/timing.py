@@ -1,7 +1,7 @@
 """One measurement in a process of its own; several models have modules of one name.
 
-    python timing.py bare urgent_care 20      # processor seconds of 20 replications of the bare model
-    python timing.py adapted urgent_care 20   # the same of the adapted one, under the task's heuristic
+    python timing.py bare urgent_care 20 100  # processor seconds of replications 100 to 119 of the bare model
+    python timing.py adapted urgent_care 20 100  # the same of the adapted one, under the task's heuristic
     python timing.py what_if urgent_care 30   # processor and wall seconds of the what-if of decision 30
     python timing.py figures urgent_care 20   # a CSV file of 20 replications of the bare model
 
@@ -25,12 +25,12 @@ def folder_of(kind: str, name: str) -> Path:
     return folder if folder.is_dir() else FOLDER
 
 
-def bare(name: str, count: int) -> dict[str, float]:
+def bare(name: str, count: int, first: int = 1) -> dict[str, float]:
     """Measures replications of the bare model."""
     figures = _bare(name)
     figures(0)
     begin = time.process_time()
-    for seed in range(1, count + 1):
+    for seed in range(first, first + count):
         figures(seed)
     return {"seconds": time.process_time() - begin}
 
@@ -48,16 +48,16 @@ def _bare(name: str):
     return importlib.import_module(name).figures
 
 
-def adapted(name: str, count: int) -> dict[str, float]:
+def adapted(name: str, count: int, first: int = 1) -> dict[str, float]:
     """Measures episodes of the adapted model, decided by the task's heuristic."""
     from simdistill.simulation.rollout import run_policy
 
     task, simulator, policy = _adapted(name)
-    decisions = run_policy(simulator(None, (0, 0)), policy, task.warm_up + task.horizon)
+    run_policy(simulator(None, (0, 0)), policy, task.warm_up + task.horizon)
     begin = time.process_time()
-    for seed in range(1, count + 1):
-        decisions = run_policy(simulator(None, (0, seed)), policy, task.warm_up + task.horizon)
-    return {"seconds": time.process_time() - begin, "decisions": float(decisions)}
+    for seed in range(first, first + count):
+        run_policy(simulator(None, (0, seed)), policy, task.warm_up + task.horizon)
+    return {"seconds": time.process_time() - begin}
 
 
 def what_if(name: str, decision: int) -> dict[str, float]:
@@ -84,6 +84,6 @@ def _adapted(name: str):
 
 if __name__ == "__main__":
     measured = {"bare": bare, "adapted": adapted, "what_if": what_if, "figures": figures}
-    found = measured[sys.argv[1]](sys.argv[2], int(sys.argv[3]))
+    found = measured[sys.argv[1]](sys.argv[2], *map(int, sys.argv[3:]))
     if found is not None:
         print(json.dumps(found))

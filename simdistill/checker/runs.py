@@ -198,10 +198,13 @@ def ends(subject: Subject) -> Found:
         run = subject.play(subject.world(), varied, decisions=len(run.steps) + 1, until=math.inf)
     if run.endless:
         names = " and ".join(run.endless)
+        ended = f"The task ends it at time {subject.until:g}; final_cost() falls due then"
+        if subject.until == math.inf:
+            ended = "Tell when, by `kind: terminating` and `horizon` of the task; final_cost() falls due then"
         yield (
             f"after the question at time {run.steps[-1].time:g} none comes any more, but {names} "
             f"{'goes' if len(run.endless) == 1 else 'go'} on for ever: such a process doesn't end by itself. "
-            "Tell when it ends, by `kind: terminating` and `horizon` of the task; final_cost() falls due then"
+            f"{ended}"
         )
 
 

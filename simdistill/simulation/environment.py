@@ -38,7 +38,7 @@ class StoppingEnvironment(simpy.Environment):
     def __init__(self):
         super().__init__()
         for name, kind in _BOUND.items():
-            setattr(self, name, kind.__get__(self))
+            setattr(self, name, kind.__get__(self))  # pyright: ignore[reportArgumentType]
         self.at_once: list[Decision] = []
         self._rest: list[tuple[simpy.Event, list[Callable]]] = []  # of events that were stopped, latest last
 
@@ -86,7 +86,9 @@ class StoppingEnvironment(simpy.Environment):
         """Whether `step` is not the one below: an author's own, or one that somebody watches by."""
         return "step" in vars(self) or type(self).step is not StoppingEnvironment.step
 
-    def steps(self, until: float, most: int, pending: list[Decision], asleep: list[Decision]) -> int:
+    def events_until_asked(
+        self, until: float, most: int, pending: list[Decision], asleep: list[Decision]
+    ) -> int:
         """Processes events as `step` does, one after the other, until a question waits.
 
         Args:

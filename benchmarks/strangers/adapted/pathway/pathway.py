@@ -173,14 +173,12 @@ class StrokePathway:
         if self.acute.count < self.acute.capacity:
             return "hold"
         limit = self.scenario.divert_when_waiting if patient.patient_class == STROKE else 1
-        return "divert" if self.waiting() >= limit else "hold"
-
-    def state(self, patient):
-        rule, free = self.bed_manager(patient), self.acute.capacity - self.acute.count
-        return {"patient": patient.patient_class, "free": free, "waiting": self.waiting(), "rule": rule}
+        rule = "divert" if self.waiting() >= limit else "hold"
+        seen = {"patient": patient.patient_class, "waiting": self.waiting(), "rule": rule}
+        return adapt.choose(self.env, "Hold or divert?", ["hold", "divert"], lambda: seen)
 
     def acute_stay(self, patient):
-        decision = yield adapt.decide(self.env, "Hold or divert?", ["hold", "divert"], self.state, patient)
+        decision = self.bed_manager(patient)
         if decision == "divert":
             self.diverted += 1
             self.costs["divert"] += self.scenario.divert_cost
@@ -240,8 +238,8 @@ class StrokePathway:
         }
 
 
-def bed_manager(state, choices):
+def house_rule(state, choices):
     return state["rule"]
 
 
-Stroke = adapt.process_model(StrokePathway, start="run", policies={"bed_manager": bed_manager})
+Stroke = adapt.process_model(StrokePathway, start="run", chooses=True, policies={"house_rule": house_rule})

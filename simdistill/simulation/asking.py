@@ -99,7 +99,7 @@ class Asking(Monitored):
                 if events >= quiet_until:
                     self._runs_on(began, until)
                     began, quiet_until = env.now, events + self.max_silent_events
-                if alone and (done := env.events_until_asked(until, quiet_until - events, pending, asleep)):
+                if alone and (done := env.process_events(until, quiet_until - events, pending, asleep)):
                     events += done
                     continue
                 events += 1

@@ -84,7 +84,7 @@ class Decision(simpy.Event):
         # As SimPy does when the event's turn has come; through `succeed()` it would have to wait for others
         # of this instant.
         waiting, self.callbacks = self.callbacks, None  # pyright: ignore[reportAttributeAccessIssue]
-        self.env.call(self, waiting)  # pyright: ignore[reportAttributeAccessIssue]
+        self.env.resume_waiting(self, waiting)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def letters(count: int) -> list[str]:

@@ -24,14 +24,14 @@ class StoppingEnvironment(simpy.Environment):
 
     Attributes:
         at_once: Questions that are to be put at once, from `decide` until they have been put.
-        world: Where the random numbers of its episode come from; None if it isn't a process model's.
-        script: The code that may run the environment itself; None where a model only starts its processes.
+        episode_world: Where the random numbers of its episode come from; None if it isn't a process model's.
+        own_code: The code that may run the environment itself; None where a model only starts its processes.
         adopted: Whether it was made by the model's own code.
         simdistill_model: The function-style model that it belongs to.
     """
 
-    world: Any = None
-    script: Any = None
+    episode_world: Any = None
+    own_code: Any = None
     adopted = False
     simdistill_model: Any = None
 
@@ -62,8 +62,8 @@ class StoppingEnvironment(simpy.Environment):
         Raises:
             InputError: If the model isn't one that runs its environment itself.
         """
-        if self.script is not None:
-            return self.script.run(until)
+        if self.own_code is not None:
+            return self.own_code.run(until)
         raise InputError(
             "take env.run() out of the model: who decides runs the environment itself, from question to "
             "question"
@@ -72,23 +72,21 @@ class StoppingEnvironment(simpy.Environment):
     def step(self) -> None:
         """Processes the next event, or what is left of the present one, up to a question put at once."""
         if self._rest:
-            self.call(*self._rest.pop())
+            self.resume_waiting(*self._rest.pop())
             return
         try:
             self._now, _, _, event = heappop(self._queue)
         except IndexError:
             raise EmptySchedule from None
         callbacks, event.callbacks = event.callbacks, None  # type: ignore
-        self.call(event, callbacks)
+        self.resume_waiting(event, callbacks)
 
     @property
     def stepped_by_others(self) -> bool:
         """Whether `step` is not the one below: an author's own, or one that somebody watches by."""
         return "step" in vars(self) or type(self).step is not StoppingEnvironment.step
 
-    def events_until_asked(
-        self, until: float, most: int, pending: list[Decision], asleep: list[Decision]
-    ) -> int:
+    def process_events(self, until: float, most: int, pending: list[Decision], asleep: list[Decision]) -> int:
         """Processes events as `step` does, one after the other, until a question waits.
 
         Args:
@@ -111,13 +109,13 @@ class StoppingEnvironment(simpy.Environment):
             if event._ok and len(callbacks) == 1:  # nearly all are like this
                 callbacks[0](event)
             else:
-                self.call(event, callbacks)
+                self.resume_waiting(event, callbacks)
             if at_once or rest or pending or asleep:
                 return done + 1
         return most
 
-    def call(self, event: simpy.Event, callbacks: list[Callable[[Any], None]]) -> None:
-        """Resumes those who wait for an event, up to a question put at once."""
+    def resume_waiting(self, event: simpy.Event, callbacks: list[Callable[[Any], None]]) -> None:
+        """Resumes the processes that wait for an event, up to a question put at once."""
         at_once = self.at_once
         for number, callback in enumerate(callbacks, start=1):
             callback(event)

@@ -136,10 +136,10 @@ def process_model(
 ) -> type[ProcessModel]:
     """Makes a simulator of a function-style model, or of a class.
 
-    What takes no environment makes a `simpy.Environment()`, or a subclass of one, somewhere in its code: that
-    is then the one that is run. It may call `env.run()`, several times if it likes, and so may what `start`
-    names; the episode ends when its code does, and a mapping that it returns then is its `figures`.
-    Elsewhere `env.run()` is a mistake.
+    A function or class that takes no environment makes a `simpy.Environment()`, or a subclass of one, in its
+    code; that environment is then run. The code may call `env.run()`, also several times, and so may the
+    method that `start` names. The episode ends when the code ends; a mapping that the code returns has the
+    model's `figures`. Anywhere else `env.run()` is a mistake.
 
     Args:
         function: A function or a class. It takes a SimPy environment, first or by the name `env` or
@@ -269,7 +269,7 @@ def rng(env: simpy.Environment | None, source: str, random: bool = False) -> Any
     """
     if env is None:
         return SharedRandom(source) if random else SharedGenerator(source)
-    world = env.world if isinstance(env, StoppingEnvironment) else None
+    world = env.episode_world if isinstance(env, StoppingEnvironment) else None
     if world is None:
         return model_of(env).rng(source, random)
     return world.sources.rng(source, random)

@@ -16,7 +16,6 @@ from simdistill.simulation.forecasts import Forecast
 from simdistill.simulation.known_case import Experiment, KnownCase
 from simdistill.simulation.parameters import Parameters
 from simdistill.simulation.policies import Policy
-from simdistill.simulation.rng.running import running
 from simdistill.simulation.script import Script
 from simdistill.simulation.streams import Streams, World
 
@@ -299,15 +298,7 @@ class ProcessModel(Asking):
         Raises:
             ProcessError: If `observe` raises.
         """
-        before, running.sources = running.sources, self.world.sources
-        try:
-            return self.observe(decision)
-        except (ProcessError, NotImplementedError):
-            raise
-        except Exception as error:
-            raise self._failed(error) from error
-        finally:
-            running.sources = before
+        return self._guard(self.observe, decision)
 
     def state(self, decision: Decision) -> dict:
         """Returns `observe(decision)` after checking that it is JSON.

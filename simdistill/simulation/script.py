@@ -51,7 +51,7 @@ class Script:
         model.__class__ = _handed_out(type(model))
         if runs_itself:
             _let_environments_be_adopted()
-            model.env.script = self
+            model.env.own_code = self
         self._go_on()
 
     # What runs the process calls these, from outside.
@@ -196,7 +196,7 @@ class Script:
                 "model, and leave the loop over replications out"
             )
         env.__class__ = _stopping(type(env))
-        env.at_once, env._rest, env.script, env.adopted = [], [], self, True
+        env.at_once, env._rest, env.own_code, env.adopted = [], [], self, True
         env.simdistill_model = model
         model.env = env
         model.world.begin(env)

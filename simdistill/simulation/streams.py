@@ -163,7 +163,7 @@ class World:
 
     def begin(self, env: Any) -> None:
         """Is told of the episode's environment before anything is scheduled in it."""
-        env.world = self
+        env.episode_world = self
 
     def number(self, source: str, entity: int, distribution: AnyDistribution, visit: int = 0) -> float:
         """Draws a number that is known as soon as it is drawn."""

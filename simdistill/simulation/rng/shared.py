@@ -31,7 +31,7 @@ class _Shared:
         Raises:
             InputError: If the environment belongs to no simulator.
         """
-        world = getattr(env, "world", None)
+        world = getattr(env, "episode_world", None)
         if world is None:
             raise InputError(
                 f"rng({self.name!r}).bind(): {env!r} belongs to no simulator; give the environment that the "

@@ -1,6 +1,5 @@
 """Servers on loopback, and a cache of answers for each test."""
 
-import importlib
 import sys
 import threading
 from collections.abc import Iterator
@@ -11,11 +10,12 @@ import pytest
 from simdistill.teachers.language_models.client import KEYS
 
 sys.path.append(str(Path(__file__).parent))
-Server = importlib.import_module("loopback").Server
 
 
 @pytest.fixture
 def server() -> Iterator:
+    from loopback import Server
+
     server = Server()
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()

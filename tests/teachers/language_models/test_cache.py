@@ -1,33 +1,19 @@
 """Answers on disk."""
 
 import hashlib
-import importlib
 import json
 import pickle
 import sqlite3
-import sys
 import threading
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from diskcache import Cache
+from loopback import body, client
 
 from simdistill.errors import InputError
 from simdistill.teachers.language_models.base import cached_answers
 from simdistill.teachers.language_models.cache import Answers
-
-sys.path.append(str(Path(__file__).parent))
-loopback = importlib.import_module("loopback")
-Server, SURE, KEY = loopback.Server, loopback.SURE, loopback.KEY
-asked, body, client, completion, once, teacher = (
-    loopback.asked,
-    loopback.body,
-    loopback.client,
-    loopback.completion,
-    loopback.once,
-    loopback.teacher,
-)
 
 
 def test_answers_of_earlier_versions_are_taken_over(server):

@@ -1,29 +1,15 @@
 """The client of a server that fails in every way."""
 
-import importlib
 import logging
-import sys
 import time
 from email.utils import formatdate
-from pathlib import Path
 
 import pytest
+from loopback import KEY, body, client, completion, once
 
 from simdistill.errors import InputError
 from simdistill.teachers.language_models import client as module
 from simdistill.teachers.language_models.client import Endpoint
-
-sys.path.append(str(Path(__file__).parent))
-loopback = importlib.import_module("loopback")
-Server, SURE, KEY = loopback.Server, loopback.SURE, loopback.KEY
-asked, body, client, completion, once, teacher = (
-    loopback.asked,
-    loopback.body,
-    loopback.client,
-    loopback.completion,
-    loopback.once,
-    loopback.teacher,
-)
 
 
 def test_replies_come_in_the_order_of_the_requests(server):

@@ -1,28 +1,14 @@
 """What servers take of a request is found out once, and remembered."""
 
-import importlib
 import json
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
+from loopback import SURE, asked, body, client, completion, teacher
 
 from simdistill.models.choice_model import Posed
 from simdistill.teachers.language_models.dialect import Dialect
-
-sys.path.append(str(Path(__file__).parent))
-loopback = importlib.import_module("loopback")
-SURE, KEY = loopback.SURE, loopback.KEY
-asked, body, client, completion, once, teacher = (
-    loopback.asked,
-    loopback.body,
-    loopback.client,
-    loopback.completion,
-    loopback.once,
-    loopback.teacher,
-)
 
 
 def refusing(field: str, reply: tuple, then: str = completion("B", SURE)) -> Callable:

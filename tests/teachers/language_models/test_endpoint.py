@@ -1,12 +1,11 @@
 """The endpoint teacher against servers on loopback, and runs that it teaches."""
 
-import importlib
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from loopback import SURE, asked, completion, teacher
 from rich.console import Console
 
 from simdistill.config import compose
@@ -16,18 +15,6 @@ from simdistill.progress import silent
 from simdistill.results import Results
 from simdistill.runs import pipeline
 from simdistill.teachers.language_models.endpoint import EndpointTeacher, probabilities
-
-sys.path.append(str(Path(__file__).parent))
-loopback = importlib.import_module("loopback")
-Server, SURE, KEY = loopback.Server, loopback.SURE, loopback.KEY
-asked, body, client, completion, once, teacher = (
-    loopback.asked,
-    loopback.body,
-    loopback.client,
-    loopback.completion,
-    loopback.once,
-    loopback.teacher,
-)
 
 
 @pytest.mark.parametrize(

@@ -1,30 +1,17 @@
 """The endpoint teacher against a real model, served by llama.cpp."""
 
-import importlib
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
+from loopback import SURE, asked, client, completion, teacher
 
 from simdistill.errors import InputError
 from simdistill.models.choice_model import Posed
 from simdistill.teachers.language_models.endpoint import EndpointTeacher
-
-sys.path.append(str(Path(__file__).parent))
-loopback = importlib.import_module("loopback")
-Server, SURE, KEY = loopback.Server, loopback.SURE, loopback.KEY
-asked, body, client, completion, once, teacher = (
-    loopback.asked,
-    loopback.body,
-    loopback.client,
-    loopback.completion,
-    loopback.once,
-    loopback.teacher,
-)
 
 PATIENCE = 5.0
 """Seconds that a disturbed client waits; the real model may have to share its processor."""

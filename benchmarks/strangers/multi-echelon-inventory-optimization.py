@@ -35,7 +35,7 @@ class Facility(theirs.stocking_facility):
 
     @property
     def ROP(self):
-        orders = {"order": math.inf, "wait": -math.inf}
+        orders = {"order": math.inf, "not yet": -math.inf}
         return self.point if self.isSource else adapt.choose(self.env, "Order?", orders, self.seen)
 
     @ROP.setter
@@ -68,7 +68,7 @@ def chain():
 
 
 def at_point(state, choices):
-    return "order" if state["position"] <= state["point"] else "wait"
+    return "order" if state["position"] <= state["point"] else "not yet"
 
 
 Chain = adapt.process_model(chain, policies={"at_point": at_point})

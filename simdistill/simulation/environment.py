@@ -63,7 +63,7 @@ class StoppingEnvironment(simpy.Environment):
             InputError: If the model isn't one that runs its environment itself.
         """
         if self.own_code is not None:
-            return self.own_code.run(until)
+            return self.own_code.run(self, until)
         raise InputError(
             "take env.run() out of the model: who decides runs the environment itself, from question to "
             "question"

@@ -4,9 +4,9 @@
     pip install shapely pyproj plotly deprecated
     python benchmarks/strangers/OpenCLSim.py OpenCLSim
 
-OpenCLSim is a library; the project, a hopper that sails between a borrow area and a reclamation until the latter
-is full, is put together here. The library loads what fits. The adapter asks how much it is, in a loading function
-of its own, as the last part of a load takes the longest.
+OpenCLSim is a library; the project is put together here: a hopper sails between a borrow area and a
+reclamation until the latter is full. The library loads what fits. The adapter asks how much it is, in a
+loading function of its own, as the last part of a load takes the longest.
 """
 
 import sys
@@ -85,12 +85,25 @@ def build(env, kind, loading, sailing):
     common = {"env": env, "registry": {}}
     borrow = Site(env=env, name="borrow", geometry=here, capacity=PROJECT, level=PROJECT)
     fill = Site(env=env, name="fill", geometry=there, capacity=PROJECT)
-    hopper = kind(loading, sailing, env=env, name="hopper", geometry=here, capacity=HOPPER, loading_rate=1, unloading_rate=2)
+    hopper = kind(
+        loading,
+        sailing,
+        env=env,
+        name="hopper",
+        geometry=here,
+        capacity=HOPPER,
+        loading_rate=1,
+        unloading_rate=2,
+    )
     trip = [
         model.MoveActivity(name="back", mover=hopper, destination=borrow, **common),
-        model.ShiftAmountActivity(name="load", processor=hopper, origin=borrow, destination=hopper, phase="loading", **common),
+        model.ShiftAmountActivity(
+            name="load", processor=hopper, origin=borrow, destination=hopper, phase="loading", **common
+        ),
         model.MoveActivity(name="out", mover=hopper, destination=fill, **common),
-        model.ShiftAmountActivity(name="dump", processor=hopper, origin=hopper, destination=fill, phase="unloading", **common),
+        model.ShiftAmountActivity(
+            name="dump", processor=hopper, origin=hopper, destination=fill, phase="unloading", **common
+        ),
     ]
     cycle = model.SequentialActivity(name="cycle", sub_processes=trip, **common)
     full = [{"type": "container", "concept": fill, "state": "full"}]

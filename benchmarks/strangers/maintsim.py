@@ -1,13 +1,13 @@
 """Which machine is repaired first, in the production line of maintsim.
 
     git clone https://github.com/m-hoff/maintsim
-    pip install mcts joblib
+    pip install mcts pathos joblib
     python benchmarks/strangers/maintsim.py maintsim
 
-The newest version has an event engine of its own; the adapter takes the last one whose line runs on SimPy. The
-repairman takes the machine that failed first, and the adapter asks in place of that. The model counts the minutes
-until a failure in a loop of random numbers; the adapter draws the same time as a sum, so that what-ifs can draw it
-again.
+The newest version has an event engine of its own; the adapter takes one whose line runs on SimPy. The
+repairman takes the machine that failed first, and the adapter asks in place of that. The model counts the
+minutes until a failure in a loop of random numbers; the adapter draws the same time as a sum, so that
+what-ifs can draw it again.
 """
 
 import sys
@@ -45,7 +45,10 @@ class Repairman(theirs.Repairman):
 
     def line(self):
         queue = sorted(self.get_queue(), key=lambda machine: machine.time_entered_queue)
-        return {"failed": [machine.index for machine in queue], "parts": [b.level for b in self.system.buffers[:-1]]}
+        return {
+            "failed": [machine.index for machine in queue],
+            "parts": [b.level for b in self.system.buffers[:-1]],
+        }
 
     def update_queue_data(self):
         super().update_queue_data()
@@ -56,7 +59,9 @@ class Repairman(theirs.Repairman):
         self.count()
 
     def count(self):
-        down = [machine.cycle_time for machine in self.system.machines if machine.in_queue or machine.under_repair]
+        down = [
+            machine.cycle_time for machine in self.system.machines if machine.in_queue or machine.under_repair
+        ]
         adapt.cost_rate(self.env, "down", sum(down))
 
 
@@ -75,7 +80,9 @@ def slowest_first(state, choices):
     return min(choices)
 
 
-Line = adapt.process_model(line, max_choices=3, policies={"first_failed": first_failed, "slowest": slowest_first})
+Line = adapt.process_model(
+    line, max_choices=3, policies={"first_failed": first_failed, "slowest": slowest_first}
+)
 
 
 def matrices():
@@ -85,7 +92,12 @@ def matrices():
 
 def simulate(repairs, repairman=None):
     system = theirs.System(
-        list(CYCLE_TIMES), 5, matrices(), pm_distribution=repairs, cm_distribution=repairs, repairman=repairman
+        list(CYCLE_TIMES),
+        5,
+        matrices(),
+        pm_distribution=repairs,
+        cm_distribution=repairs,
+        repairman=repairman,
     )
     system.simulate(simulation_time=HORIZON, verbose=False)
     made = {f"made by {machine.index}": machine.parts_made for machine in system.machines}

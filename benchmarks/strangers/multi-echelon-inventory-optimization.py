@@ -17,8 +17,7 @@ from types import SimpleNamespace
 import numpy as np
 from public import fetched, main
 
-FOLDER = Path(fetched("04a7a08", "simpy_3.0")) / "simpy_3.0"
-sys.path.insert(0, str(FOLDER))
+sys.path.insert(0, str(Path(fetched("04a7a08", "simpy_3.0")) / "simpy_3.0"))
 from simulation import simLostSales as theirs
 
 from simdistill import adapt
@@ -54,7 +53,12 @@ class Facility(theirs.stocking_facility):
 
     def seen(self):
         stock, position = float(self.on_hand_inventory), float(self.inventory_position)
-        return {"facility": self.name, "stock": stock, "position": position, "point": 1.05 * float(self.point)}
+        return {
+            "facility": self.name,
+            "stock": stock,
+            "position": position,
+            "point": 1.05 * float(self.point),
+        }
 
 
 def chain():
@@ -75,7 +79,7 @@ Chain = adapt.process_model(chain, policies={"at_point": at_point})
 
 
 def read(name, skipped=0):
-    with open(FOLDER / "data" / name, encoding="utf-8") as file:
+    with open(Path(theirs.__file__).parents[1] / "data" / name, encoding="utf-8") as file:
         return np.array([[float(cell) for cell in row] for row in list(csv.reader(file))[skipped:]])
 
 

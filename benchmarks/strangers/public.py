@@ -63,7 +63,9 @@ def unnest(folder: Path) -> None:
     """Changes the quotes of times that are formatted inside of f-strings."""
     for file in folder.rglob("*.py"):
         text = file.read_text(encoding="utf-8")
-        file.write_text(text.replace('strftime("%Y-%m-%d_%H-%M-%S")', "strftime('%Y-%m-%d_%H-%M-%S')"), "utf-8")
+        file.write_text(
+            text.replace('strftime("%Y-%m-%d_%H-%M-%S")', "strftime('%Y-%m-%d_%H-%M-%S')"), "utf-8"
+        )
 
 
 def lines_of(adapter: Path) -> int:
@@ -84,7 +86,7 @@ def lines_of(adapter: Path) -> int:
 
 
 def _is_measuring(part: ast.stmt) -> bool:
-    return isinstance(part, ast.FunctionDef) and part.name == "figures" or isinstance(part, ast.If)
+    return (isinstance(part, ast.FunctionDef) and part.name == "figures") or isinstance(part, ast.If)
 
 
 def _is_text(value: ast.expr) -> bool:

@@ -49,8 +49,8 @@ class Routing:
         return destination
 
 
-def pathway(warm_up_days: int = 100, days: int = 365):
-    """A year of the stroke unit and the rehabilitation unit."""
+def pathway(warm_up_days: int = 60, days: int = 180):
+    """Half a year of the stroke unit and the rehabilitation unit."""
     model = Pathway(theirs.Param(warm_up_period=warm_up_days, data_collection_period=days), 0)
     for kind, units in model.dist.items():
         for unit, patients in units.items():
@@ -87,10 +87,10 @@ def of(model):
 
 def figures(seed):
     """One replication of the original."""
-    model = theirs.Model(theirs.Param(warm_up_period=100, data_collection_period=365), seed)
+    model = theirs.Model(theirs.Param(warm_up_period=60, data_collection_period=180), seed)
     model.run()
     return of(model)
 
 
 if __name__ == "__main__":
-    main(__file__, decision=40, replications=400)
+    main(__file__, decision=30, replications=400)

@@ -47,6 +47,8 @@ def draws(subject: Subject) -> Found:
         known.update(called(run, (draw.source, draw.count, RNG)) for draw in found.known)
     told = f"rng: at {_counted(len(places), 'decision')} {_counted(counts['again'], 'draw')} under way"
     told += f" {'was' if counts['again'] == 1 else 'were'} drawn again"
+    if not counts["again"]:
+        told = f"rng: at {_counted(len(places), 'decision')} no draw under way had to be drawn again"
     if known:
         names = ", ".join(f"{name} ({count})" for name, count in known.most_common(4))
         told += f"; {known.total()} kept their values, because the past depends on them: {names}"
@@ -153,13 +155,14 @@ def leak(subject: Subject, index: int, keys: Sequence[Key]) -> tuple[str, str] |
     kept = [key for key in keys if key[:2] not in again] or list(keys)
     first = called(run, kept[0])
     message = (
-        f"equal states don't have equal what-if values: at the decision at time {run.steps[index].time:g} "
-        f"{_counted(len(kept), 'draw')} kept what nothing has revealed yet, the first of {first}"
+        f"at the decision at time {run.steps[index].time:g} {_counted(len(kept), 'draw')} kept what nothing "
+        f"has revealed yet, the first of {first}"
     )
     found = bias(subject, index, keys)
-    if found is None:
-        return f"{message}; {ADVICE}"
-    return (f"{message}; {found}", ADVICE) if found.significant else f"{message}; {found}; {ADVICE}"
+    if found is not None and found.significant:
+        return f"equal states don't have equal what-if values: {message}; {found}", ADVICE
+    measured = "" if found is None else f"; {found}, which is small or may be chance"
+    return f"equal states may have unequal what-if values: {message}{measured}; {ADVICE}"
 
 
 def _pasts(subject: Subject, index: int, keys: Sequence[Key]) -> Iterator[RecordingWorld]:

@@ -128,8 +128,8 @@ class Script:
         if WAIT in labels:
             raise self._failed(
                 f"choose({decision.question!r}) offers {WAIT!r}, which means that the question is put again "
-                "later: only a process can wait, at decide(); a choice to do nothing needs another name, e.g. "
-                "'not yet'"
+                "later: only a process can wait, at decide(); a choice to do nothing needs another name, "
+                "e.g. 'not yet'"
             )
         if len(labels) == 1:
             decision.resolve(labels[0])
@@ -272,8 +272,8 @@ class Script:
 
 def _second() -> InputError:
     return InputError(
-        "the model makes a second simpy.Environment() after it has run one: give process_model what makes one "
-        "run of the model, and leave the loop over replications out"
+        "the model makes a second simpy.Environment() after it has run one: give process_model what makes "
+        "one run of the model, and leave the loop over replications out"
     )
 
 

@@ -130,12 +130,12 @@ def trained(stranger: Stranger) -> tuple[bool, float, str]:
         return succeeded and (output / "report.html").is_file(), seconds / 60, said
 
 
-def measured(stranger: Stranger, lines: int, with_run: bool, command: str) -> list[dict]:
+def measured(stranger: Stranger, lines: dict, with_run: bool, command: str) -> list[dict]:
     """Returns the rows of one model.
 
     Args:
         stranger: The model.
-        lines: How many lines adapting it took.
+        lines: The row that tells how many lines adapting it took.
         with_run: Whether a student is trained.
         command: What makes these rows.
     """
@@ -149,7 +149,7 @@ def measured(stranger: Stranger, lines: int, with_run: bool, command: str) -> li
     equivalent, table = validated(stranger)
     print(table)
     rows = [
-        of("changed lines", (float(lines), None), 15),
+        lines,
         of("decision time over the bare model's", decision_time(stranger), 1.5),
         of("check, seconds", (seconds, None), 60),
         of("check finds nothing wrong", (float(sound), None), 1, "at_least"),
@@ -182,7 +182,8 @@ def main() -> None:
         parser.error(f"there is no model {', '.join(sorted(unknown))}; there are {', '.join(names)}")
     for stranger in STRANGERS:
         if not arguments.names or stranger.name in arguments.names:
-            command, lines = f"{COMMAND} {stranger.name}", changed_lines(stranger)
+            command, changed = f"{COMMAND} {stranger.name}", float(changed_lines(stranger))
+            lines = row(f"{stranger.name}: changed lines", (changed, None), command, 15, "at_most")
             rows = measured(stranger, lines, not arguments.without_runs, command)
             show(rows, None)
             keep(rows, RESULTS)

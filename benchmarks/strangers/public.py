@@ -22,7 +22,7 @@ from io import BytesIO
 from pathlib import Path
 
 from measure import FOLDER, Stranger, keep, measured
-from measures import show
+from measures import row, show
 
 RESULTS = FOLDER / "public.json"
 FETCHED = "SIMDISTILL_STRANGER"
@@ -109,6 +109,7 @@ def main(file: str, decision: int, replications: int, absolute: tuple[str, ...] 
     arguments = parser.parse_args()
     stranger = Stranger(adapter.stem, decision, replications, absolute)
     command = f"python benchmarks/strangers/{adapter.name} PATH"
-    rows = measured(stranger, lines_of(adapter), arguments.run, command)
+    lines = row(f"{stranger.name}: lines of the adapter", (float(lines_of(adapter)), None), command)
+    rows = measured(stranger, lines, arguments.run, command)
     show(rows, None)
     keep(rows, RESULTS)

@@ -23,7 +23,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parent
+from timing import FOLDER, folder_of
+
 RESULTS = FOLDER / "strangers.json"
 COMMAND = "python benchmarks/strangers/measure.py"
 sys.path.insert(0, str(FOLDER.parent))
@@ -37,6 +38,8 @@ MARGIN = "0.1"
 @dataclass(frozen=True)
 class Stranger:
     """How one of the models is measured.
+
+    A model without a folder in `models/` and `adapted/` is a file beside this one; see `public.py`.
 
     Attributes:
         name: Its folder, its task, and the module with `figures` of the bare one.
@@ -71,7 +74,7 @@ def call(*arguments: str, folder: Path = FOLDER) -> subprocess.CompletedProcess[
 def verb(stranger: Stranger, *arguments: str) -> tuple[bool, float, str]:
     """Calls a verb of simdistill; returns whether it succeeded, its seconds, and what it said."""
     begin = time.perf_counter()
-    done = call("-m", "simdistill", *arguments, folder=FOLDER / "adapted" / stranger.name)
+    done = call("-m", "simdistill", *arguments, folder=folder_of("adapted", stranger.name))
     return done.returncode == 0, time.perf_counter() - begin, done.stdout + done.stderr
 
 
@@ -134,9 +137,15 @@ def trained(stranger: Stranger) -> tuple[bool, float, str]:
         return succeeded and (output / "report.html").is_file(), seconds / 60, said
 
 
-def measured(stranger: Stranger, with_run: bool) -> list[dict]:
-    """Returns the rows of one model."""
-    command = f"{COMMAND} {stranger.name}"
+def measured(stranger: Stranger, lines: dict, with_run: bool, command: str) -> list[dict]:
+    """Returns the rows of one model.
+
+    Args:
+        stranger: The model.
+        lines: The row that tells how many lines adapting it took.
+        with_run: Whether a student is trained.
+        command: What makes these rows.
+    """
 
     def of(measure: str, found: Found, target: float | None = None, bound: Bound = "at_most") -> dict:
         return row(f"{stranger.name}: {measure}", found, command, target, bound)
@@ -149,7 +158,7 @@ def measured(stranger: Stranger, with_run: bool) -> list[dict]:
     equivalent, table = validated(stranger)
     print(table)
     rows = [
-        of("changed lines", (float(changed_lines(stranger)), None), 15),
+        lines,
         of("decision time over the bare model's", decision_time(stranger), 1.5),
         of("check, seconds", (seconds, None), 60),
         of("check, processor seconds", (spent, None)),
@@ -183,16 +192,18 @@ def main() -> None:
         parser.error(f"there is no model {', '.join(sorted(unknown))}; there are {', '.join(names)}")
     for stranger in STRANGERS:
         if not arguments.names or stranger.name in arguments.names:
-            rows = measured(stranger, not arguments.without_runs)
+            command, changed = f"{COMMAND} {stranger.name}", float(changed_lines(stranger))
+            lines = row(f"{stranger.name}: changed lines", (changed, None), command, 15, "at_most")
+            rows = measured(stranger, lines, not arguments.without_runs, command)
             show(rows, None)
-            keep(rows)
+            keep(rows, RESULTS)
 
 
-def keep(rows: list[dict]) -> None:
-    """Replaces the rows of these measures in the file of results."""
-    kept = json.loads(RESULTS.read_text()) if RESULTS.is_file() else []
+def keep(rows: list[dict], results: Path) -> None:
+    """Replaces the rows of these measures in a file of results."""
+    kept = json.loads(results.read_text()) if results.is_file() else []
     known = {entry["measure"]: entry for entry in kept} | {entry["measure"]: entry for entry in rows}
-    RESULTS.write_text(json.dumps(list(known.values()), indent=2) + "\n")
+    results.write_text(json.dumps(list(known.values()), indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,13 @@ import sys
 import time
 from pathlib import Path
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).resolve().parent
+
+
+def folder_of(kind: str, name: str) -> Path:
+    """Returns where a model is, bare in `models` or `adapted`; a published one is a file beside this one."""
+    folder = FOLDER / kind / name
+    return folder if folder.is_dir() else FOLDER
 
 
 def bare(name: str, count: int, first: int = 1) -> dict[str, float]:
@@ -38,7 +44,7 @@ def figures(name: str, count: int) -> None:
 
 
 def _bare(name: str):
-    sys.path.insert(0, str(FOLDER / "models" / name))
+    sys.path.insert(0, str(folder_of("models", name)))
     return importlib.import_module(name).figures
 
 
@@ -69,7 +75,7 @@ def _adapted(name: str):
     from simdistill import registry
     from simdistill.config import compose
 
-    os.chdir(FOLDER / "adapted" / name)
+    os.chdir(folder_of("adapted", name))
     sys.path.insert(0, os.getcwd())
     task = compose([f"task={name}"])[0].task
     simulator = registry.load("simulators", task.simulator)

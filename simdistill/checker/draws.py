@@ -51,6 +51,8 @@ def draws(subject: Subject) -> Found:
         known.update(called(run, (draw.source, draw.count, RNG)) for draw in found.known)
     told = f"rng: at {_counted(len(places), 'decision')} {_counted(counts['again'], 'draw')} under way"
     told += f" {'was' if counts['again'] == 1 else 'were'} drawn again"
+    if not counts["again"]:
+        told = f"rng: at {_counted(len(places), 'decision')} no draw under way had to be drawn again"
     if known:
         names = ", ".join(f"{name} ({count})" for name, count in known.most_common(4))
         told += f"; {known.total()} kept their values, because the past depends on them: {names}"

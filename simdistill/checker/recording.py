@@ -68,7 +68,8 @@ class RecordingSources(OverheardSources):
 
     def heard(self, source: Source, count: int, method: str, given: tuple, named: dict, value: Any) -> Any:
         key = (source.name, count, RNG)
-        words = ", ".join([*map(repr, given), *(f"{name}={argument!r}" for name, argument in named.items())])
+        parts = [*map(_short, given), *(f"{name}={_short(argument)}" for name, argument in named.items())]
+        words = ", ".join(parts)
         self.calls[key] = method, words, line_of_caller()
         if source.calls is None:
             source.calls = Counter()
@@ -203,3 +204,14 @@ class Run:
     @property
     def draws(self) -> list[Draw]:
         return getattr(self.world, "draws", [])
+
+
+def _short(argument: Any) -> str:
+    """Returns an argument in words; an array or a list of many values by their number."""
+    if isinstance(argument, np.ndarray):
+        return f"<{argument.size} values>"
+    return (
+        f"<{len(argument)} values>"
+        if isinstance(argument, list | tuple) and len(argument) > 6
+        else repr(argument)
+    )

@@ -182,12 +182,13 @@ class _Future:
                     self.difference_C[choice] = branch.cost(now) - reference.cost(now)
                     self.coupled_C[choice] = True
                     del self.open[choice]
-        if self.open:
+        if self.open and not last:  # memories are compared where branches go on
             reference.remember()
         for choice, branch in list(self.open.items()):
             while branch.advance(until):
                 pass
-            branch.remember()
+            if not last:
+                branch.remember()
             before = self.difference_C[choice]
             paid, other = branch.cost(until, last), reference.cost(until, last)
             self.difference_C[choice] = paid - other

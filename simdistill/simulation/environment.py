@@ -19,8 +19,8 @@ class StoppingEnvironment(simpy.Environment):
     """An environment that stops as soon as a process waits for a question that is to be put at once.
 
     An event of SimPy resumes the processes that wait for it one after the other, in the order in which they
-    began to wait. If one of them puts a question at once, the rest aren't resumed before it has its answer:
-    it goes on as if it had worked the answer out by itself.
+    began to wait. Where one of them asks at once, the rest aren't resumed before it has its answer: it goes
+    on as if it had worked the answer out by itself.
 
     Attributes:
         at_once: Questions that are to be put at once, from `decide` until they have been put.
@@ -40,22 +40,21 @@ class StoppingEnvironment(simpy.Environment):
         for name, kind in _BOUND.items():
             setattr(self, name, kind.__get__(self))  # pyright: ignore[reportArgumentType]
         self.at_once: list[Decision] = []
-        # Events that were stopped, with the callbacks that are left; the latest event is the last.
-        self._rest: list[tuple[simpy.Event, list[Callable]]] = []
+        self._rest: list[tuple[simpy.Event, list[Callable]]] = []  # of events that were stopped, latest last
 
     @property
     def mid_event(self) -> bool:
-        """Whether some of the processes that the present event resumes haven't been resumed yet."""
+        """Whether processes that the present event resumes haven't been resumed yet."""
         return bool(self._rest)
 
     def peek(self) -> float:
-        """Returns the time of the next event, or the present time if an event isn't finished."""
+        """Returns the time of the next event; now, if one isn't finished."""
         if self._rest:
             return self._now
         return self._queue[0][0] if self._queue else math.inf
 
     def run(self, until: Any = None) -> Any:
-        """Lets a model's own code run it; elsewhere, the decider runs it from question to question.
+        """Lets a model's own code run it; elsewhere, who decides goes on from question to question.
 
         Args:
             until: A time, an event, or None for as long as anything happens.
@@ -64,7 +63,7 @@ class StoppingEnvironment(simpy.Environment):
             InputError: If the model isn't one that runs its environment itself.
         """
         if self.own_code is not None:
-            return self.own_code.run(until)
+            return self.own_code.run(self, until)
         raise InputError(
             "take env.run() out of the model: who decides runs the environment itself, from question to "
             "question"

@@ -127,7 +127,9 @@ class Script:
         labels = model._labels(decision)
         if WAIT in labels:
             raise self._failed(
-                f"choose({decision.question!r}) offers {WAIT!r}: only a process can wait, at decide()"
+                f"choose({decision.question!r}) offers {WAIT!r}, which means that the question is put again "
+                "later: only a process can wait, at decide(); a choice to do nothing needs another name, "
+                "e.g. 'not yet'"
             )
         if len(labels) == 1:
             decision.resolve(labels[0])
@@ -144,11 +146,16 @@ class Script:
             self._halt()
         return decision.value
 
-    def run(self, until: Any = None) -> Any:
+    def run(self, env: Any, until: Any = None) -> Any:
         """Does what `simpy.Environment.run` does, from question to question.
 
+        Args:
+            env: The environment that is run.
+            until: A time, an event, or None for as long as anything happens.
+
         Raises:
-            InputError: If a process runs the environment that runs it.
+            InputError: If a process runs the environment that runs it, or the code runs another environment
+                than before.
         """
         self._check_alive()
         if self._inside or getcurrent() is not self._code:
@@ -156,7 +163,10 @@ class Script:
                 "env.run() was called in a process: take it out of there; only the code that starts the "
                 "model runs the environment itself"
             )
-        env = self.model.env
+        if env is not self.model.env:
+            if self.runs:
+                raise _second()
+            self.model.env = env
         if any(decision.callbacks for decision in (*env.at_once, *self.model._pending)):
             raise InputError("env.step() came to a question: write env.run(until=…) in its place")
         if until is not None and not isinstance(until, simpy.Event):
@@ -184,17 +194,14 @@ class Script:
         return until.value
 
     def adopt(self, env: Any) -> None:
-        """Makes an environment of the code's own the one that is run.
+        """Makes an environment of the code's own the one that is run, unless the code runs an earlier one.
 
         Raises:
-            InputError: If the code has one already.
+            InputError: If the code has run one already.
         """
         model = self.model
-        if getattr(model.env, "adopted", False) or self.runs:
-            raise InputError(
-                "the model makes a second simpy.Environment(): give process_model what makes one run of the "
-                "model, and leave the loop over replications out"
-            )
+        if self.runs:
+            raise _second()
         env.__class__ = _stopping(type(env))
         env.at_once, env._rest, env.own_code, env.adopted = [], [], self, True
         env.simdistill_model = model
@@ -205,7 +212,7 @@ class Script:
         """Builds the model; runs it, unless its code has; and ends the episode."""
         self.model._guard(self.model.build)
         if not self.runs:
-            self.run()
+            self.run(self.model.env)
         self._empty()
 
     def _loop(self) -> None:
@@ -261,6 +268,13 @@ class Script:
         env = self.model.env
         for waiting in (env._queue, env._rest, env.at_once, self.model._pending, self.model._asleep):
             waiting.clear()
+
+
+def _second() -> InputError:
+    return InputError(
+        "the model makes a second simpy.Environment() after it has run one: give process_model what makes "
+        "one run of the model, and leave the loop over replications out"
+    )
 
 
 class _Halt(Decision):

@@ -324,6 +324,35 @@ def test_a_run_that_comes_to_no_end_is_told():
         process_model(stuck)().advance()
 
 
+@pytest.mark.parametrize("runs", ["first", "second"])
+def test_of_several_environments_the_one_that_is_run_is_the_models(runs):
+    def restarted(runs: str = ""):
+        first = simpy.Environment()
+        first.process(asks(first, "first"))
+        second = simpy.Environment()
+        second.process(asks(second, "second"))
+        (first if runs == "first" else second).run(until=10)
+
+    def asks(env, name):
+        yield env.timeout(1)
+        charge(env, choose(env, name, ["a", "b"], dict), env.now)
+
+    model = process_model(restarted)({"runs": runs})
+    assert (decision := model.advance()) is not None and decision.question == runs
+    model.answer("b")
+    assert model.advance() is None and model.env.now == 10.0 and model.costs() == {"b": 1.0}
+
+
+def test_a_second_environment_that_is_run_as_well_is_told():
+    def both():
+        first, second = simpy.Environment(), simpy.Environment()
+        first.run(until=1)
+        second.run(until=1)
+
+    with pytest.raises(ProcessError, match=r"makes a second simpy\.Environment"):
+        process_model(both)().advance()
+
+
 def test_what_is_wrong_with_an_environment_is_told():
     def several():
         for _ in range(2):
@@ -487,7 +516,7 @@ def test_choices_are_settled_as_decide_does():
     assert model.illegal_answers == 1 and model.advance() is None and model.costs() == {"aa": 1.0}
     with pytest.raises(ProcessError, match="no question is waiting"):
         model.answer("a")
-    for labels, told in ((("a", WAIT), "only a process can wait"), ((), "no choice"), (tuple("abc"), "max_")):
+    for labels, told in ((("a", WAIT), "needs another name"), ((), "no choice"), (tuple("abc"), "max_")):
         with pytest.raises(ProcessError, match=told):
             Rule({"labels": labels}).advance()
 

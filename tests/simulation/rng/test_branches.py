@@ -239,6 +239,21 @@ def test_the_check_names_the_lines_of_draws_and_tells_of_whole_arrays():
     assert "of whole arrays, 'repair', exponential(20.0, " in told and "models.py:" in told
 
 
+def test_the_check_names_a_draw_among_many_values_in_short():
+    def announced(env):
+        sizes = adapt.rng(env, "size")
+        while True:
+            size = sizes.choice(np.arange(1.0, 51.0))
+            adapt.charge(env, "size", size * len((yield adapt.decide(env, "Which?", ["a", "bb"], dict))))
+            yield env.timeout(1.0)
+
+    report = inspect_simulator(adapt.process_model(announced), seconds=60)
+    (leak,) = [problem.message for problem in report.problems if "nothing has revealed" in problem.message]
+    assert leak.startswith("equal states don't have equal what-if values: at the decision at time 0 1 draw")
+    assert "choice(<50 values>)" in leak
+    assert "rng: at 11 decisions no draw under way had to be drawn again" in report.notes
+
+
 def test_the_check_is_content_where_draws_under_way_are_drawn_again():
     report = inspect_simulator(models.Repair, {"mean": 20.0}, seconds=60)
     told = [*(problem.message for problem in report.problems), *report.notes]

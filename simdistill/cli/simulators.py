@@ -114,7 +114,7 @@ def validate(
 
     For example: simdistill validate carwash.py:CarWash --against original.py:figures --until 480
     """
-    from simdistill.runs.console import Stages
+    from simdistill.runs.console import progress_on
     from simdistill.validation import table
     from simdistill.validation import validate as validation
     from simdistill.validation.settings import absolutes, check_levels, parameters
@@ -123,7 +123,7 @@ def validate(
     check_levels(margin, confidence)
     margins = absolutes(absolute or [])
     adapted = subject(model, policy, parameters(param or []), warm_up, until)
-    with Stages(wide_console(stderr=True)).shown() as progress:
+    with progress_on(wide_console(stderr=True)) as progress:
         found = validation.validate(
             adapted,
             against,

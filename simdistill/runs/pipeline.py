@@ -76,7 +76,7 @@ def _go(record: Record, console: Console, again: bool = False) -> Path:
         with (
             record.locked(),
             simulating(config.workers, config.compute) as compute,
-            terminal.Stages(console).shown() as progress,
+            terminal.progress_on(console) as progress,
         ):
             kept(record.layout.environment, partial(environment, config), write_json, read_json)
             with without_tests():
@@ -87,8 +87,10 @@ def _go(record: Record, console: Console, again: bool = False) -> Path:
                 train(record, compute, progress)
             examine(record, compute, progress, again)
             _with_spent(record)
+            progress("write the report", 0, 1)
             with record.timed("report"):
                 page = reporting.write_report(record.folder)
+            progress("write the report", 1, 1)
             _with_spent(record)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(str(record.folder)) from None

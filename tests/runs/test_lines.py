@@ -69,8 +69,10 @@ def test_many_reports_make_no_more_lines(shown, clock, said):
 def test_a_phase_that_reports_nothing_is_told_of_every_30_seconds(shown, clock, said):
     shown("ask the student", 0, 17)
     wait(shown, clock, 95)
-    assert said[1:] == [f"ask the student: 0 of 17 after {after}, time left isn't known yet" for after in
-                        ("30 s", "1 min", "1 min 30 s")]
+    assert said[1:] == [
+        f"ask the student: 0 of 17 after {after}, time left isn't known yet"
+        for after in ("30 s", "1 min", "1 min 30 s")
+    ]
 
 
 def test_the_time_before_the_first_phase_and_between_phases_is_told(shown, clock, said):

@@ -136,6 +136,9 @@ def play_in_step(
     games = [game for game in games if game.go()]
     while games:
         labels = decide_many(policy, [game.state for game in games], [game.choices for game in games])
+        for game, label in zip(games, labels, strict=True):
+            if game.case.setting == "default":
+                game.examined.note(game.state, game.choices, label)
         games = [game for game, label in zip(games, labels, strict=True) if game.go(label)]
         progress(total - len(games), total)
 

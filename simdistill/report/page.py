@@ -6,10 +6,12 @@ from typing import Any
 from markupsafe import Markup
 
 from simdistill.files import write_text
+from simdistill.report.csv_table import link
 from simdistill.report.example import example
 from simdistill.report.figures.figure import rendered, shown
 from simdistill.report.headline import byline, facts, headline, tiles, verdict
 from simdistill.report.making import making
+from simdistill.report.mistakes import mistakes
 from simdistill.report.policy_table import confirmation, policy_rows
 from simdistill.report.record import Record, read_records
 from simdistill.report.templates import templates
@@ -63,6 +65,8 @@ def contents(record: Record) -> dict[str, Any]:
         "policies": policy_rows(record),
         "settings": record.settings,
         "confirmation": confirmation(record),
+        "csv": link(record),
+        "mistakes": mistakes(record),
         "figures": shown(record),
         "questions": [example(entry) for entry in record.examination.get("questions") or []],
     }

@@ -11,7 +11,6 @@ from simdistill.report.example import example
 from simdistill.report.figures.figure import rendered, shown
 from simdistill.report.headline import byline, facts, headline, tiles, verdict
 from simdistill.report.making import making
-from simdistill.report.mistakes import mistakes
 from simdistill.report.policy_table import confirmation, policy_rows
 from simdistill.report.record import Record, read_records
 from simdistill.report.templates import templates
@@ -66,7 +65,6 @@ def contents(record: Record) -> dict[str, Any]:
         "settings": record.settings,
         "confirmation": confirmation(record),
         "csv": link(record),
-        "mistakes": mistakes(record),
         "figures": shown(record),
         "questions": [example(entry) for entry in record.examination.get("questions") or []],
     }

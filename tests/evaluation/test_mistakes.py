@@ -36,8 +36,9 @@ def found(case: Case) -> dict:
 def test_exact_mistakes_add_up_to_the_regret(case):
     own = as_student(case, mdp.tabulate(case.solved, join_shortest_queue))
     told = found(own)
-    over = own.policies["student"].cost - own.policies["optimum"].cost
-    assert told["regret"] * case.params.arrival_rate == pytest.approx(over, rel=1e-6)
+    student, optimum = (own.policies[name].cost for name in ("student", "optimum"))
+    assert student is not None and optimum is not None
+    assert told["regret"] * case.params.arrival_rate == pytest.approx(student - optimum, rel=1e-6)
     assert len(told["worst"]) == SHOWN < told["states"] and not told["by_fit"]
     shares = [row["share"] for row in told["worst"]]
     assert shares == sorted(shares, reverse=True) and 0.3 < sum(shares) < 1

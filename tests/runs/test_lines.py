@@ -125,10 +125,11 @@ def test_the_clock_is_watched_while_nothing_reports(monkeypatch, said):
 
 def test_a_pipe_gets_lines_and_a_terminal_gets_bars():
     for terminal in (False, True):
-        console = Console(file=io.StringIO(), force_terminal=terminal, width=40)
+        written = io.StringIO()
+        console = Console(file=written, force_terminal=terminal, width=40)
         with progress_on(console) as progress:
             progress("search, generation 1 of 3 of a long name", 0, 2)
             progress("search, generation 1 of 3 of a long name", 2, 2)
-        text = console.file.getvalue()
+        text = written.getvalue()
         assert ("long name: begins, 2 to do\n" in text) != terminal
         assert ("\x1b[" in text) == terminal

@@ -189,6 +189,7 @@ class Inspection:
         self.seconds = seconds
         try:
             with limited(seconds) as self.subject.limit:
+                progress("check the process model", 0, len(self.checks))
                 for number, (name, check) in enumerate(self.checks.items(), start=1):
                     for found in check(self.subject):
                         self._add(name, found)

@@ -37,7 +37,6 @@ app = typer.Typer(
     cls=_Verbs,
     help="From a SimPy process model to a small language model that runs the process.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 for _verb in VERBS:

@@ -5,28 +5,38 @@ from typing import Annotated
 
 import typer
 
+from simdistill.cli import completion
 from simdistill.errors import InputError
 
 OVERRIDES = "task=NAME, then field=value; field=a,b,c runs each."
 
-Overrides = Annotated[list[str] | None, typer.Argument(metavar="OVERRIDES", help=OVERRIDES)]
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, as outputs/queueing/….")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="OVERRIDES", help=OVERRIDES, autocompletion=completion.overrides),
+]
+Run = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RUN", help="A run's folder, as outputs/queueing/….", autocompletion=completion.runs
+    ),
+]
 
 
-def resumed_folder(overrides: list[str]) -> Path | None:
-    """Returns the folder of `resume=RUN`, or None without it.
+def resumed_folder(overrides: list[str]) -> tuple[Path | None, list[str]]:
+    """Returns the folder of `resume=RUN`, or None without it, and the other overrides.
 
-    No other overrides are allowed beside it, as the run's own configuration is used.
+    Raises:
+        InputError: If several runs are named, or one that isn't there.
     """
     resumed = [override.partition("=")[2] for override in overrides if override.startswith("resume=")]
-    if not resumed:
-        return None
     others = [override for override in overrides if not override.startswith("resume=")]
-    if others or len(resumed) > 1:
+    if not resumed:
+        return None, others
+    if len(resumed) > 1:
         raise InputError(
-            f"resume={resumed[0]} goes on as its config.yaml says; leave out {' '.join(others)}".rstrip()
+            f"resume= takes one run, not {len(resumed)}: {', '.join(resumed)}; resume each alone"
         )
-    return run_folder(Path(resumed[0]).expanduser())
+    return run_folder(Path(resumed[0]).expanduser()), others
 
 
 def run_folder(path: Path) -> Path:

@@ -2,44 +2,78 @@
 
 import subprocess
 import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from simdistill.cli.arguments import Overrides, Run, resumed_folder, run_folder
+from simdistill.cli.terminal import only_results_on_stdout
 from simdistill.errors import InputError
 
 
-def run(overrides: Overrides = None) -> None:
+def run(
+    overrides: Overrides = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="End with one JSON object on stdout; all else goes to stderr.")
+    ] = False,
+) -> None:
     """Simulate, teach, ask, distil, examine and report.
 
     For example: simdistill run task=queueing seed=0,1,2
 
     A run that was stopped goes on with: simdistill run resume=RUN
     """
-    folder = resumed_folder(overrides or [])
-    if folder is None:
+    with only_results_on_stdout() if json else nullcontext():
+        folders = _run(overrides or [], Console(stderr=json))
+    if json:
+        _tell(folders)
+
+
+def _run(overrides: list[str], console: Console) -> list[Path]:
+    """Makes the runs that overrides ask for, or goes on with one, and returns their folders."""
+    folder, others = resumed_folder(overrides)
+    if folder is not None:
+        from simdistill import distributed as launched
+        from simdistill.runs.resuming import settle
+
+        if launched.is_first():
+            settle(folder, others)
+    else:
         from simdistill import config
 
-        configs = config.compose(overrides or [])
+        configs = config.compose(others)
     from simdistill.runs import pipeline
 
-    console = Console()
     if folder is not None:
-        pipeline.resume(folder, console)
-        return
+        return [pipeline.resume(folder, console)]
     if len(configs) == 1:
-        pipeline.run(configs[0], console)
-        return
+        return [pipeline.run(configs[0], console)]
     from simdistill import distributed as launched
 
     if launched.processes() > 1:
         raise InputError(f"accelerate launch takes one run, not {len(configs)}; launch each of them")
     # Each run has its own process, so that its memory is freed before the next run.
-    for started in [pipeline.start(config) for config in configs]:
+    folders = [pipeline.start(config) for config in configs]
+    for started in folders:
         code = subprocess.run([sys.executable, "-m", "simdistill", "run", f"resume={started}"]).returncode
         if code:
             raise typer.Exit(code)
+    return folders
+
+
+def _tell(folders: list[Path]) -> None:
+    """Prints one JSON object: a run's summary, or `{"runs": [...]}` with those of a sweep."""
+    import json
+
+    from simdistill import distributed as launched
+    from simdistill.runs.summary import summary
+
+    if launched.is_first():
+        found = [summary(folder) for folder in folders]
+        typer.echo(json.dumps(found[0] if len(found) == 1 else {"runs": found}, indent=2, allow_nan=False))
 
 
 def evaluate(run: Run) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from simdistill.cli import completion
 from simdistill.cli.arguments import Overrides
 from simdistill.cli.terminal import wide_console
 from simdistill.errors import InputError
@@ -33,7 +34,11 @@ def new(
 def check(
     simulator: Annotated[
         str,
-        typer.Argument(metavar="SIMULATOR", help="A registered name, module:Class, file.py:Class or a task."),
+        typer.Argument(
+            metavar="SIMULATOR",
+            help="A registered name, module:Class, file.py:Class or a task.",
+            autocompletion=completion.simulators_and_tasks,
+        ),
     ],
     deterministic: Annotated[
         bool, typer.Option(help="Nothing is random with these parameters, so seeds needn't matter.")
@@ -64,7 +69,9 @@ def validate(
     model: Annotated[
         str,
         typer.Argument(
-            metavar="MODEL", help="A task, a registered simulator, module:Class or file.py:Class."
+            metavar="MODEL",
+            help="A task, a registered simulator, module:Class or file.py:Class.",
+            autocompletion=completion.simulators_and_tasks,
         ),
     ],
     against: Annotated[
@@ -114,7 +121,7 @@ def validate(
 
     For example: simdistill validate carwash.py:CarWash --against original.py:figures --until 480
     """
-    from simdistill.runs.console import Stages
+    from simdistill.runs.console import progress_on
     from simdistill.validation import table
     from simdistill.validation import validate as validation
     from simdistill.validation.settings import absolutes, check_levels, parameters
@@ -123,7 +130,7 @@ def validate(
     check_levels(margin, confidence)
     margins = absolutes(absolute or [])
     adapted = subject(model, policy, parameters(param or []), warm_up, until)
-    with Stages(wide_console(stderr=True)).shown() as progress:
+    with progress_on(wide_console(stderr=True)) as progress:
         found = validation.validate(
             adapted,
             against,
@@ -148,7 +155,12 @@ def validate(
 
 def verify(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="A simulator, a family or a case; all if left out.")
+        str | None,
+        typer.Argument(
+            metavar="NAME",
+            help="A simulator, a family or a case; all if left out.",
+            autocompletion=completion.simulators,
+        ),
     ] = None,
     cases: Annotated[
         Path | None,

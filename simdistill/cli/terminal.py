@@ -1,11 +1,12 @@
 """Terminal output of verbs: errors as one message, and a console that keeps the width of tables."""
 
 import errno
+import os
 import shlex
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 
 import typer
 from rich.console import Console
@@ -21,6 +22,23 @@ def wide_console(stderr: bool = False) -> Console:
     """
     console = Console(stderr=stderr)
     return console if console.is_terminal else Console(stderr=stderr, width=150)
+
+
+@contextmanager
+def only_results_on_stdout() -> Iterator[None]:
+    """Sends to stderr whatever is printed while the block runs, also by other processes that it starts.
+
+    What is printed to stdout after the block, its results, then stands there alone.
+    """
+    sys.stdout.flush()
+    kept = os.dup(1)
+    try:
+        os.dup2(2, 1)
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 @contextmanager

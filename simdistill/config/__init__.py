@@ -1,5 +1,6 @@
 """The configuration of a run: every field with its unit, bounds and default."""
 
+from simdistill.config.changes import changed, differences
 from simdistill.config.compose import compose
 from simdistill.config.evaluation import EvaluationConfig
 from simdistill.config.executor import ExecutorConfig
@@ -31,8 +32,10 @@ __all__ = [
     "StudentConfig",
     "TaskConfig",
     "TeacherConfig",
+    "changed",
     "compose",
     "describe_task",
+    "differences",
     "fields",
     "fingerprint",
     "for_training",

@@ -60,7 +60,7 @@ def _composed(values: Mapping[str, Any], check: bool, old_names: OldNames) -> Ru
         raise InputError(f"no task given: add task=NAME; available: {', '.join(tasks()) or 'none'}")
     overrides = {key: value for key, value in values.items() if key != "task"}
     plain = _plain(task_file(task), overrides, old_names)
-    config, refused = validated(plain, f"task={task}", {*_typed(overrides)}, old_names)
+    config, refused = validated(plain, f"task={task}", {*typed(overrides)}, old_names)
     if check:
         check_names(config)
     if refused:
@@ -126,10 +126,15 @@ def _default(name: str, path: Path) -> Path:
     raise InputError(f"{path}: defaults: {registry.unknown('task', name, [RUN, *tasks()])}")
 
 
-def _typed(overrides: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """Yields the dotted names of all fields that overrides set."""
+def typed(overrides: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Yields the dotted names of all fields that overrides set.
+
+    Args:
+        overrides: Field -> value; a value may be a group of fields.
+        prefix: Beginning of all names.
+    """
     for key, value in overrides.items():
         if isinstance(value, dict):
-            yield from _typed(value, f"{prefix}{key}.")
+            yield from typed(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}"

@@ -95,6 +95,7 @@ def draw(
         (task, setting, number, params) for setting in SETTINGS for number, params in enumerate(sets[setting])
     ]
     cases = []
+    progress(0, len(plans))
     for case in compute(_case, plans):
         cases.append(case)
         progress(len(cases), len(plans))

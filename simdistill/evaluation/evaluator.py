@@ -73,7 +73,11 @@ def evaluate(
     beginner = untuned()
     beginner_policy = StudentPolicy(beginner, prompter)
     ask(cases[:1], "untuned", beginner_policy, UNTUNED_MASS, replications=UNTUNED_REPLICATIONS, mapped=False)
-    perplexities = {"untuned": perplexity(beginner), "student": perplexity(student)}
+    perplexities = {}
+    for read, (name, reader) in enumerate({"untuned": beginner, "student": student}.items()):
+        progress("read plain English", read, 2)
+        perplexities[name] = perplexity(reader)
+    progress("read plain English", 2, 2)
 
     teacher = lesson.policy if decides is None else decides.policy(prompter)
     if decides is None:
@@ -159,6 +163,8 @@ def _ask(
         phase = partial(progress, f"let the {title(name)} play")
         play_in_step(task, config.evaluation, cases, name, policy, phase, replications)
         return
+    phase = f"ask the {title(name)}"
+    progress(phase, 0, len(cases))
     for number, case in enumerate(cases):
         case.policies[name] = exact.examine_where_it_matters(
             case.solved,
@@ -169,4 +175,4 @@ def _ask(
             exhibits.map_states(case) if mapped and case.setting == "default" else None,
             most,
         )
-        progress(f"ask the {title(name)}", number + 1, len(cases))
+        progress(phase, number + 1, len(cases))

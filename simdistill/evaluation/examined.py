@@ -15,6 +15,23 @@ from simdistill.statistics import mean_estimate
 
 
 @dataclass
+class Met:
+    """A state that a policy met in simulation.
+
+    Attributes:
+        state: The state.
+        choices: Labels of the legal choices.
+        label: The policy's choice.
+        count: How often it decided there.
+    """
+
+    state: State
+    choices: Sequence[str]
+    label: str
+    count: int = 0
+
+
+@dataclass
 class Examined:
     """The results of one policy with one parameter set.
 
@@ -25,6 +42,8 @@ class Examined:
         stationary_S: Probability of each state of the chain under the policy; None without a chain.
         tabulated: Share of that probability whose states the policy itself was queried in.
         replications: Simulated replications, with None for each that failed; empty without simulation.
+        met: Key of a state and its choices -> the state, if decisions were noted: those with the default
+            parameters of policies that are asked for all replications at once.
     """
 
     cost: float | None
@@ -33,6 +52,12 @@ class Examined:
     stationary_S: np.ndarray | None = None
     tabulated: float = 1.0
     replications: list[Replication | None] = field(default_factory=list)
+    met: dict[tuple, Met] = field(default_factory=dict)
+
+    def note(self, state: State, choices: Sequence[str], label: str) -> None:
+        """Counts a decision in `met`."""
+        found = self.met.setdefault(key(state, choices), Met(state, choices, label))
+        found.count += 1
 
     @property
     def cost_R(self) -> np.ndarray:

@@ -78,6 +78,7 @@ def examples(
     """
     simulator = registry.load("simulators", task.simulator)
     rows = []
+    progress(0, settings.questions_shown)
     for number in range(settings.questions_shown):
         here = situation(task, settings, continues, EXAMPLE, number)
         values = what_if(simulator, here, continues, SHOWN_FUTURES, horizon, 1, task.until)
@@ -136,6 +137,7 @@ def scored_forecasts(
             continue
         simulate = partial(future_buckets, task, continues, settings.forecast_futures)
         buckets = []
+        progress(0, len(here))
         for buckets_K in compute(simulate, [(one, forecast) for one in here]):
             buckets.append(buckets_K)
             progress(len(buckets), len(here))

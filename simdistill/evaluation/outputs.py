@@ -14,6 +14,7 @@ from simdistill.evaluation.cases import OPTIMUM, title
 from simdistill.evaluation.examination import Examination
 from simdistill.evaluation.learning_curve import learning
 from simdistill.evaluation.metrics import measures
+from simdistill.evaluation.mistakes import mistakes
 from simdistill.evaluation.run_files import RunFiles
 from simdistill.evaluation.training_record import TrainingRecord
 from simdistill.files import write_json, write_lines
@@ -50,7 +51,7 @@ def write(
     """
     folder = files.folder
     write_lines(folder / "rollouts.jsonl", [row for _, examination in found for row in rollouts(examination)])
-    write_json(folder / "examination.json", {"tasks": [exhibited(examination) for _, examination in found]})
+    write_json(folder / "examination.json", {"tasks": [exhibited(*one) for one in found]})
     results = run_results(files, config, found, spent)
     results.write(files.metrics)
     return results
@@ -157,8 +158,13 @@ def rollouts(examination: Examination) -> list[dict]:
     ]
 
 
-def exhibited(examination: Examination) -> dict[str, Any]:
-    """Returns the data that the report shows of one task, without the parts that are empty."""
+def exhibited(lesson: Lesson, examination: Examination) -> dict[str, Any]:
+    """Returns the data that the report shows of one task, without the parts that are empty.
+
+    Args:
+        lesson: What the task's teacher found.
+        examination: The results of examining all policies.
+    """
     task, case, seed = examination.task, examination.cases[0], examination.settings.seed
     reference, rule = examination.reference, task.heuristic
     shown = ["student", "teacher", *(name for name in task.policies if name != "random"), reference]
@@ -166,6 +172,7 @@ def exhibited(examination: Examination) -> dict[str, Any]:
     playing = given | {name: one.policy for name, one in case.policies.items() if one.policy}
     document = {
         "sets": exhibits.sets(examination.cases, dict.fromkeys(shown)),
+        "mistakes": mistakes(case, lesson.regression.network, examination.student.prompter),
         "questions": list(examination.shown),
         "forecasts": [one.forecast.question for one in examination.forecasts],
         "reliability": forecast_scores.reliability(examination.forecasts) if examination.forecasts else [],

@@ -95,6 +95,8 @@ def confirm(
             for replication in range(_count(evaluation, case)):
                 plans.append(Plan(task, case.params, examined.policy, evaluation.seed, replication))
                 owners.append((case, examined))
+    if plans:
+        progress(0, len(plans))
     for done, ((case, examined), result) in enumerate(zip(owners, compute(simulate, plans), strict=True)):
         if isinstance(result, str):
             case.failures.append(result)
@@ -130,9 +132,13 @@ def play_in_step(
             plan = Plan(task, case.params, None, evaluation.seed, replication)
             games.append(_Game(case, examined, replication, plan))
     total = len(games)
+    progress(0, total)
     games = [game for game in games if game.go()]
     while games:
         labels = decide_many(policy, [game.state for game in games], [game.choices for game in games])
+        for game, label in zip(games, labels, strict=True):
+            if game.case.setting == "default":
+                game.examined.note(game.state, game.choices, label)
         games = [game for game, label in zip(games, labels, strict=True) if game.go(label)]
         progress(total - len(games), total)
 

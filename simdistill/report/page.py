@@ -6,6 +6,7 @@ from typing import Any
 from markupsafe import Markup
 
 from simdistill.files import write_text
+from simdistill.report.csv_table import link
 from simdistill.report.example import example
 from simdistill.report.figures.figure import rendered, shown
 from simdistill.report.headline import byline, facts, headline, tiles, verdict
@@ -63,6 +64,7 @@ def contents(record: Record) -> dict[str, Any]:
         "policies": policy_rows(record),
         "settings": record.settings,
         "confirmation": confirmation(record),
+        "csv": link(record),
         "figures": shown(record),
         "questions": [example(entry) for entry in record.examination.get("questions") or []],
     }

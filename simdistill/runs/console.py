@@ -1,7 +1,8 @@
-"""Terminal output of a run: phases with progress bars and remaining times, then a small table of results."""
+"""Output of a run: phases with their progress and remaining times, then a small table of results."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from rich.console import Console
 from rich.progress import (
@@ -18,15 +19,27 @@ from rich.table import Table
 
 from simdistill.config import RunConfig
 from simdistill.data.answers import listed
+from simdistill.progress import Progress as Reports
 from simdistill.results import SETTINGS, PolicyResults, Results, TaskResults
+from simdistill.runs.lines import Lines
 from simdistill.simulation.branching import MAX_DOUBLINGS
 
 
-class Stages:
+@contextmanager
+def progress_on(console: Console) -> Iterator[Reports]:
+    """Shows progress on a console while the block runs: as bars on a terminal, elsewhere as lines of text."""
+    if console.is_terminal:
+        shown = Bars(console).shown()
+    else:
+        shown = Lines(partial(console.print, markup=False, highlight=False, soft_wrap=True)).shown()
+    with shown as progress:
+        yield progress
+
+
+class Bars:
     """Progress bars, one for each phase of a run that reports progress."""
 
     def __init__(self, console: Console):
-        self.console = console
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -41,7 +54,7 @@ class Stages:
         self._tasks: dict[str, TaskID] = {}
 
     @contextmanager
-    def shown(self) -> Iterator["Stages"]:
+    def shown(self) -> Iterator["Bars"]:
         """Shows the bars while the block runs."""
         with self._progress:
             yield self
@@ -51,8 +64,6 @@ class Stages:
         task = self._tasks.get(phase)
         if task is None:
             task = self._tasks[phase] = self._progress.add_task(phase, total=total)
-            if not self.console.is_terminal:
-                self.console.print(f"{phase} …")
         self._progress.update(task, completed=done, total=total)
 
 

@@ -58,6 +58,11 @@ class Layout:
         return self.folder / "config.yaml"
 
     @property
+    def begun(self) -> Path:
+        """File of a copy of the configuration, which shows whether config.yaml was edited by hand."""
+        return self.training / "config.yaml"
+
+    @property
     def environment(self) -> Path:
         """File of versions, commit, machine and executor."""
         return self.folder / "environment.json"

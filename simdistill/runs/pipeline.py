@@ -29,6 +29,7 @@ from simdistill.runs.checking import check_tasks, check_when_asked
 from simdistill.runs.environment import environment
 from simdistill.runs.kept import kept
 from simdistill.runs.record import Record
+from simdistill.runs.resuming import examination_is_finished, settle
 from simdistill.simulation.policies import unsendable
 from simdistill.simulation.streams import without_tests
 from simdistill.simulation.withheld import training
@@ -51,14 +52,23 @@ def start(config: RunConfig) -> Path:
 
 
 def resume(folder: Path, console: Console) -> Path:
-    """Resumes a stopped run without repeating finished stages and training steps; returns its folder."""
+    """Resumes a stopped run without repeating finished stages and training steps; returns its folder.
+
+    Raises:
+        InputError: If its `config.yaml` has been edited in fields on which results that exist depend.
+    """
     record = Record.of(folder)
-    return _go(record, console) if launched.is_first() else _assist(record)
+    if not launched.is_first():
+        return _assist(record)
+    settle(folder)
+    return _go(record, console)
 
 
 def evaluate(folder: Path, console: Console) -> Path:
     """Examines a finished run's student again, rewrites its report, and returns the run's folder."""
-    return _go(Record.of(folder), console, again=True)
+    record = Record.of(folder)
+    settle(folder, again=True)
+    return _go(record, console, again=True)
 
 
 def report(folder: Path, console: Console) -> Path:
@@ -76,7 +86,7 @@ def _go(record: Record, console: Console, again: bool = False) -> Path:
         with (
             record.locked(),
             simulating(config.workers, config.compute) as compute,
-            terminal.Stages(console).shown() as progress,
+            terminal.progress_on(console) as progress,
         ):
             kept(record.layout.environment, partial(environment, config), write_json, read_json)
             with without_tests():
@@ -87,8 +97,10 @@ def _go(record: Record, console: Console, again: bool = False) -> Path:
                 train(record, compute, progress)
             examine(record, compute, progress, again)
             _with_spent(record)
+            progress("write the report", 0, 1)
             with record.timed("report"):
                 page = reporting.write_report(record.folder)
+            progress("write the report", 1, 1)
             _with_spent(record)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(str(record.folder)) from None
@@ -194,8 +206,7 @@ def _on_policy(
 def examine(record: Record, compute: Map, progress: Progress, again: bool = False) -> None:
     """Examines every policy and writes the results; a finished examination is repeated only if `again`."""
     config, layout = record.config, record.layout
-    # metrics.json without a layout is from a run that was stopped before its provenance was added.
-    if layout.metrics.exists() and not again and "layout" in read_json(layout.metrics):
+    if examination_is_finished(layout) and not again:
         return
     with record.timed("examine"):
         asked, found = questions.load(layout.questions), []

@@ -8,8 +8,6 @@ from datetime import datetime
 from itertools import count
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from simdistill import config as configuration
 from simdistill.config import RunConfig, fingerprint
 from simdistill.data.question import Question
@@ -18,6 +16,7 @@ from simdistill.errors import InputError
 from simdistill.files import read_json, sha256, write_json, writing
 from simdistill.runs.environment import peak_memory_mb
 from simdistill.runs.layout import Layout
+from simdistill.runs.lock import locked
 
 WEIGHTS = "adapter/adapter_model.safetensors"
 
@@ -50,6 +49,7 @@ class Record:
                 raise InputError(f"{folder} already holds a run; go on with it: simdistill run {resume}")
             record.layout = Layout(folder)
             record.layout.write()
+            configuration.save(config, record.layout.begun)
             configuration.save(config, record.layout.config)
         return record
 
@@ -81,14 +81,8 @@ class Record:
         Raises:
             InputError: If another run is using it.
         """
-        lock = FileLock(self.folder / ".lock")
-        try:
-            with lock.acquire(timeout=0):
-                yield
-        except Timeout:
-            raise InputError(
-                f"{self.folder} is in use by another run; wait for it or choose another output="
-            ) from None
+        with locked(self.folder):
+            yield
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:

@@ -164,7 +164,12 @@ def ask_on_policy(
     )
     groups = [(key * GROUPS + scenario, situations) for scenario, situations in states.items()]
     label = partial(search_group, task, config.teacher, lesson.policy)
-    searched = [item for found in compute(label, groups) for item in found]
+    searched: list[Searched] = []
+    phase = f"search own states, round {number}"
+    progress(phase, 0, len(groups))
+    for done, found in enumerate(compute(label, groups), start=1):
+        searched += found
+        progress(phase, done, len(groups))
     asking = _asking(task, lesson, searched, lesson.label(searched), "train", number)
     asked = questions(asking, config.distill.round_questions)
     return OnPolicy(

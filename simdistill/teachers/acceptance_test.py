@@ -4,7 +4,7 @@ Axes: P drawn parameter sets, X policies, before and after.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -21,7 +21,13 @@ from simdistill.statistics import Estimate, mean_estimate
 
 
 def compare(
-    task: TaskConfig, seed: int, number: int, policies: tuple[Policy, Policy], sets: int, compute: Map
+    task: TaskConfig,
+    seed: int,
+    number: int,
+    policies: tuple[Policy, Policy],
+    sets: int,
+    compute: Map,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Estimate:
     """Returns the relative cost change from the first policy to the second, with its interval.
 
@@ -36,10 +42,15 @@ def compare(
         policies: The policies before and after the generation.
         sets: Number of parameter sets to draw.
         compute: Function that runs simulations.
+        progress: Called with the numbers of compared and of all parameter sets.
     """
     one = partial(_compared, task, seed, number, policies)
-    costs_PX = np.array(list(compute(one, range(sets))))
-    return mean_estimate([_change(before, after) for before, after in costs_PX.tolist()])
+    changes: list[float] = []
+    progress(0, sets)
+    for before, after in compute(one, range(sets)):
+        changes.append(_change(before, after))
+        progress(len(changes), sets)
+    return mean_estimate(changes)
 
 
 def _compared(

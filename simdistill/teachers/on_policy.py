@@ -40,6 +40,7 @@ def visit(
     playing = _started(task, teacher, root, number, scenarios, failures)
     met: dict[int, list[Situation]] = {scenario: [] for scenario in range(scenarios)}
     steps = wanted * stride
+    progress(0, steps)
     for step in range(steps):
         waiting = [
             (played, s) for played in playing if (s := _next(played[1], failures, task.until)) is not None

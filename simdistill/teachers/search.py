@@ -73,6 +73,7 @@ class SearchTeacher:
                 failures,
                 partial(progress, f"search, generation {number} of {config.generations}"),
             )
+            progress(f"fit generation {number}", 0, 1)
             regression, labels = combine_with_fit(
                 searched,
                 seed,
@@ -82,9 +83,13 @@ class SearchTeacher:
                 config.shrink_variances,
                 registry.load("simulators", task.simulator).observes,
             )
+            progress(f"fit generation {number}", 1, 1)
             network = replace(regression.network, fallback=base)
             regression = replace(regression, network=network)
-            improvement = compare(task, seed, number, (policy, network), config.compared_sets, compute)
+            compared = partial(progress, f"compare generation {number} with the one before")
+            improvement = compare(
+                task, seed, number, (policy, network), config.compared_sets, compute, compared
+            )
             generations.append(_generation(number, improvement, searched))
             policy = network if generations[-1].accepted else policy
         return Lesson(

@@ -47,6 +47,7 @@ def search(
     """
     visit = partial(_search_scenario, task, teacher, root, number, policy)
     searched: list[Searched] = []
+    progress(0, scenarios)
     for scenario, found in enumerate(compute(visit, range(scenarios))):
         failures.extend(item for item in found if isinstance(item, Failure))
         searched.extend(item for item in found if isinstance(item, Searched))

@@ -101,7 +101,8 @@ class Watch(TrainerCallback):
         self.writer, self.clock, self.phase, self.progress = writer, clock, phase, progress
 
     def on_train_begin(self, args, state, control, **kwargs):
-        """Resets the clock to the step from which training continues."""
+        """Shows that training begins, and resets the clock to the step from which it continues."""
+        self.progress(self.phase, state.global_step, state.max_steps)
         self.clock.back_to(self.writer.first_step + state.global_step)
 
     def on_step_end(self, args, state, control, **kwargs):

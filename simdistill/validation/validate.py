@@ -146,6 +146,7 @@ class _Names:
 def _listed(runs: Iterable[Figures], count: int, what: str, progress: Progress) -> list[Figures]:
     """Returns the figures of all replications."""
     found = []
+    progress(what, 0, count)
     for figures in runs:
         found.append(figures)
         progress(what, len(found), count)

@@ -1,7 +1,9 @@
 """The verbs: how fast they answer, what they call, what they say and with which exit code they end."""
 
 import errno
+import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +84,10 @@ def test_help_names_every_verb():
     )
 
 
+def test_help_says_how_completion_is_installed():
+    assert "--install-completion" in call("--help").stdout
+
+
 def test_version():
     assert call("--version").stdout.strip() == f"simdistill {simdistill.__version__}"
 
@@ -132,6 +138,59 @@ def test_verbs_that_take_a_run(pipeline, run_folder, monkeypatch, arguments):
     assert folder.samefile(run_folder)
 
 
+def test_a_run_goes_on_with_fields_that_change_no_result(pipeline, run_folder):
+    result = call("run", "resume=outputs/queueing/one", "threads=2")
+    assert result.exit_code == 0, result.stderr
+    assert [verb for verb, _ in pipeline.calls] == ["resume"]
+    assert config.load_config(run_folder / "config.yaml").threads == 2
+
+
+@pytest.fixture
+def examined(run_folder) -> Path:
+    """A run's folder with results."""
+    cell = Path(__file__).parents[2] / "benchmarks" / "results" / "cpu-v1" / "queueing-sft-0"
+    shutil.copy(cell / "metrics.json", run_folder)
+    return run_folder
+
+
+def test_json_stands_alone_on_stdout(examined, capfd, pipeline):
+    def run(what, console):
+        console.print("teaching")
+        print("a print of a model")
+        subprocess.run([sys.executable, "-c", "print('a print of a worker')"], check=True)
+        return Path("outputs/queueing/one")
+
+    pipeline.run = run
+    result = call("run", "task=queueing", "--json")
+    assert result.exit_code == 0, result.stderr
+    told = json.loads(result.stdout)
+    assert told["folder"] == str(examined) and told["metrics"] == str(examined / "metrics.json")
+    assert told["report"].endswith("report.html") and told["adapter"].endswith("adapter")
+    assert told["reference"] == "optimum" and told["seconds"] > 0
+    figures = told["headline"]["in_distribution"]
+    assert figures["student"] > figures["reference"] > 0 and figures["heuristic"] > 0
+    low, high = figures["gap_percent_ci95"]
+    assert low < figures["gap_percent"] < high and not figures["student_is_unstable"]
+    assert told["headline"]["default"]["gap_percent_ci95"] is None
+    assert "teaching" in result.stderr and "a print of a model" in result.stderr
+    outside = capfd.readouterr()
+    assert outside.out == "" and outside.err == "a print of a worker\n"
+
+
+def test_json_of_a_sweep_has_every_run(examined, pipeline, monkeypatch):
+    pipeline.start = lambda config: Path("outputs/queueing/one")
+    done = SimpleNamespace(returncode=0)
+    monkeypatch.setattr("simdistill.cli.runs.subprocess.run", lambda command: done)
+    told = json.loads(call("run", "task=queueing", "seed=0,1", "--json").stdout)
+    assert [run["folder"] for run in told["runs"]] == [str(examined)] * 2
+
+
+def test_json_of_a_failed_run_is_left_out(pipeline):
+    pipeline.run = raising(InputError("no"))
+    result = call("run", "task=queueing", "--json")
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", "simdistill: no\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -142,7 +201,8 @@ def test_verbs_that_take_a_run(pipeline, run_folder, monkeypatch, arguments):
         (("run", f"resume={300 * 'x'}"), "this name is too long for the file system; shorten it"),
         (("run", "task=queueing", "seed='"), "should be a valid integer"),
         (("run", "resume=nowhere"), "nowhere: there is no run (no config.yaml) here; runs: outputs/q"),
-        (("run", "resume=outputs/queueing/one", "seed=1"), "leave out seed=1"),
+        (("run", "resume=outputs/queueing/one", "seed=1"), "seed is 0 in the run and 1 as given"),
+        (("run", "resume=one", "resume=two"), "resume= takes one run, not 2: one, two"),
         (("evaluate", "nowhere"), "nowhere: there is no run"),
         (("report", "nowhere"), "nowhere: there is no run"),
         (("play", "task=queueing", "seed=0,1"), "not 2 runs"),

@@ -127,7 +127,7 @@ def test_a_forecast_follows_the_decision_in_the_same_state(asking, questions):
         assert forecast.prompt[1]["content"].startswith(decision.prompt[1]["content"])
         assert tuple(forecast.choices) == outcomes[number % len(outcomes)]
         assert sum(forecast.answer_C) == pytest.approx(1.0) and min(forecast.answer_C) > 0
-    assert shown == [("ask for outcomes", number, 6) for number in range(1, 7)]
+    assert shown == [("ask for outcomes", number, 6) for number in range(7)]
 
 
 def test_more_forecasts_than_states_are_not_asked(asking):

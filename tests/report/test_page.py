@@ -1,5 +1,7 @@
 """The report as a reader's browser gets it."""
 
+import csv
+import io
 import json
 import re
 import shutil
@@ -10,6 +12,7 @@ from contextlib import contextmanager
 from html.parser import HTMLParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from markupsafe import Markup
@@ -18,6 +21,7 @@ from simdistill import registry
 from simdistill.errors import InputError
 from simdistill.report import write_report
 from simdistill.report.figures import Figure, Shown
+from simdistill.results import Results
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 in_chromium = pytest.mark.skipif(
@@ -111,7 +115,17 @@ def test_chromium_shows_every_part(good_run, tmp_path):
     # Dots by setting, learning curves, reliability, maps, an episode's queues, groups of parameter sets.
     assert page.tags["svg"] == 3 + 3 + 1 + 4 + 3 + 2
     assert page.classes["question"] == 2
-    sections = {"policies", "learning", "forecasts", "decision-map", "episode", "sets", "questions", "making"}
+    sections = {
+        "policies",
+        "learning",
+        "forecasts",
+        "decision-map",
+        "episode",
+        "sets",
+        "questions",
+        "making",
+        "mistakes",
+    }
     assert sections <= set(page.ids)
     assert len(page.ids) == len(set(page.ids))
 
@@ -149,7 +163,17 @@ def test_what_the_model_wrote_neither_runs_nor_calls_out(run, edit_task, tmp_pat
 def test_every_part_of_a_run_is_shown(run):
     page = report(run)
     assert page.tags["svg"] == 3 + 3 + 1 + 4 + 3 + 2
-    sections = {"policies", "learning", "forecasts", "decision-map", "episode", "sets", "questions", "making"}
+    sections = {
+        "policies",
+        "learning",
+        "forecasts",
+        "decision-map",
+        "episode",
+        "sets",
+        "questions",
+        "making",
+        "mistakes",
+    }
     assert sections <= set(page.ids) and len(page.ids) == len(set(page.ids))
 
 
@@ -202,7 +226,7 @@ def test_an_installed_figure_stands_on_the_page_in_its_place(run, own_registry):
 def test_page_refers_to_nothing_outside(run):
     text = write_report(run).read_text(encoding="utf-8")
     page = Page(text)
-    assert all(address.startswith("#") for address in page.addresses)
+    assert all(address.startswith(("#", "data:text/csv;")) for address in page.addresses)
     assert not {"script", "link", "iframe", "object", "embed", "img", "base"} & set(page.tags)
     assert not re.search(r"@import|url\((?!#)", text)
     assert "default-src 'none'" in text
@@ -237,6 +261,7 @@ def test_names_from_a_task_are_words_never_markup(run, edit_task):
     ("part", "section"),
     [
         ("decision_map", "decision-map"),
+        ("mistakes", "mistakes"),
         ("episode", "episode"),
         ("sets", "sets"),
         ("questions", "questions"),
@@ -272,6 +297,71 @@ def test_results_of_an_unknown_layout_are_refused_with_a_reason(run, edit):
 def test_process_that_is_not_two_dimensional_has_no_map(run, edit_task):
     edit_task(run, "examination.json", lambda task: task["decision_map"].update(axes=["A", "B", "C"]))
     assert "decision-map" not in report(run).ids
+
+
+WRONG = {
+    "parameters": {"arrival_rate": 2.0},
+    "visited_by": "student",
+    "by_fit": False,
+    "states": 3,
+    "frequency": 0.031,
+    "regret": 0.04,
+    "worst": [
+        {"situation": "Jobs A 3,\nB <1>", "student": "B", "best": "A", "cost": 2.15, "frequency": 0.012,
+         "share": 0.6},
+        {"situation": "Jobs A 2", "student": "B", "best": "A", "cost": 0.5, "frequency": 0.01,
+         "share": 0.125},
+    ],
+}  # fmt: skip
+
+
+def test_the_worst_mistakes_are_shown_with_what_they_cost(good_run, edit_task):
+    edit_task(good_run, "examination.json", lambda task: task.update(mistakes=WRONG))
+    text = " ".join(section(write_report(good_run).read_text(encoding="utf-8"), "mistakes").split())
+    assert "doesn&#39;t take the best choice in 3 states, in which 3.1% of the decisions are made" in text
+    assert "A decision costs 0.04 too much on average" in text or "0.040" in text
+    assert "The 2 worst explain 72.5% of it." in text and "Parameters: arrival rate 2." in text
+    assert "Jobs A 3, B &lt;1&gt;" in text
+    for figure in ("2.15", "1.2%", "60.0%"):
+        assert f'<td class="n">{figure}</td>' in text
+    edit_task(good_run, "examination.json", lambda task: task["mistakes"].update(by_fit=True, states=2))
+    text = " ".join(section(write_report(good_run).read_text(encoding="utf-8"), "mistakes").split())
+    assert "By the teacher&#39;s fit, which estimates" in text and "worst explain" not in text
+
+
+def test_of_an_unstable_student_states_count_as_under_the_optimum(run):
+    text = report(run).text
+    assert "states count as often as they occur under the exact optimum" in " ".join(text.split())
+
+
+def test_the_table_of_results_is_there_as_csv(good_run):
+    (address,) = [one for one in report(good_run).addresses if one.startswith("data:")]
+    table = unquote(address.partition(",")[2])
+    rows = list(csv.DictReader(io.StringIO(table)))
+    (task,) = Results.read(good_run / "metrics.json").tasks
+    assert {row["policy"] for row in rows} == set(task.policies)
+    (row,) = [one for one in rows if (one["policy"], one["setting"]) == ("optimum", "default")]
+    cost = task.policies["optimum"].cost["default"]
+    assert cost is not None and float(row["cost"]) == cost.mean and row["exact"] == "true"
+    random = [one for one in rows if one["policy"] == "random"]
+    assert all(one["cost"] == "" and one["unstable"] == "true" for one in random)
+
+
+def test_generations_say_what_they_saved_and_where_they_could_not_tell(run, edit_task):
+    generation = {
+        "generation": 2,
+        "accepted": False,
+        "improvement": {"mean": 0.021, "ci95": [-0.004, 0.046]},
+        "states": 1234,
+        "simulator_steps": 5,
+        "futures_coupled": 0.5,
+        "states_unsettled": 17,
+    }
+    edit_task(run, "metrics.json", lambda task: task["generations"].append(generation))
+    page = write_report(run).read_text(encoding="utf-8")
+    assert "2.1%" in page and "-0.4 to 4.6%".replace("-", "−") in page
+    assert '<td class="n">no</td><td class="n">1,234</td><td class="n">17</td>' in page
+    assert "became the policy" in page
 
 
 def test_unstable_student_is_said_to_be_unstable(run):

@@ -43,6 +43,8 @@ class ForecastQuestion(Question):
         posed = [(item.situation, forecasts[n % len(forecasts)]) for n, item in enumerate(items)]
         simulate = partial(future_buckets, asking.task, asking.policy, asking.forecast_futures)
         questions: list[Self] = []
+        if count:
+            asking.progress("ask for outcomes", 0, count)
         for item, (situation, forecast), buckets_K in zip(
             items, posed, asking.compute(simulate, posed), strict=True
         ):

@@ -50,7 +50,7 @@ def reliability(name: str, title: str, points: Sequence[Mapping[str, float]]) ->
     """
 
     def draw(figure: Canvas) -> None:
-        axes = axes_in(figure, left=46, right=14, top=12, bottom=40)
+        axes = axes_in(figure, left=60, right=14, top=12, bottom=40)
         axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="forecast probability", ylabel="share of simulated futures")
         axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1.5)
         said, happened, count = (np.array([p[key] for p in points]) for key in ("said", "happened", "count"))

@@ -78,6 +78,7 @@ class EndpointTeacher(LanguageTeacher):
         self, questions: Sequence[Asked], progress: Callable[[int, int], None] = silent
     ) -> list[TeacherAnswer]:
         found: list[TeacherAnswer] = []
+        progress(0, len(questions))
         for begin in range(0, len(questions), AT_ONCE):
             part = questions[begin : begin + AT_ONCE]
             for question, reply in zip(part, self._replies(part), strict=True):

@@ -67,6 +67,7 @@ class LocalTeacher(LanguageTeacher):
         self, questions: Sequence[Asked], progress: Callable[[int, int], None] = silent
     ) -> list[TeacherAnswer]:
         found: list[TeacherAnswer] = []
+        progress(0, len(questions))
         with closing(Answers(cached_answers())) as cached:
             for begin in range(0, len(questions), AT_ONCE):
                 part = questions[begin : begin + AT_ONCE]

@@ -22,7 +22,7 @@ def public(monkeypatch):
 def committed(folder: Path) -> str:
     """Makes a repository with one commit, and returns it."""
     (folder / "model").mkdir()
-    (folder / "model" / "times.py").write_text('''name = f"{strftime("%Y-%m-%d_%H-%M-%S")}.log"\n''')
+    (folder / "model" / "times.py").write_text("""name = f"{strftime("%Y-%m-%d_%H-%M-%S")}.log"\n""")
     git = ["git", "-C", str(folder), "-c", "user.name=A", "-c", "user.email=a@b"]
     for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "First"]):
         subprocess.run([*git, *command], check=True)

@@ -121,4 +121,4 @@ def figures(seed):
 
 
 if __name__ == "__main__":
-    main(__file__, decision=5, replications=200)
+    main(__file__, decision=5, replications=200, horizon=100_000)

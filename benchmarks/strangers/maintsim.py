@@ -46,6 +46,7 @@ class Repairman(theirs.Repairman):
     def line(self):
         queue = sorted(self.get_queue(), key=lambda machine: machine.time_entered_queue)
         return {
+            "left": HORIZON - round(self.env.now, -2),
             "failed": [machine.index for machine in queue],
             "parts": [b.level for b in self.system.buffers[:-1]],
         }
@@ -67,7 +68,7 @@ class Repairman(theirs.Repairman):
 
 def line():
     """A line of three machines, each of which wears, fails and is repaired."""
-    sys.modules["simantha.System"].Machine = Machine
+    vars(sys.modules["simantha.System"])["Machine"] = Machine
     repair = adapt.rng(None, "repair")
     return simulate(SimpleNamespace(rvs=lambda: repair.integers(20, 60)), Repairman())
 

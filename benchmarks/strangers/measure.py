@@ -46,12 +46,14 @@ class Stranger:
         decision: The decision whose what-if is timed; about half of the episode has passed then.
         replications: How many replications of each are compared.
         absolute: Figure -> margin in its own unit, where the figure is of something rare.
+        horizon: Simulated time that the what-if's futures last at first.
     """
 
     name: str
     decision: int
     replications: int
     absolute: tuple[str, ...] = ()
+    horizon: int = 60
 
 
 STRANGERS = (
@@ -154,7 +156,7 @@ def measured(stranger: Stranger, lines: dict, with_run: bool, command: str) -> l
     sound, seconds, said = verb(stranger, "check", stranger.name)
     spent, whole = processor_seconds() - before, "not finished within" not in said
     print(said)
-    what_if = timed("what_if", stranger, stranger.decision)
+    what_if = timed("what_if", stranger, stranger.decision, stranger.horizon)
     equivalent, table = validated(stranger)
     print(table)
     rows = [

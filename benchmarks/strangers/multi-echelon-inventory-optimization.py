@@ -11,16 +11,18 @@ whose random numbers are the episode's.
 import csv
 import math
 import sys
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 from public import fetched, main
 
-sys.path.insert(0, str(Path(fetched("04a7a08", "simpy_3.0")) / "simpy_3.0"))
-from simulation import simLostSales as theirs
-
 from simdistill import adapt
+
+sys.path.insert(0, str(Path(fetched("04a7a08", "simpy_3.0")) / "simpy_3.0"))
+theirs: Any = import_module("simulation.simLostSales")
 
 LOST, KEPT = 10.0, 0.02
 LINKS = [(0, 1), (1, 2), (1, 3), (3, 4), (3, 5)]

@@ -93,21 +93,21 @@ def _is_text(value: ast.expr) -> bool:
     return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
 
-def main(file: str, decision: int, replications: int, absolute: tuple[str, ...] = ()) -> None:
+def main(file: str, decision: int, replications: int, horizon: int = 60) -> None:
     """Measures an adapted model, prints the table and writes the results.
 
     Args:
         file: The adapter.
         decision: The decision whose what-if is timed; about half of the episode has passed then.
         replications: How many replications of the original and of the model are compared.
-        absolute: Figures with their margins in their own units, where they are of something rare.
+        horizon: Simulated time that the what-if's futures last at first.
     """
     adapter = Path(file)
     parser = argparse.ArgumentParser(description=f"Measures {adapter.stem}.")
     parser.add_argument("path", help="clone of the model's repository")
     parser.add_argument("--run", action="store_true", help="a student is trained as well")
     arguments = parser.parse_args()
-    stranger = Stranger(adapter.stem, decision, replications, absolute)
+    stranger = Stranger(adapter.stem, decision, replications, horizon=horizon)
     command = f"python benchmarks/strangers/{adapter.name} PATH"
     lines = row(f"{stranger.name}: lines of the adapter", (float(lines_of(adapter)), None), command)
     rows = measured(stranger, lines, arguments.run, command)

@@ -9,13 +9,15 @@ costs something, while beds beyond nine cost something, too. The original's rule
 """
 
 import sys
+from importlib import import_module
+from typing import Any
 
 from public import fetched, main
 
-sys.path.insert(0, fetched("9bccaf7", "simulation", "inputs", python_312=True))
-import simulation as theirs
-
 from simdistill import adapt
+
+sys.path.insert(0, fetched("9bccaf7", "simulation", "inputs", python_312=True))
+theirs: Any = import_module("simulation")
 
 BEDS, DISCHARGE_COST = 9, 10.0
 

@@ -75,4 +75,4 @@ def figures(seed):
 
 
 if __name__ == "__main__":
-    main(__file__, decision=40, replications=400)
+    main(__file__, decision=40, replications=1200, horizon=480)

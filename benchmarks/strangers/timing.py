@@ -3,6 +3,7 @@
     python timing.py bare urgent_care 20 100  # processor seconds of replications 100 to 119 of the bare model
     python timing.py adapted urgent_care 20 100  # the same of the adapted one, under the task's heuristic
     python timing.py what_if urgent_care 30   # processor and wall seconds of the what-if of decision 30
+    python timing.py what_if OpenCLSim 5 100000  # the same, where futures begin with that length
     python timing.py figures urgent_care 20   # a CSV file of 20 replications of the bare model
 
 It prints JSON, or CSV for the figures.
@@ -60,13 +61,14 @@ def adapted(name: str, count: int, first: int = 1) -> dict[str, float]:
     return {"seconds": time.process_time() - begin}
 
 
-def what_if(name: str, decision: int) -> dict[str, float]:
+def what_if(name: str, decision: int, horizon: int = 60) -> dict[str, float]:
     """Measures the what-if of one state, with the number of futures that is the default."""
     from simdistill import what_if as simulated
 
     task, simulator, _ = _adapted(name)
     begin, wall = time.process_time(), time.perf_counter()
-    found = simulated(simulator, decision=decision, policy=task.heuristic, until=task.warm_up + task.horizon)
+    end = task.warm_up + task.horizon
+    found = simulated(simulator, decision=decision, policy=task.heuristic, horizon=float(horizon), until=end)
     seconds = {"seconds": time.process_time() - begin, "wall": time.perf_counter() - wall}
     return seconds | {"horizon": found.horizon, "error": float(max(found.standard_error))}
 

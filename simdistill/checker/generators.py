@@ -204,6 +204,8 @@ _LIBRARIES = tuple(
 def _written_by_author(thing: Any) -> bool:
     """Returns whether a module, or the module of a class, belongs to no library."""
     name = thing.__name__ if isinstance(thing, ModuleType) else thing.__module__
+    if not isinstance(name, str):  # proxies of objects make it a property
+        return False
     file = getattr(sys.modules.get(name), "__file__", None)
     if name == "__main__" or name.startswith("simdistill.simulators."):
         return True

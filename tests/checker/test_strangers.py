@@ -141,3 +141,14 @@ def test_what_never_comes_back_from_c_code_is_ended():
     assert time.monotonic() - began < 40
     assert "sum(itertools.repeat(0))" in str(report) or "strangers.py, line" in str(report)
     assert report.unfinished
+
+
+def test_a_class_whose_module_is_a_property_is_passed_over():
+    class Proxy:
+        __module__ = property(lambda self: "elsewhere")  # type: ignore[assignment]
+
+    class Shop:
+        world, proxy = None, Proxy
+
+    held = [thing for _, thing in generators._held_by(Shop())]  # type: ignore[arg-type]
+    assert Proxy not in held

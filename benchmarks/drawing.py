@@ -3,13 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import matplotlib.pyplot as plt
+from matplotlib.ticker import LogLocator, NullLocator
 
 FOLDER = Path(__file__).parents[1] / "docs" / "figures"
 COLOURS = ("#3b8bc4", "#e07b39", "#4aa564", "#b56fc0", "#b8952a", "#d0556b")
 """Colours of middle lightness, which are readable on white and on black."""
+WIDTH = 34
+"""Characters in a line of a row's label."""
 GREY = "#848b94"
 STYLE = {
     "svg.fonttype": "none",
@@ -58,7 +62,7 @@ def dots(
         axes.axvline(line, color=GREY, linewidth=0.8, linestyle=":")
     for number, each in enumerate(series):
         axes.plot([], [], "o", color=COLOURS[number], label=each)
-    axes.set_yticks(range(len(rows)), list(rows))
+    axes.set_yticks(range(len(rows)), [fill(row, WIDTH) for row in rows])
     axes.invert_yaxis()
     _finish(figure, axes, name, len(series) > 1, label, log, percent)
 
@@ -77,16 +81,17 @@ def curves(
         axes.plot(
             xs, ys, "o-", color=COLOURS[number % len(COLOURS)], markersize=4, linewidth=1.4, label=label
         )
-    if log:
-        axes.set_xscale("log")
     axes.set_ylabel(y)
     axes.set_ylim(bottom=0)
-    _finish(figure, axes, name, len(lines) > 1, x, False, False)
+    _finish(figure, axes, name, len(lines) > 1, x, log, False)
 
 
 def _finish(figure: Any, axes: Any, name: str, legend: bool, label: str, log: bool, percent: bool) -> None:
     if log:
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.xaxis.set_minor_locator(NullLocator())
     if percent:
         axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:g}%")
     axes.set_xlabel(label)

@@ -115,11 +115,10 @@ def learning_speed() -> None:
 
 def learning_rates() -> None:
     """Held-out regret by learning rate and method."""
-    lines = {}
-    for file, kind in (("sweep", "768 questions"), ("sweep_dagger", ""), ("sweep_kd", "")):
+    lines: dict[str, tuple[list[float], list[float]]] = {}
+    for file in ("sweep", "sweep_dagger", "sweep_kd"):
         for method, rate, regret in _sweep(file):
-            label = f"{method}, {kind}".rstrip(", ")
-            xs, ys = lines.setdefault(label, ([], []))
+            xs, ys = lines.setdefault(method, ([], []))
             xs.append(rate)
             ys.append(regret)
     curves("learning-rates", lines, "learning rate", "regret a decision, jobs", log=True)
@@ -290,7 +289,7 @@ FIGURES: dict[str, Callable[[], None]] = {
         "different-scenarios", "cost over the optimum's, default parameters"
     ),
     "own-states": lambda: from_table_dots("own-states", f"{REGRET}, jobs", percent=False),
-    "search": lambda: from_table_dots("search", "saving on the practitioner's rule", 1, percent=True),
+    "search": lambda: from_table_dots("search", "saving on the practitioner's cost, %", 1, percent=False),
     "words": lambda: from_table_curves("words", 0, "questions", REGRET),
     "backlog": lambda: from_table_dots("backlog", "cost over the best rule known, in a surge"),
     "forecasts": forecasts,

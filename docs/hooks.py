@@ -100,7 +100,7 @@ def commands() -> str:
 def _verb(name: str, verb: Any) -> str:
     given = "".join(f" {_names(p)[0]}" for p in verb.params if _argument(p))
     usage = f"```sh\nsimdistill {name}{given}\n```"
-    rows = "\n".join(_parameter(p) for p in verb.params if p.help)
+    rows = "\n".join(_parameter(p) for p in verb.params if p.help and not p.hidden)
     table = f"\n\n| argument or option | meaning | default |\n|---|---|---|\n{rows}" if rows else ""
     return f"## `{name}`\n\n{usage}\n\n{_prose(verb.help or '')}{table}"
 

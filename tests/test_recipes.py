@@ -19,7 +19,8 @@ from simdistill.simulation.streams import Streams
 DOCS = Path(__file__).parents[1] / "docs"
 BLOCK = re.compile(r"^```python\n(# (?P<file>\w+)\.py\n.*?)^```", flags=re.MULTILINE | re.DOTALL)
 RECIPES = {
-    block["file"]: block[1] for block in BLOCK.finditer((DOCS / "how-to" / "recipes.md").read_text(encoding="utf-8"))
+    block["file"]: block[1]
+    for block in BLOCK.finditer((DOCS / "how-to" / "recipes.md").read_text(encoding="utf-8"))
 }
 
 

@@ -15,7 +15,7 @@ COLOURS = ("#3b8bc4", "#e07b39", "#4aa564", "#b56fc0", "#b8952a", "#d0556b")
 WIDTH = 34
 """Characters in a line of a row's label."""
 GREY = "#848b94"
-STYLE = {
+STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "simdistill",
     "font.family": "sans-serif",

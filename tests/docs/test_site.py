@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +39,7 @@ class Resources(HTMLParser):
         self.found: list[str] = []
 
     def handle_starttag(self, tag, attrs):
-        values = dict(attrs)
+        values = {name: value or "" for name, value in attrs}
         if tag in ("script", "img", "iframe", "source", "video", "audio", "embed") and values.get("src"):
             self.found.append(values["src"])
         if tag == "link" and values.get("rel") not in ("canonical", "next", "prev", "edit"):
@@ -62,9 +65,18 @@ def test_no_style_and_no_figure_loads_anything_from_the_network(site):
         assert not re.search(r"url\(['\"]?(https?:)?//|@import\s+['\"]http|href=['\"]http", text), path
 
 
-def test_search_works_from_files(site):
+def test_the_search_index_has_pages_and_settings(site):
     index = (site / "search" / "search_index.js").read_text(encoding="utf-8")
     assert "clairvoyance" in index.lower() and "distill.temperature" in index
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium, chromium-browser or google-chrome here")
+def test_search_works_from_files_without_a_network(site, tmp_path):
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", f"--user-data-dir={tmp_path}"]
+    offline = ["--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=60000", "--dump-dom"]
+    address = f"{(site / 'index.html').as_uri()}?q=clairvoyance"
+    page = subprocess.run([str(CHROMIUM), *flags, *offline, address], capture_output=True, text=True, timeout=120)
+    assert re.search(r"[1-9]\d* matching document", page.stdout)
 
 
 def test_the_reference_has_settings_commands_and_classes(site):

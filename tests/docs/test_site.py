@@ -75,7 +75,9 @@ def test_search_works_from_files_without_a_network(site, tmp_path):
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", f"--user-data-dir={tmp_path}"]
     offline = ["--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=60000", "--dump-dom"]
     address = f"{(site / 'index.html').as_uri()}?q=clairvoyance"
-    page = subprocess.run([str(CHROMIUM), *flags, *offline, address], capture_output=True, text=True, timeout=120)
+    page = subprocess.run(
+        [str(CHROMIUM), *flags, *offline, address], capture_output=True, text=True, timeout=120
+    )
     assert re.search(r"[1-9]\d* matching document", page.stdout)
 
 

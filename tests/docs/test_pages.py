@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from simdistill import registry
 from simdistill.cli import app
 from simdistill.config import compose
 
@@ -105,6 +106,11 @@ def test_every_experiment_is_listed():
         )
     )
     assert listed == {page.stem for page in EXPERIMENTS}
+
+
+def test_every_method_is_listed():
+    text = (DOCS / "reference" / "methods.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE)) == set(registry.names("methods"))
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 # make run     sets everything up and runs the queueing task; ARGS="seed=1 student.lora.r=8" overrides fields
 # make test    sets everything up and runs the tests; ARGS="-m 'not slow'" leaves out the slow ones
 # make lint    checks format, lint, which room imports which, and types
+# make docs    sets everything up and builds the documentation into site/
 # make setup   only sets everything up
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
@@ -8,7 +9,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 FETCHED := .venv/.fetched
 
-.PHONY: run test lint setup
+.PHONY: run test lint docs setup
 
 run: setup
 	$(BIN)/simdistill run task=queueing $(ARGS)
@@ -22,6 +23,10 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/pyright
+
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "documentation: site/index.html"
 
 setup: $(INSTALLED) $(FETCHED)
 

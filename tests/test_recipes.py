@@ -19,12 +19,13 @@ from simdistill.simulation.streams import Streams
 DOCS = Path(__file__).parents[1] / "docs"
 BLOCK = re.compile(r"^```python\n(# (?P<file>\w+)\.py\n.*?)^```", flags=re.MULTILINE | re.DOTALL)
 RECIPES = {
-    block["file"]: block[1] for block in BLOCK.finditer((DOCS / "recipes.md").read_text(encoding="utf-8"))
+    block["file"]: block[1]
+    for block in BLOCK.finditer((DOCS / "how-to" / "recipes.md").read_text(encoding="utf-8"))
 }
 
 
 def test_every_recipe_is_tested():
-    assert len(RECIPES) == (DOCS / "recipes.md").read_text(encoding="utf-8").count("\n## ")
+    assert len(RECIPES) == (DOCS / "how-to" / "recipes.md").read_text(encoding="utf-8").count("\n## ")
 
 
 @pytest.mark.parametrize("name", RECIPES)

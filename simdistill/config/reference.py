@@ -49,18 +49,19 @@ def fields() -> Iterator[Described]:
     """Yields the descriptions of the fields that every run has, then those of installed plug-ins' fields."""
     shared = {section: common for section, (_, common) in SECTIONS.items()}
     for name, field in leaves(shared):
-        yield _described(name, field)
+        yield described(name, field)
     for section, common in shared.items():
         owners: dict[Described, list[str]] = {}
         for plug_in, own in installed(section):
             for name, field in own.model_fields.items():
                 if name not in common.model_fields:
-                    owners.setdefault(_described(f"{section}.{name}", field), []).append(plug_in)
-        for described, names in owners.items():
-            yield replace(described, owners=tuple(names))
+                    owners.setdefault(described(f"{section}.{name}", field), []).append(plug_in)
+        for own_field, names in owners.items():
+            yield replace(own_field, owners=tuple(names))
 
 
-def _described(name: str, field: FieldInfo) -> Described:
+def described(name: str, field: FieldInfo) -> Described:
+    """Returns the description of a field under a name; its owners are left empty."""
     default = field.get_default(call_default_factory=True)
     return Described(
         name=name,

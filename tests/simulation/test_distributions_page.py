@@ -16,7 +16,7 @@ import simdistill
 from simdistill.simulation import distributions
 from simdistill.simulation.distributions import NAMED, accepted, mean_of, named, variance_of
 
-TEXT = (Path(__file__).parents[2] / "docs" / "distributions.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[2] / "docs" / "reference" / "distributions.md").read_text(encoding="utf-8")
 ROWS = [line.strip("| ").split(" | ") for line in TEXT.splitlines() if line.startswith("| `")]
 NAMES = {name: getattr(distributions, name) for name in distributions.__all__}
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", TEXT, flags=re.MULTILINE | re.DOTALL)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
-TEXT = (DOCS / "validate.md").read_text(encoding="utf-8")
+TEXT = (DOCS / "how-to" / "validate.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:

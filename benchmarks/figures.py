@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import decision_map
 import matplotlib
 from drawing import STYLE, Point, curves, dots
 
@@ -305,6 +306,7 @@ FIGURES: dict[str, Callable[[], None]] = {
     "memory": memory,
     "serving": serving,
     "random-numbers": random_numbers,
+    "decision-map": decision_map.draw,
 }
 """Name of a figure -> the function that draws it."""
 

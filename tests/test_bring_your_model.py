@@ -19,7 +19,7 @@ from simdistill.runs import pipeline
 
 DOCS = Path(__file__).parents[1] / "docs"
 EXAMPLE = DOCS / "examples" / "bring_your_model"
-TEXT = (DOCS / "bring_your_model.md").read_text(encoding="utf-8")
+TEXT = (DOCS / "how-to" / "bring-your-model.md").read_text(encoding="utf-8")
 TRAP = re.compile(
     r"^### (?P<name>[^\n]+)\n(?:(?!^### |^## ).)*?^```diff\n(?P<diff>.*?)^```\n+```text\n(?P<told>.*?)^```",
     flags=re.MULTILINE | re.DOTALL,

@@ -19,10 +19,10 @@ from simdistill.config import compose
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("**/*.md"))
-TESTED_ELSEWHERE = {"tutorial.md", "distributions.md", "recipes.md", "validate.md"}
+TESTED_ELSEWHERE = {"tutorial.md", "bring-your-model.md", "distributions.md", "recipes.md", "validate.md"}
 OF_A_PACKAGE = ("own-teacher", "own-method", "cluster")
 """Guides whose code is that of the package in tests/plugins/ferries."""
-FIGURE = re.compile(r"!\[[^\]]+\]\(\.\./figures/([\w-]+)\.svg\)")
+FIGURE = re.compile(r"!\[[^\]]+\]\((?:\.\./)?figures/([\w-]+)\.svg\)")
 WITHOUT_FIGURE = {"index", "verification"}
 EXPERIMENTS = [page for page in (DOCS / "results").glob("*.md") if page.stem != "index"]
 

@@ -23,7 +23,7 @@ TESTED_ELSEWHERE = {"tutorial.md", "bring-your-model.md", "distributions.md", "r
 OF_A_PACKAGE = ("own-teacher", "own-method", "cluster")
 """Guides whose code is that of the package in tests/plugins/ferries."""
 FIGURE = re.compile(r"!\[[^\]]+\]\((?:\.\./)?figures/([\w-]+)\.svg\)")
-WITHOUT_FIGURE = {"index", "verification"}
+WITHOUT_FIGURE = {"index", "verification", "strangers"}
 EXPERIMENTS = [page for page in (DOCS / "results").glob("*.md") if page.stem != "index"]
 
 

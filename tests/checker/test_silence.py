@@ -9,6 +9,9 @@ from simdistill import ProcessError, ProcessModel, exponential
 from simdistill.adapt import charge, duration, process_model
 from simdistill.checker.check import inspect_simulator
 
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+"""A signal may come in Hypothesis's callback of a garbage collection, where what it raises is lost."""
+
 
 class Forgotten(ProcessModel):
     """Calls `decide` and goes on without the answer."""

@@ -19,6 +19,9 @@ from simdistill.checker.words import worded
 from simdistill.errors import InputError
 from simdistill.simulation.decisions import Decision
 
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+"""A signal may come in Hypothesis's callback of a garbage collection, where what it raises is lost."""
+
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE))
 strangers = importlib.import_module("strangers")
